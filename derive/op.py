@@ -1,0 +1,102 @@
+"""The record of one operation, and the table of all of them; the rows themselves stand in `ops/`.
+
+Everything that is known about an operation stands in its row: shapes, derivative with its reason and source,
+index form, typography, NumPy and C. Sheet, verifier and generator read the row; none knows an operation by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from derive.errors import MissingRuleError
+from derive.shapes import Shape, axes
+
+Vjp = Callable[..., Any]  # (cotangent, output, *operands, *params) -> cotangent of one operand
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    r"""One operation.
+
+    Attributes:
+        name: Key in the table.
+        shape: Shape of the result from the operands' shapes and the parameters.
+        spec: For a contraction, the einsum of operands of the given shapes; rows' first axes have no letter.
+        body: For an elementwise operation, the scalar function on anything with +, *, ** and `fn` (see `fields`).
+        slope: For a function of one variable, its derivative in terms of input x and output y.
+        define: For a composite, the same thing in other operations.
+        stable: The form to compute with where `define` overflows.
+        reduce: For a reduction along axes, "sum" or "max".
+        vjp: One rule per operand, `(cotangent, output, *operands, *params) -> cotangent of the operand`.
+        because: Why the rules hold, in LaTeX; one text, or one for each operand ("" where it goes without saying).
+        source: Key in SOURCES.md.
+        latex: Template with `{0}`, `{1}` for operands.
+        binds: How tightly the template binds: 0 sum, 1 sign, 2 product, 3 power, 4 atom; operands are
+            bracketed below `needs`.
+        numpy, c: Templates of the scalar or array code; "" where the target cannot.
+        prime: Whether a sheet writes the derivative as f'(x) rather than written out.
+        draw: Interval from which tests draw operands, away from kinks and poles.
+        kink: The subgradient taken where the function has no derivative.
+    """
+
+    name: str
+    shape: Callable[..., Shape]
+    because: str | tuple[str, ...]
+    source: str
+    latex: str | Callable[[tuple[Shape, ...]], str]
+    vjp: tuple[Vjp, ...] = ()
+    spec: Callable[[tuple[Shape, ...]], str] | None = None
+    body: Callable[..., Any] | None = None
+    slope: Callable[[Any, Any], Any] | None = None
+    define: Callable[..., Any] | None = None
+    stable: Callable[..., Any] | None = None
+    reduce: str = ""
+    binds: int = 4
+    needs: tuple[int, ...] = (0,)
+    numpy: str = ""
+    c: str = ""
+    prime: bool = False
+    draw: tuple[float, float] = (-2.0, 2.0)
+    kink: str = ""
+
+    def reason(self, operand: int) -> str:
+        """Return why the rule for an operand holds."""
+        return self.because if isinstance(self.because, str) else self.because[operand]
+
+
+TABLE: dict[str, Op] = {}
+
+
+def register(op: Op) -> Op:
+    """Put a row into the table; a name can be taken once."""
+    if op.name in TABLE:
+        raise ValueError(f"the operation {op.name} has a row already")
+    TABLE[op.name] = op
+    return op
+
+
+def find(name: str) -> Op:
+    """Return the row of an operation.
+
+    Raises:
+        MissingRuleError: no row has this name.
+    """
+    if name not in TABLE:
+        raise MissingRuleError(f"the operation {name} has no row; rows stand in derive/ops/")
+    return TABLE[name]
+
+
+def spell_einsum(signature: str) -> str:
+    """Drop the rows' axes of a signature, which carry no index.
+
+    >>> spell_einsum(".n,np->.p")
+    'n,np->p'
+    """
+    return signature.replace(".", "")
+
+
+def letters_for(shape: Shape) -> str:
+    """Return one index letter per axis of a shape."""
+    return "ijklpqrs"[: len(axes(shape))]

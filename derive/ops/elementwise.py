@@ -1,0 +1,209 @@
+r"""Operations that act entry by entry, with scalars broadcast beside tensors.
+
+A body is written on a field `f` (numbers, exact residues, polynomials, SymPy) that has +, *, ** and the
+functions `exp`, `log`, `sqrt`, `sin`, `cos` and `step`. A slope is written on nodes, in the input x and the
+output y, whichever is shorter: `tanh' = 1 - y^2`. Parameters of a function: how often it is primed, and what the
+page calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sympy
+
+from derive.expr import Apply, Const, Node
+from derive.op import Op, Vjp, register
+from derive.shapes import Shape, broadcast
+
+Body = Callable[..., Any]
+Slope = Callable[[Node, Node], Node]
+
+
+def _shape(name: str) -> Callable[..., Shape]:
+    return lambda shapes, *params: broadcast(name, shapes)
+
+
+def _chain(name: str, slope: Slope, prime: bool) -> Vjp:
+    """The rule ȳ ∘ f'(x), with the derivative written f'(x) or written out."""
+
+    def rule(y_bar: Node, y: Node, x: Node, order: int = 0, label: str = "") -> Node:
+        mark = (int(order) + 1, str(label)) if label else (int(order) + 1,)
+        return y_bar * (Apply(name, x, *mark) if prime or order else slope(x, y))
+
+    return rule
+
+
+def arithmetic(name: str, body: Body, latex: Any, vjp: tuple[Vjp, ...], because: str, **more: Any) -> Op:
+    """Make the row of an arithmetic operation."""
+    return register(Op(name, _shape(name), because, "petersen2012", latex, vjp, body=body, **more))
+
+
+def function(name: str, body: Body, slope: Slope, because: str, source: str, **more: Any) -> Op:
+    """Make the row of a function of one variable; its vjp follows from the slope."""
+    prime = more.get("prime", False)
+    return register(
+        Op(name, _shape(name), because, source, more.pop("latex"), (_chain(name, slope, prime),),
+           body=body, slope=slope, **more)
+    )  # fmt: skip
+
+
+def _either(scalar: str, tensor: str, *positions: int) -> Callable[[tuple[Shape, ...]], str]:
+    """A template for scalars, another where all operands at the positions are tensors."""
+    return lambda shapes: tensor if all(shapes[k] for k in positions) else scalar
+
+
+arithmetic(
+    "add", lambda f, a, b: a + b, "{0} + {1}",
+    (lambda y_bar, y, a, b: y_bar, lambda y_bar, y, a, b: y_bar),
+    "", binds=0, needs=(0, 1), numpy="{0} + {1}", c="{0} + {1}",
+)  # fmt: skip
+arithmetic(
+    "sub", lambda f, a, b: a - b, "{0} - {1}",
+    (lambda y_bar, y, a, b: y_bar, lambda y_bar, y, a, b: -y_bar),
+    "", binds=0, needs=(0, 1), numpy="{0} - {1}", c="{0} - {1}",
+)  # fmt: skip
+arithmetic(
+    "neg", lambda f, a: -a, "-{0}", (lambda y_bar, y, a: -y_bar,),
+    "", binds=1, needs=(2,), numpy="-{0}", c="-{0}",
+)  # fmt: skip
+arithmetic(
+    "mul", lambda f, a, b: a * b, _either("{0} {1}", r"{0} \circ {1}", 0, 1),
+    (lambda y_bar, y, a, b: y_bar * b, lambda y_bar, y, a, b: y_bar * a),
+    r"d(A \circ B) = dA \circ B + A \circ dB", binds=2, needs=(2, 3), numpy="{0} * {1}", c="{0} * {1}",
+)  # fmt: skip
+arithmetic(
+    "div", lambda f, a, b: a / b, _either(r"\frac{{{0}}}{{{1}}}", r"{0} \oslash {1}", 1),
+    (lambda y_bar, y, a, b: y_bar / b, lambda y_bar, y, a, b: -(y_bar * a / b ** 2)),
+    r"d(A \oslash B) = dA \oslash B - A \circ dB \oslash B^{\circ 2}", binds=2, needs=(2, 3),
+    numpy="{0} / {1}", c="{0} / {1}", draw=(0.5, 2.0),
+)  # fmt: skip
+
+
+def _power_rule(y_bar: Node, y: Node, a: Node, n: Node) -> Node:
+    exponent = n.value if isinstance(n, Const) else None
+    if exponent is None:
+        raise TypeError(f"pow: the exponent is {n}; expected a number")
+    return y_bar * (Const(exponent) * (a if exponent == 2 else a ** (exponent - 1)))
+
+
+arithmetic(
+    "pow", lambda f, a, n: a ** n, _either("{0}^{{{1}}}", r"{0}^{{\circ {1}}}", 0), (_power_rule,),
+    r"d(a^n) = n\,a^{n-1}\,da", binds=3, needs=(4, 0), numpy="{0} ** {1}", c="{0} ** {1}", draw=(0.5, 2.0),
+)  # fmt: skip
+
+function(
+    "exp", lambda f, x: f.exp(x), lambda x, y: y, r"(e^x)' = e^x", "dlmf",
+    latex="e^{{{0}}}", binds=3, numpy="np.exp({0})", c="exp({0})",
+)  # fmt: skip
+function(
+    "log", lambda f, x: f.log(x), lambda x, y: 1 / x, r"\log' x = 1/x", "dlmf",
+    latex=r"\log({0})", numpy="np.log({0})", c="log({0})", draw=(0.2, 3.0),
+)  # fmt: skip
+function(
+    "sqrt", lambda f, x: f.sqrt(x), lambda x, y: 1 / (2 * y), r"\sqrt{x}' = 1 / (2\sqrt{x})", "dlmf",
+    latex=r"\sqrt{{{0}}}", numpy="np.sqrt({0})", c="sqrt({0})", draw=(0.2, 3.0),
+)  # fmt: skip
+function(
+    "sin", lambda f, x: f.sin(x), lambda x, y: Apply("cos", x), r"\sin' = \cos", "dlmf",
+    latex=r"\sin({0})", numpy="np.sin({0})", c="sin({0})",
+)  # fmt: skip
+function(
+    "cos", lambda f, x: f.cos(x), lambda x, y: -Apply("sin", x), r"\cos' = -\sin", "dlmf",
+    latex=r"\cos({0})", numpy="np.cos({0})", c="cos({0})",
+)  # fmt: skip
+function(
+    "sigmoid", lambda f, x: 1 / (1 + f.exp(-x)), lambda x, y: y * (1 - y),
+    r"\sigma' = \sigma (1 - \sigma)", "goodfellow2016",
+    latex=r"\sigma{p}({0})", numpy="sigmoid({0})", c="sigmoid({0})", prime=True,
+)  # fmt: skip
+function(
+    "tanh", lambda f, x: (f.exp(2 * x) - 1) / (f.exp(2 * x) + 1), lambda x, y: 1 - y**2,
+    r"\tanh' = 1 - \tanh^2", "dlmf", latex=r"\tanh{p}({0})", numpy="np.tanh({0})", c="tanh({0})", prime=True,
+)  # fmt: skip
+function(
+    "relu", lambda f, x: x * f.step(x), lambda x, y: Apply("step", x),
+    r"\mathrm{ReLU}' = [x > 0]", "goodfellow2016", latex=r"\text{{ReLU}}{p}({0})",
+    numpy="np.maximum({0}, 0)", c="relu({0})", prime=True, draw=(0.1, 2.0), kink="0 at 0",
+)  # fmt: skip
+function(
+    "step", lambda f, x: f.step(x), lambda x, y: Const(0) * x, r"[x > 0]' = 0", "goodfellow2016",
+    latex=r"[{0} > 0]", numpy="np.heaviside({0}, 0)", c="step({0})", draw=(0.1, 2.0), kink="0 at 0",
+)  # fmt: skip
+function(
+    "softplus", lambda f, x: f.log(1 + f.exp(x)), lambda x, y: Apply("sigmoid", x),
+    r"\mathrm{softplus}' = \sigma", "dugas2001", latex=r"\text{{softplus}}{p}({0})",
+    numpy="softplus({0})", c="softplus({0})", prime=True,
+)  # fmt: skip
+function(
+    "abs", lambda f, x: x * (2 * f.step(x) - 1), lambda x, y: 2 * Apply("step", x) - 1,
+    r"|x|' = \mathrm{sign}(x)", "goodfellow2016", latex=r"|{0}|", numpy="np.abs({0})", c="fabs({0})",
+    draw=(0.1, 2.0), kink="-1 at 0",
+)  # fmt: skip
+
+
+def _unknown(y_bar: Node, y: Node, x: Node, order: int, label: str) -> Node:
+    return y_bar * Apply("function", x, int(order) + 1, str(label))
+
+
+register(
+    Op("function", _shape("function"), r"d f(x) = f'(x)\,dx", "petersen2012", "{f}{p}({0})", (_unknown,), prime=True)
+)
+
+
+def sigmoid(x: Node) -> Node:
+    r"""The logistic sigmoid 1/(1 + e^{-x}), entry by entry.
+
+    >>> sigmoid(Const(0)).shape
+    ()
+    """
+    return Apply("sigmoid", x)
+
+
+def tanh(x: Node) -> Node:
+    """The hyperbolic tangent, entry by entry."""
+    return Apply("tanh", x)
+
+
+def relu(x: Node) -> Node:
+    """max(x, 0), entry by entry; its derivative at 0 is taken as 0."""
+    return Apply("relu", x)
+
+
+def softplus(x: Node) -> Node:
+    """log(1 + e^x), entry by entry."""
+    return Apply("softplus", x)
+
+
+def exp(x: Node) -> Node:
+    """The exponential, entry by entry."""
+    return Apply("exp", x)
+
+
+def log(x: Node) -> Node:
+    """The natural logarithm, entry by entry."""
+    return Apply("log", x)
+
+
+def sqrt(x: Node) -> Node:
+    """The square root, entry by entry."""
+    return Apply("sqrt", x)
+
+
+def unknown(label: str, x: Node, order: int = 0) -> Node:
+    r"""An arbitrary differentiable function called `label`, entry by entry, `order` times primed."""
+    return Apply("function", x, order, label)
+
+
+def scalar_field() -> Any:
+    """The field of SymPy expressions, for bodies."""
+
+    class Field:
+        exp, log, sqrt, sin, cos = sympy.exp, sympy.log, sympy.sqrt, sympy.sin, sympy.cos
+
+        @staticmethod
+        def step(x: sympy.Expr) -> sympy.Expr:
+            return sympy.Heaviside(x, 0)
+
+    return Field

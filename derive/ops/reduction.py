@@ -1,0 +1,122 @@
+r"""Sums, means and maxima over all entries or along an axis, softmax and log-sum-exp, and tensors of ones.
+
+Along axis 0 of a matrix a reduction leaves a row (one number a column), along axis 1 a vector.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from derive.expr import Apply, Const, Node, ones, ones_like, product
+from derive.op import Op, letters_for, register
+from derive.shapes import ROW, Shape, axes, show_shape
+
+
+def reduced(shapes: tuple[Shape, ...], axis: Any = None) -> Shape:
+    """Return the shape after a reduction over everything (`axis` None) or along an axis of a matrix."""
+    if axis is None:
+        return ()
+    rows, columns = shapes[0] if len(shapes[0]) == 2 and shapes[0][0] != ROW else (None, None)
+    if rows is None:
+        raise ValueError(f"a reduction along axis {axis} needs a matrix; this is {show_shape(shapes[0])}")
+    return (ROW, columns) if axis == 0 else (rows,)
+
+
+def spread(reduction: Node, x: Node, axis: Any = None) -> Node:
+    """Repeat what a reduction of x left, so that it has the shape of x again (a scalar stays one)."""
+    if axis is None:
+        return reduction
+    rows, columns = x.shape
+    return product(ones(rows), reduction) if axis == 0 else product(reduction, ones(columns).T)
+
+
+def _spec(shapes: tuple[Shape, ...], axis: Any = None) -> str:
+    letters = letters_for(shapes[0])
+    return f"{letters}->" + ("" if axis is None else letters[1 - int(axis)])
+
+
+def _count(x: Node, axis: Any) -> sympy.Expr:
+    return sympy.Mul(*axes(x.shape)) if axis is None else x.shape[int(axis)]
+
+
+def total(x: Node, axis: int | None = None) -> Node:
+    """The sum of all entries, or along an axis."""
+    return Apply("sum", x) if axis is None else Apply("sum", x, axis)
+
+
+def mean(x: Node) -> Node:
+    """The mean of all entries."""
+    return Apply("mean", x)
+
+
+def softmax(x: Node, axis: int | None = None) -> Node:
+    r"""\(e^{x_i} / \sum_k e^{x_k}\); along an axis of a matrix."""
+    return Apply("softmax", x) if axis is None else Apply("softmax", x, axis)
+
+
+def _exponentials(x: Node, *axis: Any) -> Node:
+    e = Apply("exp", x)
+    return e / spread(Apply("sum", e, *axis), e, *axis)
+
+
+def _shifted(x: Node, *axis: Any) -> Node:
+    return _exponentials(x - spread(Apply("max", x, *axis), x, *axis), *axis)
+
+
+def _same(shapes: tuple[Shape, ...], axis: Any = None) -> Shape:
+    reduced(shapes, axis)
+    return shapes[0]
+
+
+register(Op(
+    "sum", reduced, r"\langle \bar y, \textstyle\sum dx\rangle = \langle \bar y\,\mathbf{1}, dx\rangle", "giles2008",
+    r"\sum {0}", (lambda y_bar, y, x, *axis: spread(y_bar, x, *axis) if axis else y_bar * ones_like(x),),
+    spec=_spec, reduce="sum", binds=2, needs=(2,),
+    numpy="np.sum({0}{axis})",
+))  # fmt: skip
+register(Op(
+    "mean", reduced, r"\text{the sum's rule, times one over the number of entries}", "giles2008",
+    r"\frac{{1}}{{{n}}} \sum {0}", (lambda y_bar, y, x, *axis: y_bar * (ones_like(x) / Const(_count(x, None))),),
+    define=lambda x, axis=None: Const(1 / _count(x, axis)) * Apply("sum", x, *([] if axis is None else [axis])),
+    binds=2, needs=(2,),
+))  # fmt: skip
+register(Op(
+    "max", reduced, r"\text{the derivative sits at the largest entry}", "goodfellow2016",
+    r"\max({0})", reduce="max", kink="shared at ties", numpy="np.max({0}{axis})",
+))  # fmt: skip
+
+
+def _softmax_rule(y_bar: Node, y: Node, x: Node, *axis: Any) -> Node:
+    return y * (y_bar - spread(Apply("sum", y * y_bar, *axis), x, *axis))
+
+
+register(Op(
+    "softmax", _same,
+    r"\frac{\partial \hat y_i}{\partial z_j} = \hat y_i ([i = j] - \hat y_j)", "goodfellow2016",
+    r"\text{{softmax}}({0})", (_softmax_rule,), define=_exponentials, stable=_shifted,
+))  # fmt: skip
+
+
+def _log_sum_exp(x: Node, *axis: Any) -> Node:
+    return Apply("log", Apply("sum", Apply("exp", x), *axis))
+
+
+def _shifted_log_sum_exp(x: Node, *axis: Any) -> Node:
+    top = Apply("max", x, *axis)
+    return top + _log_sum_exp(x - spread(top, x, *axis), *axis)
+
+
+def _log_sum_exp_rule(y_bar: Node, y: Node, x: Node, *axis: Any) -> Node:
+    return spread(y_bar, x, *axis) * Apply("softmax", x, *axis)
+
+
+register(Op(
+    "logsumexp", reduced, r"\nabla \log \textstyle\sum e^{x} = \text{softmax}(x)", "blanchard2021",
+    r"\text{{logsumexp}}({0})", (_log_sum_exp_rule,), define=_log_sum_exp, stable=_shifted_log_sum_exp,
+))  # fmt: skip
+register(Op(
+    "ones", lambda shapes, *sizes: tuple(sizes), r"\text{a constant}", "petersen2012", r"\mathbf{{1}}",
+    numpy="np.ones({shape})",
+))  # fmt: skip

@@ -1,0 +1,218 @@
+"""The named identities that bring a cotangent into textbook form; each is a step on the sheet.
+
+Each identity returns the whole expression after it, or None where it does not apply. None is trusted: the
+verifier checks every step by other means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import mul
+from typing import Any
+
+import sympy
+
+from derive.derivation import Step
+from derive.expr import Apply, Const, Node, Var, ones_like, rebuild, walk
+from derive.ops import table
+from derive.ops.reduction import total
+from derive.tidy import is_op, split_number, tidy
+
+ONE_HOT = ("onehot", "simplex")
+
+
+def weight(node: Node) -> int:
+    """Count the operations and leaves, the measure of what is simpler."""
+    return sum(1 for _ in walk(node))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an identity may use: the value behind each name."""
+
+    values: Mapping[Var, Node]
+
+    def named(self, value: Node) -> Node:
+        """Return the name of a value where it has one."""
+        return next((name for name, own in self.values.items() if own == value), value)
+
+
+Found = tuple[Node, str, tuple[str, ...]]  # what comes after, why, and what it takes for granted
+Identity = Callable[[Node, Known], Found | None]
+
+
+def write_out_slopes(node: Node, known: Known) -> Found | None:
+    """Replace f'(z) by its form in the output's name: σ'(z) = a (1 - a)."""
+    reasons: list[str] = []
+
+    def change(part: Node) -> Node | None:
+        if not (isinstance(part, Apply) and part.op.prime and part.op.slope and part.params[:1] == (1,)):
+            return None
+        output = known.named(Apply(part.args[0], *part.operands, *_unprimed(part)))
+        reasons.append(part.op.because)
+        return part.op.slope(part.operands[0], output)
+
+    after = rebuild(node, change)
+    return (after, reasons[0], ()) if reasons else None
+
+
+def _unprimed(part: Apply) -> tuple[Any, ...]:
+    return (0, *part.params[1:]) if part.params[1:] else ()
+
+
+def take_out_of_sums(node: Node, known: Known) -> Found | None:
+    """Replace Σ(c a) by c Σa for a number c."""
+
+    def change(part: Node) -> Node | None:
+        if not is_op(part, table.SUM):
+            return None
+        factor, core = split_number(part.operands[0])
+        return factor * total(core, *map(int, part.params)) if factor.value != 1 and core.shape else None
+
+    after = tidy(rebuild(node, change))
+    return (after, r"\textstyle\sum c\,a = c \sum a", ()) if after != node else None
+
+
+def use_one_hot(node: Node, known: Known) -> Found | None:
+    """Replace the sum of a one-hot vector's entries by 1; for a matrix of one-hot columns, by a row of ones."""
+    taken: list[str] = []
+
+    def change(part: Node) -> Node | None:
+        core = part.operands[0] if is_op(part, table.SUM) else None
+        whole = isinstance(core, Var) and len(core.shape) == (2 if part.params else 1) and part.params in ((), (0,))
+        if isinstance(core, Var) and core.domain in ONE_HOT and whole:
+            taken.append(rf"${core.latex}$ is one-hot: the entries of a sample sum to 1")
+            return ones_like(part)
+        return None
+
+    after = rebuild(node, change)
+    return (tidy(after), r"\textstyle\sum_j y_j = 1", tuple(dict.fromkeys(taken))) if taken else None
+
+
+def multiply_out(node: Node, known: Known) -> Found | None:
+    """Multiply every term of a sum by the other factors, and cancel fractions term by term."""
+    return _by_terms(node, lambda terms: [sympy.factor(term) for term in terms], r"a\,(b + c) = a\,b + a\,c")
+
+
+def collect(node: Node, known: Known) -> Found | None:
+    """Expand and collect like terms."""
+    return _by_terms(node, lambda terms: [sympy.expand(sympy.Add(*terms))], r"\text{collect like terms}")
+
+
+def _by_terms(node: Node, change: Callable[[list[sympy.Expr]], list[sympy.Expr]], because: str) -> Found | None:
+    """Rewrite every largest rational part of a node as a list of terms in its atoms."""
+
+    def rewrite(part: Node) -> Node:
+        if not isinstance(part, Apply):
+            return part
+        if part.op.name not in table.RATIONAL:
+            return Apply(part.args[0], *map(rewrite, part.operands), *part.params)
+        atoms: dict[Node, sympy.Symbol] = {}
+        terms = _terms(part, atoms)
+        back = {symbol: rewrite(atom) for atom, symbol in atoms.items()}
+        result = _from_terms(change(terms), back)
+        return result if result.shape == part.shape else result + Const(0) * ones_like(part)
+
+    after = tidy(rewrite(node))
+    return (after, because, ()) if after != node else None
+
+
+def _terms(node: Node, atoms: dict[Node, sympy.Symbol]) -> list[sympy.Expr]:
+    """Return a rational node as terms: sums apart, products multiplied into the longer side's terms."""
+    if isinstance(node, Const):
+        return [node.value]
+    if not isinstance(node, Apply) or node.op.name not in table.RATIONAL:
+        return [atoms.setdefault(node, sympy.Symbol(f"v{len(atoms):03d}"))]
+    parts = [_terms(operand, atoms) for operand in node.operands]
+    if node.op.name == table.ADD:
+        return parts[0] + parts[1]
+    if node.op.name == table.SUB:
+        return parts[0] + [-term for term in parts[1]]
+    if node.op.name == table.MUL:
+        longer, other = (parts[0], parts[1]) if len(parts[0]) >= len(parts[1]) else (parts[1], parts[0])
+        return [term * sympy.Add(*other) for term in longer]
+    if node.op.name == table.DIV:
+        return [sympy.Add(*parts[0]) / sympy.Add(*parts[1])]
+    if node.op.name == table.NEG:
+        return [-term for term in parts[0]]
+    return [sympy.Add(*parts[0]) ** sympy.Add(*parts[1])]
+
+
+def _from_terms(terms: list[sympy.Expr], back: Mapping[sympy.Symbol, Node]) -> Node:
+    """Return a sum of terms as a node; a number common to all terms stands in front."""
+    flat = [part for term in terms for part in sympy.Add.make_args(term) if part != 0]
+    flat.sort(key=_reading_order)
+    split = [term.as_independent(*back, as_Add=False) for term in flat]
+    shared = abs(split[0][0]) if split else sympy.Integer(1)
+    if len(flat) > 1 and shared != 1 and all(number in (shared, -shared) for number, _ in split):
+        return Const(shared) * _from_terms([number / shared * rest for number, rest in split], back)
+    node: Node | None = None
+    for term in flat:
+        negative, size = _signed(term, back)
+        if node is None:
+            node = -size if negative else size
+        else:
+            node = node - size if negative else node + size
+    return Const(0) if node is None else node
+
+
+def _signed(term: sympy.Expr, back: Mapping[sympy.Symbol, Node]) -> tuple[bool, Node]:
+    """Return whether a term is negative, and its size; (y - 1) is written as -(1 - y)."""
+    factors = list(sympy.Mul.make_args(term))
+    flips = [k for k, factor in enumerate(factors) if factor.is_Add and factor.as_coeff_Add()[0].is_negative]
+    for k in flips:
+        factors[k] = -factors[k]
+    number, rest = sympy.Mul(*factors, evaluate=len(factors) < 2).as_coeff_Mul() if not flips else (1, None)
+    if rest is None:
+        numbers = [factor for factor in factors if factor.is_Number]
+        number = sympy.Mul(*numbers)
+        factors = [abs(number), *(factor for factor in factors if not factor.is_Number)]
+        size = reduce(mul, (_from_factors(factor, back) for factor in factors if factor != 1))
+        return bool(number.is_negative) != bool(len(flips) % 2), size
+    negative = bool(number.is_negative)
+    return negative, _from_factors(-term if negative else term, back)
+
+
+def _reading_order(term: sympy.Expr) -> tuple[bool, list[str], str]:
+    """Positive terms first, then by the symbols that they hold."""
+    return (term.could_extract_minus_sign(), sorted((s.name for s in term.free_symbols), reverse=True), str(term))
+
+
+def _from_factors(expr: sympy.Expr, back: Mapping[sympy.Symbol, Node]) -> Node:
+    if expr in back:
+        return back[expr]
+    if not expr.free_symbols & set(back):
+        return Const(expr)
+    if expr.is_Add:
+        return _from_terms([expr], back)
+    top, bottom = expr.as_numer_denom()
+    if bottom != 1:
+        return _from_factors(top, back) / _from_factors(bottom, back)
+    if expr.is_Pow:
+        return _from_factors(expr.base, back) ** Const(expr.exp)
+    factors = sorted(expr.args, key=lambda factor: (not factor.is_number, factor.is_Add, str(factor)))
+    return reduce(mul, (_from_factors(factor, back) for factor in factors))
+
+
+IDENTITIES: tuple[tuple[str, Identity], ...] = (
+    ("write out the derivative", write_out_slopes),
+    ("multiply out and cancel", multiply_out),
+    ("take the number out of the sum", take_out_of_sums),
+    ("use that the target is one-hot", use_one_hot),
+    ("collect like terms", collect),
+)
+
+
+def simplify(node: Node, known: Known) -> tuple[Step, ...]:
+    """Return the steps that lead to a markedly simpler form, or none where there is no such form."""
+    steps: list[Step] = []
+    current = node
+    for rule, identity in IDENTITIES:
+        found = identity(current, known)
+        if found is not None and found[0] != current:
+            after, because, assumptions = found
+            steps.append(Step(rule, current, after, because, assumptions=assumptions))
+            current = after
+    return tuple(steps) if weight(current) < weight(node) - 2 else ()

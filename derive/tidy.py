@@ -1,0 +1,155 @@
+"""Dropping what only clutters: factors of one, double signs, double transposes, sums of plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from operator import mul
+
+from derive.expr import Apply, Const, Node
+from derive.op import TABLE
+from derive.ops import table
+
+
+def tidy(node: Node) -> Node:
+    """Drop factors of one, double signs and double transposes, add up plain numbers.
+
+    >>> from derive.expr import scalar
+    >>> tidy(-(-(1 * scalar("x")))) == scalar("x")
+    True
+    """
+    if not isinstance(node, Apply):
+        return node
+    operands = tuple(tidy(operand) for operand in node.operands)
+    fresh = node if operands == node.operands else Apply(node.args[0], *operands, *node.params)
+    rule = _TIDY.get(fresh.op.name)
+    return (rule(fresh) if rule else None) or fresh
+
+
+def is_op(node: Node, name: str) -> bool:
+    """Tell whether a node applies the operation."""
+    return isinstance(node, Apply) and node.op is TABLE[name]
+
+
+def constant(node: Node) -> Const | None:
+    """Return the number that fills a constant tensor (`2·1`, `1 1ᵀ / N`), or None."""
+    if isinstance(node, Const) or not isinstance(node, Apply):
+        return node if isinstance(node, Const) else None
+    if node.op.name == table.ONES:
+        return Const(1)
+    if node.op.name not in (table.NEG, table.MUL, table.DIV, table.TRANSPOSE, table.MATMUL):
+        return None
+    numbers = [constant(operand) for operand in node.operands]
+    if any(number is None for number in numbers):
+        return None
+    values = [number.value for number in numbers if number is not None]
+    if node.op.name == table.MATMUL:
+        outer = len(node.operands[0].shape) == 1
+        return Const(values[0] * values[1]) if outer else None
+    if node.op.name == table.DIV:
+        return Const(values[0] / values[1])
+    sign = -1 if node.op.name == table.NEG else 1
+    return Const(sign * reduce(mul, values))
+
+
+def split_number(node: Node) -> tuple[Const, Node]:
+    """Return a node as a number times the rest; the number is 1 where there is none in front.
+
+    >>> from derive.expr import scalar
+    >>> split_number(-(2 * scalar("x")))[0].value
+    -2
+    """
+    if is_op(node, table.NEG):
+        number, rest = split_number(node.operands[0])
+        return Const(-number.value), rest
+    if is_op(node, table.MUL) and isinstance(node.operands[0], Const):
+        number, rest = split_number(node.operands[1])
+        return Const(number.value * node.operands[0].value), rest
+    if is_op(node, table.DIV) and isinstance(node.operands[1], Const):
+        number, rest = split_number(node.operands[0])
+        return Const(number.value / node.operands[1].value), rest
+    return Const(1), node
+
+
+def _is_number(node: Node, value: int) -> bool:
+    return isinstance(node, Const) and node.value == value
+
+
+def _tidy_product(node: Apply) -> Node | None:
+    left, right = node.operands
+    for one, other in ((left, right), (right, left)):
+        if one.shape and one.shape == other.shape and (number := constant(one)) is not None:
+            return tidy(number * other)
+        if _is_number(one, 1):
+            return other
+        if _is_number(one, -1):
+            return tidy(-other)
+    if is_op(left, table.NEG):
+        return tidy(-(left.operands[0] * right))
+    if is_op(right, table.NEG):
+        return tidy(-(left * right.operands[0]))
+    if isinstance(left, Const) and isinstance(right, Const):
+        return Const(left.value * right.value)
+    if is_op(right, table.DIV) and _is_number(right.operands[0], 1):
+        return tidy(left / right.operands[1])
+    return None
+
+
+def _tidy_matmul(node: Apply) -> Node | None:
+    left, right = node.operands
+    if is_op(left, table.NEG):
+        return tidy(-(left.operands[0] @ right))
+    return tidy(-(left @ right.operands[0])) if is_op(right, table.NEG) else None
+
+
+def _tidy_negation(node: Apply) -> Node | None:
+    (inner,) = node.operands
+    if isinstance(inner, Const):
+        return Const(-inner.value)
+    return inner.operands[0] if is_op(inner, table.NEG) else None
+
+
+def _tidy_sum(node: Apply) -> Node | None:
+    left, right = node.operands
+    if isinstance(left, Const) and isinstance(right, Const):
+        return Const(left.value + right.value)
+    return left - right.operands[0] if is_op(right, table.NEG) else None
+
+
+def _tidy_difference(node: Apply) -> Node | None:
+    left, right = node.operands
+    if isinstance(left, Const) and isinstance(right, Const):
+        return Const(left.value - right.value)
+    return left + right.operands[0] if is_op(right, table.NEG) else None
+
+
+def _tidy_quotient(node: Apply) -> Node | None:
+    top, bottom = node.operands
+    if _is_number(bottom, 1):
+        return top
+    if isinstance(top, Const) and isinstance(bottom, Const):
+        return Const(top.value / bottom.value)
+    return tidy(-(top.operands[0] / bottom)) if is_op(top, table.NEG) else None
+
+
+def _tidy_transpose(node: Apply) -> Node | None:
+    (inner,) = node.operands
+    if is_op(inner, table.TRANSPOSE):
+        return inner.operands[0]
+    if is_op(inner, table.MATMUL) and any(is_op(factor, table.TRANSPOSE) for factor in inner.operands):
+        left, right = inner.operands
+        return tidy(right.T @ left.T)
+    if is_op(inner, table.MUL) and not inner.operands[0].shape and is_op(inner.operands[1], table.TRANSPOSE):
+        return inner.operands[0] * inner.operands[1].operands[0]
+    return None
+
+
+def _tidy_power(node: Apply) -> Node | None:
+    base, exponent = node.operands
+    return base if _is_number(exponent, 1) else None
+
+
+_TIDY: dict[str, Callable[[Apply], Node | None]] = {
+    table.MUL: _tidy_product, table.MATMUL: _tidy_matmul, table.NEG: _tidy_negation, table.ADD: _tidy_sum,
+    table.SUB: _tidy_difference, table.DIV: _tidy_quotient, table.TRANSPOSE: _tidy_transpose, table.POW: _tidy_power,
+}  # fmt: skip
