@@ -38,6 +38,7 @@ class Op:
         numpy, c: Templates of the scalar or array code; "" where the target cannot.
         prime: Whether a sheet writes the derivative as f'(x) rather than written out.
         draw: Interval from which tests draw operands, away from kinks and poles.
+        signatures: The shapes that a contraction takes, `.` for a row's first axis.
         kink: The subgradient taken where the function has no derivative.
     """
 
@@ -60,6 +61,7 @@ class Op:
     prime: bool = False
     draw: tuple[float, float] = (-2.0, 2.0)
     kink: str = ""
+    signatures: tuple[str, ...] = ()
 
     def reason(self, operand: int) -> str:
         """Return why the rule for an operand holds."""

@@ -23,7 +23,7 @@ def contraction(name: str, signatures: tuple[str, ...], latex: str, vjp: Any, be
     def spec(shapes: tuple[Shape, ...]) -> str:
         return spell_einsum(find_signature(name, signatures, shapes)[0])
 
-    return register(Op(name, shape, because, "giles2008", latex, vjp, spec, **more))
+    return register(Op(name, shape, because, "giles2008", latex, vjp, spec, signatures=signatures, **more))
 
 
 def _right(rule: Callable[[Node, Node, Node], Node]) -> Callable[[Node, Node, Node, Node], Node]:

@@ -1,0 +1,221 @@
+"""Which name is a scalar, a vector or a matrix: the most usual reading under which every equation fits."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import sympy
+
+from derive.errors import DeriveError, ShapeError
+from derive.notation import bare_letter, split_name
+from derive.read import syntax as ast
+from derive.read.outline import names_in, walk
+from derive.read.shaping import Sizes, measure
+from derive.read.spelling import render
+from derive.read.terms import Meaning, Term, elaborate, key_of
+from derive.shapes import Shape
+
+LOSSES = frozenset(["L", "J", "E", "C", r"\ell", "MSE", "BCE", "CE", "NLL", "loss", "Loss", "cost", "Cost"])
+SCALARS = frozenset([r"\alpha", r"\eta", r"\lambda", r"\epsilon", r"\varepsilon", "N", "m", "n", "d", "k", "K"])
+KINDS = ("scalar", "vector", "matrix")
+TRIES = 60  # readings tried for the names that one equation brings in
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An equation of a model: both sides as trees, and whether a vector of one entry may stand for a scalar."""
+
+    left: ast.Node
+    right: ast.Node
+    is_loss: bool = False
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the page says besides its equations: declared sizes, and words such as "weight vector"."""
+
+    declared: Mapping[str, tuple[str, ...]]
+    words: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Kinds and sizes under which the equations fit, and the equations' terms."""
+
+    meaning: Meaning
+    sizes: Sizes
+    terms: tuple[tuple[Term, Term], ...]
+
+
+def is_loss_name(key: str) -> bool:
+    r"""Tell whether a name is usual for a loss.
+
+    >>> is_loss_name(r"\mathcal{L}"), is_loss_name("W")
+    (True, False)
+    """
+    return bare_letter(key) in LOSSES
+
+
+def costs(key: str, uses: Sequence[ast.Node], evidence: Evidence) -> dict[str, float]:
+    """Return how unusual each kind would be for a name; a kind left out is impossible."""
+    if key in evidence.declared:
+        return {KINDS[len(evidence.declared[key])]: 0.0}
+    said = evidence.words.get(key, "")
+    base = _by_spelling(key, uses)
+    for kind in KINDS:
+        if kind in said:
+            return {**{k: cost + 3 for k, cost in base.items()}, kind: 0.0}
+    return base
+
+
+def _by_spelling(key: str, uses: Sequence[ast.Node]) -> dict[str, float]:
+    letter = bare_letter(key)
+    base = split_name(key)[0]
+    if is_loss_name(key) or letter in SCALARS:
+        return {"scalar": 0.0, "vector": 5.0, "matrix": 6.0}
+    if any(isinstance(use, ast.Transpose) for use in uses) and any(_indexed(use) for use in uses):
+        return {"matrix": 0.0, "vector": 2.0}
+    if any(_indexed(use) for use in uses):
+        return {"vector": 0.0, "matrix": 0.6}
+    if any(font in base for font in (r"\mathbf", r"\boldsymbol", r"\bm", r"\vec")):
+        return {"matrix": 0.0, "vector": 2.0} if letter.isupper() else {"vector": 0.0, "scalar": 3.0, "matrix": 3.0}
+    if letter.isupper() or letter in (r"\Theta", r"\Delta"):
+        return {"matrix": 0.0, "vector": 0.8, "scalar": 2.0}
+    return {"vector": 0.0, "scalar": 0.4, "matrix": 3.0}
+
+
+def _indexed(use: ast.Node) -> bool:
+    name = use.arg if isinstance(use, ast.Transpose) else use
+    return isinstance(name, ast.Name) and any(isinstance(s, ast.Name) and len(s.base) == 1 for s in name.subs)
+
+
+def equation_indices(left: ast.Node) -> frozenset[str]:
+    """Return the running indices of an equation: the letters in its left side's subscripts."""
+    names = [left] if isinstance(left, ast.Name) else names_in(left)
+    return frozenset(render(s) for name in names for s in name.subs if isinstance(s, ast.Name) and len(s.base) == 1)
+
+
+def readings(equations: Sequence[Written], base: Meaning, evidence: Evidence) -> Iterator[Reading]:
+    """Yield readings under which all equations fit, the most usual first.
+
+    Raises:
+        ShapeError: no reading fits; the message is that of the most usual one.
+    """
+    sizes = Sizes()
+    for key, lengths in evidence.declared.items():
+        sizes.shapes[key] = tuple(_length(word) for word in lengths)
+    found = False
+    failure: list[DeriveError] = []
+    for reading in _search(list(equations), Reading(base, sizes, ()), evidence, failure, list(equations)):
+        found = True
+        yield reading
+    if not found:
+        raise failure[0] if failure else ShapeError("the equations do not fit together")
+
+
+def _length(word: str) -> sympy.Expr:
+    return sympy.Integer(int(word)) if word.isdigit() else sympy.Symbol(word, integer=True, positive=True)
+
+
+def _search(
+    rest: list[Written], so_far: Reading, evidence: Evidence, failure: list[DeriveError], everything: list[Written]
+) -> Iterator[Reading]:
+    if not rest:
+        yield so_far
+        return
+    equation, *others = rest
+    new = [key for key in _keys(equation) if key not in so_far.meaning.kinds and key not in so_far.meaning.sizes]
+    options = [sorted(costs(key, _uses(key, everything), evidence).items(), key=lambda pair: pair[1]) for key in new]
+    strict = replace(equation, is_loss=False)
+    choices = list(itertools.islice(_cheapest(options), TRIES))
+    scalar_loss = [kinds for kinds in choices if equation.is_loss and kinds[-1:] == ("scalar",)]
+    relaxed = [(kinds, equation) for kinds in scalar_loss if len(set(kinds[:-1])) < 2]  # y and ŷ lie alike
+    rest_of = [kinds for kinds in choices if kinds not in scalar_loss]
+    for kinds, written in [*((k, strict) for k in scalar_loss), *relaxed, *((k, strict) for k in rest_of)]:
+        meaning = replace(so_far.meaning, kinds={**so_far.meaning.kinds, **dict(zip(new, kinds, strict=True))})
+        try:
+            terms, sizes = fit(written, meaning, so_far.sizes)
+        except DeriveError as error:
+            failure.append(error)
+            continue
+        yield from _search(others, Reading(meaning, sizes, (*so_far.terms, terms)), evidence, failure, everything)
+
+
+def _keys(equation: Written) -> list[str]:
+    indices = equation_indices(equation.left)
+    keys = []
+    for node in (equation.right, equation.left):
+        bound = frozenset(render(part.index) for part in walk(node) if isinstance(part, ast.Big) and part.index is not None)
+        keys += [key_of(name, indices | bound)[0] for name in names_in(node)]
+    return list(dict.fromkeys(keys))
+
+
+def _uses(key: str, equations: Sequence[Written]) -> list[ast.Node]:
+    """Return how a name occurs, with the transpose around it."""
+    found: list[ast.Node] = []
+    for equation in equations:
+        for side in (equation.left, equation.right):
+            for part in walk(side):
+                name = part.arg if isinstance(part, ast.Transpose) else part
+                if isinstance(name, ast.Name) and key in (render(name), render(replace(name, subs=()))):
+                    found.append(part)
+    return found
+
+
+def _cheapest(options: list[list[tuple[str, float]]]) -> Iterator[tuple[str, ...]]:
+    """Yield one choice per option list, by rising total cost."""
+    if not all(options):
+        return
+    start = (0,) * len(options)
+    heap = [(sum(option[0][1] for option in options), start)]
+    seen = {start}
+    while heap:
+        _, at = heapq.heappop(heap)
+        yield tuple(option[k][0] for option, k in zip(options, at, strict=True))
+        for place, k in enumerate(at):
+            nxt = (*at[:place], k + 1, *at[place + 1 :])
+            if k + 1 < len(options[place]) and nxt not in seen:
+                seen.add(nxt)
+                heapq.heappush(heap, (sum(option[j][1] for option, j in zip(options, nxt, strict=True)), nxt))
+
+
+def fit(equation: Written, meaning: Meaning, sizes: Sizes) -> tuple[tuple[Term, Term], Sizes]:
+    """Return both sides' terms and the sizes after making the sides' shapes equal.
+
+    Raises:
+        ShapeError: the sides cannot have the same shape.
+    """
+    inside = replace(meaning, indices=equation_indices(equation.left))
+    first: DeriveError | None = None
+    for dot in ("inner", "hadamard", "entrywise")[: 3 if equation.is_loss else 2]:
+        trial = sizes.copy()
+        try:
+            left, right = (elaborate(side, replace(inside, dot=dot)) for side in (equation.left, equation.right))
+            return (left, _meet(left, right, trial, equation)), trial
+        except ShapeError as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def _meet(left: Term, right: Term, sizes: Sizes, equation: Written) -> Term:
+    """Unify the sides' shapes; a loss that came out as a vector is read as that of one entry."""
+    one, other = measure(left, sizes), measure(right, sizes)
+    if equation.is_loss and left.kind == "scalar" and right.kind == "vector" and not right.stacked:
+        sizes.unify(other[0], sympy.Integer(1), f"the loss {render(equation.left)} must be a scalar")
+        return Term("sum", (right,))
+    if left.stacked != right.stacked and (left.stacked or right.stacked):
+        raise ShapeError(f"{render(equation.left)} has an index that the other side does not have, or the reverse")
+    if left.kind != right.kind and not _fits_number(right, one):
+        raise ShapeError(f"{render(equation.left)} is a {left.kind}, the right side a {right.kind}")
+    if left.kind == right.kind:
+        sizes.unify_shapes(one, other, f"{render(equation.left)} and its right side")
+    return right
+
+
+def _fits_number(right: Term, shape: Shape) -> bool:
+    return right.op == "#" and not shape

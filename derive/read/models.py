@@ -1,0 +1,369 @@
+"""The models of a page: which definitions belong together, in which section, with which loss."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from derive.errors import DeriveError, ModelError
+from derive.read import syntax as ast
+from derive.read.functions import read_definition, usual
+from derive.read.kinds import is_loss_name
+from derive.read.outline import Equation, Outline, Place, Unread, names_in, walk
+from derive.read.spelling import render
+from derive.read.terms import Function
+
+GREEK_DELTA = r"\delta"
+LOSS_PHRASES = (
+    ("binary cross-entropy", r"binary\s+cross[- ]entropy|log(?:istic)?\s+loss"),
+    ("mean squared error", r"mean[- ]squared\s+error|\bMSE\b|squared\s+error"),
+    ("multi-class cross-entropy", r"(?:multi-?class|categorical)\s+cross[- ]entropy|cross[- ]entropy\s+loss\s+for\s+multi"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A name's equation on the page; `order` counts the page's equations."""
+
+    key: str
+    equation: Equation
+    order: int
+
+    @property
+    def section(self) -> int:
+        """The section that it stands in."""
+        return self.equation.place.section
+
+
+@dataclass(slots=True)
+class Facts:
+    """The page's equations, sorted: what defines a name, a function, a cotangent, and what claims."""
+
+    definitions: list[Definition] = field(default_factory=list)
+    functions: list[tuple[int, str, Function, Place]] = field(default_factory=list)
+    cotangents: list[tuple[int, str, ast.Derivative]] = field(default_factory=list)
+    claims: list[tuple[int, Equation]] = field(default_factory=list)
+    activations: list[tuple[int, int, ast.Call]] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+
+    def functions_at(self, order: int, names: Iterable[str]) -> dict[str, Function]:
+        """Return the meaning of functions at a point of the page: defined above, else usual, else any function."""
+        known = {name: found for name in names if (found := usual(name)) is not None}
+        known.update({name: function for at, name, function, _ in self.functions if at <= order})
+        return {**{name: Function() for name in names}, **known}
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A model before its shapes are known: definitions in order, what it is called, where it stands."""
+
+    title: str
+    section: int
+    headings: tuple[str, ...]
+    definitions: tuple[Definition, ...]
+    loss: Definition | None
+    order: int
+    assumptions: tuple[str, ...] = ()
+    carried: bool = False
+
+    def keys(self) -> set[str]:
+        """Return the names that it defines."""
+        return {item.key for item in self.all()}
+
+    def all(self) -> tuple[Definition, ...]:
+        """Return its definitions, the loss last."""
+        return self.definitions if self.loss is None else (*self.definitions, self.loss)
+
+
+def sort_equations(found: Outline) -> Facts:
+    """Tell definitions from claims, in the order of the page."""
+    facts = Facts(unread=list(found.unread))
+    for order, equation in enumerate(found.equations):
+        _sort(order, equation, facts)
+    return facts
+
+
+def _sort(order: int, equation: Equation, facts: Facts) -> None:
+    left, right = equation.left, equation.right
+    if _is_value(right) and not _is_claim_side(left):
+        return
+    if isinstance(left, ast.Call) and not left.function.primes:
+        _sort_call(order, equation, left, facts)
+    elif isinstance(left, ast.Name) and isinstance(right, ast.Derivative) and _names_a_cotangent(left, right, facts):
+        facts.cotangents.append((order, render(left), right))
+    elif _is_claim_side(left) or (isinstance(left, ast.Name) and left.base in (GREEK_DELTA, r"\Delta")):
+        facts.claims.append((order, equation))
+    elif isinstance(left, ast.Name):
+        _sort_name(order, equation, left, facts)
+    else:
+        facts.claims.append((order, equation))
+
+
+def _is_value(node: ast.Node) -> bool:
+    """Tell whether a side is a plain number: "let x = 0" sets a value and claims nothing."""
+    return isinstance(node, ast.Number) or (isinstance(node, ast.Neg) and isinstance(node.arg, ast.Number))
+
+
+def _is_claim_side(node: ast.Node) -> bool:
+    return any(isinstance(part, ast.Derivative) or (isinstance(part, ast.Call) and part.function.primes) for part in walk(node))
+
+
+def _names_a_cotangent(left: ast.Name, right: ast.Derivative, facts: Facts) -> bool:
+    return isinstance(right.wrt, ast.Name) and not any(d.key == render(left) for d in facts.definitions)
+
+
+def _sort_call(order: int, equation: Equation, left: ast.Call, facts: Facts) -> None:
+    """A call on the left defines a function; the further links of its chain claim."""
+    name = render(left.function)
+    plain = all(isinstance(arg, ast.Name) for arg in left.args)
+    again = any(known == name and place == equation.place for _, known, _, place in facts.functions)
+    if not plain or again:
+        facts.claims.append((order, equation))
+        return
+    facts.activations.append((order, equation.place.section, left))
+    try:
+        meaning = read_definition(left, equation.right, facts.functions_at(order, _called(equation.right)))
+    except DeriveError as error:
+        facts.unread.append(Unread(equation.latex, str(error), equation.place))
+        return
+    facts.functions.append((order, name, meaning, equation.place))
+
+
+def _called(node: ast.Node) -> list[str]:
+    return [render(replace(part.function, primes=0)) for part in walk(node) if isinstance(part, ast.Call)]
+
+
+def _sort_name(order: int, equation: Equation, left: ast.Name, facts: Facts) -> None:
+    """A name's first equation in a scope defines it; the same again says nothing; another one claims."""
+    key = key_without_indices(left)
+    earlier = [item for item in facts.definitions if item.key == key and item.section == equation.place.section]
+    if any(item.equation.right == equation.right for item in earlier):
+        return
+    here = [item for item in earlier if item.equation.place.label == equation.place.label]
+    if here and _declares(equation.right, facts):
+        return
+    if here:
+        facts.claims.append((order, equation))
+    else:
+        facts.definitions.append(Definition(key, equation, order))
+
+
+def _declares(node: ast.Node, facts: Facts) -> bool:
+    """Tell whether a side only says that something is a function of something: y = f(a, b) with an unknown f."""
+    if not isinstance(node, ast.Call) or not all(isinstance(arg, ast.Name) for arg in node.args):
+        return False
+    name = render(replace(node.function, primes=0))
+    return usual(name) is None and not any(known == name and f.op for _, known, f, _ in facts.functions)
+
+
+def key_without_indices(name: ast.Name) -> str:
+    """Return a name's spelling without running indices."""
+    kept = tuple(s for s in name.subs if not (isinstance(s, ast.Name) and len(s.base) == 1 and s.base in "ijklmnt"))
+    return render(replace(name, subs=kept))
+
+
+# ---------------------------------------------------------------- models
+def sketch_models(found: Outline, facts: Facts) -> list[Sketch]:
+    """Return the models of a page: each end of a chain of definitions with all that it needs."""
+    used = {
+        item.key + f"@{source.order}"
+        for definition in facts.definitions
+        for item, source in _uses(definition, facts)
+    }
+    ends = [d for d in facts.definitions if f"{d.key}@{d.order}" not in used]
+    sketches = [_sketch(end, found, facts) for end in ends]
+    return [s for s in sketches if not any(_within(s, other) for other in sketches)]
+
+
+def _within(one: Sketch, other: Sketch) -> bool:
+    """Tell whether a model is a part of another in the same section."""
+    inner = {(d.key, d.equation.place) for d in one.all()}
+    outer = {(d.key, d.equation.place) for d in other.all()}
+    return one.section == other.section and inner < outer
+
+
+def _uses(definition: Definition, facts: Facts) -> list[tuple[Definition, Definition]]:
+    found = (resolve(key, definition, facts) for key in _needed(definition.equation.right))
+    return [(item, item) for item in found if item is not None]
+
+
+def _needed(node: ast.Node) -> list[str]:
+    return list(dict.fromkeys(key_without_indices(name) for name in names_in(node)))
+
+
+def resolve(key: str, at: Definition, facts: Facts) -> Definition | None:
+    """Return the definition that a name means at a place: above in the section, below in it, above in a sibling."""
+    same = [d for d in facts.definitions if d.key == key and d.section == at.section and d is not at]
+    above = [d for d in same if d.order < at.order]
+    if above or same:
+        return above[-1] if above else same[0]
+    linked = _activation(key, at, facts)
+    if linked is not None:
+        return linked
+    parent = at.equation.place.headings[:-1]
+    siblings = [
+        d for d in facts.definitions
+        if d.key == key and d.order < at.order and parent and d.equation.place.headings[:-1] == parent
+    ]  # fmt: skip
+    return siblings[-1] if siblings else None
+
+
+def _activation(key: str, at: Definition, facts: Facts) -> Definition | None:
+    """Return `ŷ = softmax(z)` where a loss uses ŷ, and the section has softmax(z_j) but no equation for ŷ."""
+    if not is_loss_name(at.key) or r"\hat" not in key:
+        return None
+    for order, section, call in facts.activations:
+        if section == at.section and len(call.args) == 1 and isinstance(call.args[0], ast.Name):
+            argument = call.args[0]
+            defined = any(d.key == key_without_indices(argument) and d.section == section for d in facts.definitions)
+            if defined:
+                name = _name_with(key, argument.subs)
+                equation = Equation(name, call, f"{render(name)} = {render(call)}", at.equation.place)
+                return Definition(key, equation, order)
+    return None
+
+
+def _name_with(key: str, subs: tuple[ast.Node, ...]) -> ast.Name:
+    return ast.Name(key, subs=subs)
+
+
+def _sketch(end: Definition, found: Outline, facts: Facts) -> Sketch:
+    closure: dict[str, Definition] = {}
+    assumed: list[str] = []
+
+    def collect(item: Definition) -> None:
+        if item.key in closure:
+            return
+        closure[item.key] = item
+        for key in _needed(item.equation.right):
+            source = resolve(key, item, facts)
+            if source is not None and source.key not in closure:
+                if source.equation.latex == f"{render(source.equation.left)} = {render(source.equation.right)}" and source.equation.place is item.equation.place:
+                    assumed.append(f"${source.equation.latex}$, as the section has it")
+                collect(source)
+
+    collect(end)
+    items = sorted(closure.values(), key=lambda d: d.order)
+    loss = end if is_loss_name(end.key) else None
+    forward = tuple(d for d in items if d is not loss)
+    place = end.equation.place
+    first = min((d.equation.place.section for d in items), default=place.section)
+    headings = place.headings if first == place.section else _common(place.headings, found.headings[first])
+    order = max([end.order, *(k for k, e in enumerate(found.equations) if e.place.section == place.section)])
+    title = title_of(headings, place.label if _several_ends(end, facts) else "")
+    if loss is None:
+        loss, why = _loss_by_words(forward, found.prose.get(place.section, ""), facts, order)
+        assumed += why
+    return Sketch(title, place.section, headings, forward, loss, order, tuple(dict.fromkeys(assumed)))
+
+
+def _several_ends(end: Definition, facts: Facts) -> bool:
+    return sum(d.key == end.key and d.section == end.section for d in facts.definitions) > 1
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
+    return tuple(a for a, b in zip(one, other, strict=False) if a == b)
+
+
+def title_of(headings: Sequence[str], label: str = "") -> str:
+    """Return a title from headings: the last, with the one above it where it does not say enough by itself."""
+    plain = [re.sub(r"[*_`]", "", h).strip() for h in headings]
+    name = plain[-1] if plain else "Model"
+    if len(plain) > 1 and not re.match(r"[\d.]+\s", name) and re.match(r"[\d.]+\s", plain[-2]):
+        name = f"{plain[-2]} · {name}"
+    return f"{name} · {label}" if label else name
+
+
+def _loss_by_words(
+    forward: Sequence[Definition], prose: str, facts: Facts, at: int
+) -> tuple[Definition | None, list[str]]:
+    """Return the loss that a section calls by its name and that stands above, if the model gives what it needs."""
+    for phrase, pattern in LOSS_PHRASES:
+        if not re.search(pattern, prose, re.IGNORECASE):
+            continue
+        for item in reversed([d for d in facts.definitions if is_loss_name(d.key) and d.order < at]):
+            where = " ".join((*item.equation.place.headings[-1:], item.equation.place.before[-200:]))
+            if re.search(pattern, where, re.IGNORECASE) and _feeds(forward, item):
+                return item, [f"the loss is the {phrase} of line {item.equation.place.line}"]
+    return None, []
+
+
+def _feeds(forward: Sequence[Definition], loss: Definition) -> bool:
+    """Tell whether a model defines something that the loss uses."""
+    return bool({d.key for d in forward} & set(_needed(loss.equation.right)))
+
+
+def claim_sketch(section: int, claims: Sequence[tuple[int, Equation]], sketches: Sequence[Sketch], found: Outline, facts: Facts) -> Sketch | None:
+    """Return the model that a section's claims speak of: its own, a sibling's, else the last above that fits best.
+
+    A model from elsewhere without a loss takes the one that the claims' section names.
+    """
+    wanted = {key for _, equation in claims for key in _claim_keys(equation)}
+    order, parent = claims[-1][0], found.headings[section][:-1]
+    groups = (
+        [s for s in sketches if s.section == section],
+        [s for s in sketches if parent and s.headings[: len(parent)] == parent],
+        [s for s in sketches if s.order < order],
+        list(sketches),
+    )
+    for place, group in enumerate(groups):
+        best = max((len(wanted & _known(s)) for s in group), default=0)
+        if best:
+            chosen = [s for s in group if len(wanted & _known(s)) == best][-1]
+            return chosen if place == 0 else _with_loss(chosen, section, order, found, facts)
+    return None
+
+
+def _claim_keys(equation: Equation) -> set[str]:
+    keys = set()
+    for side in (equation.left, equation.right):
+        for part in walk(side):
+            if isinstance(part, ast.Derivative) and isinstance(part.wrt, ast.Name):
+                keys.add(key_without_indices(part.wrt))
+        keys |= {key_without_indices(name) for name in names_in(side) if not is_loss_name(render(name))}
+    for name in list(keys):
+        if name.startswith((GREEK_DELTA, r"\Delta")):
+            keys.discard(name)
+            keys |= {name.replace(GREEK_DELTA, letter, 1) for letter in ("Z", "z")}
+    return keys
+
+
+def _known(sketch: Sketch) -> set[str]:
+    return sketch.keys() | {key for item in sketch.all() for key in _needed(item.equation.right)}
+
+
+def _with_loss(sketch: Sketch, section: int, order: int, found: Outline, facts: Facts) -> Sketch:
+    headings = found.headings[section]
+    lines = ", ".join(str(d.equation.place.line) for d in sketch.definitions)
+    words = " ".join((found.prose.get(section, ""), *headings))
+    loss, why = _loss_by_words(sketch.definitions, words, facts, order)
+    if loss is None and sketch.loss is not None:
+        loss, why = sketch.loss, []
+    return replace(
+        sketch, title=title_of(headings), section=section, headings=headings, order=max(order, sketch.order),
+        carried=True, loss=loss,
+        assumptions=tuple(dict.fromkeys([*sketch.assumptions, f"the forward equations are those of lines {lines}", *why])),
+    )  # fmt: skip
+
+
+def check_conflicts(claims: Sequence[tuple[int, Equation]], facts: Facts) -> None:
+    """Refuse a second equation for a name that brings in symbols which nothing else knows.
+
+    Raises:
+        ModelError: the two cannot be one model; the message names both lines.
+    """
+    for _, equation in claims:
+        if not isinstance(equation.left, ast.Name):
+            continue
+        key = key_without_indices(equation.left)
+        first = next((d for d in facts.definitions if d.key == key and d.section == equation.place.section), None)
+        if first is None:
+            continue
+        known = {k for d in facts.definitions for k in (d.key, *_needed(d.equation.right)) if d.section == first.section}
+        fresh = [k for k in _needed(equation.right) if k not in known]
+        if fresh:
+            raise ModelError(
+                f"line {equation.place.line} defines {key} again, with {fresh[0]}; line {first.equation.place.line} "
+                f"defines it otherwise. Keep one of them in this section, or give one another name"
+            )

@@ -1,0 +1,229 @@
+"""What the statements of a page are: definitions, functions, declarations, updates, claims; each in its section."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from derive.errors import UnreadError
+from derive.read import syntax as ast
+from derive.read.blocks import Formula, Heading, Page, Prose
+from derive.read.latex import Statement, defined_functions, read_statements
+from derive.read.spelling import render
+
+EQUALS = ("=", ":=", r"\equiv", r"\triangleq")
+_LABEL = re.compile(r"^([ \t]*)(?:[-*+]|\d+\.)\s+\*\*(.+?)\*\*", re.MULTILINE)
+_PLACEHOLDER = re.compile(r"const", re.IGNORECASE)  # `some_constant` stands for another number each time
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a statement stands: headings from the top, the item of a list, line and column, the words around."""
+
+    headings: tuple[str, ...]
+    section: int
+    label: str
+    line: int
+    column: int
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """`left = right` as written; `links` of a chain come one by one."""
+
+    left: ast.Node
+    right: ast.Node
+    latex: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A statement that was not understood."""
+
+    latex: str
+    reason: str
+    place: Place
+
+
+@dataclass(slots=True)
+class Outline:
+    """Everything that the page states, in order."""
+
+    equations: list[Equation] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    declared: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
+    prose: dict[int, str] = field(default_factory=dict)
+    headings: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    updates: list[Equation] = field(default_factory=list)
+
+
+def outline(page: Page) -> Outline:
+    """Read every formula of a page; nothing is judged yet."""
+    functions = {name for formula in page.formulas() for name in defined_functions(formula.latex)}
+    found = Outline()
+    for formula, place in _placed(page, found):
+        try:
+            statements = read_statements(formula.latex, functions)
+        except UnreadError as error:
+            if _states_something(formula.latex):
+                found.unread.append(Unread(formula.latex, str(error), place))
+            continue
+        for statement in statements:
+            _take(statement, formula, place, found)
+    return found
+
+
+def _states_something(latex: str) -> bool:
+    """Tell whether a formula holds an equation; a lone symbol or fragment claims nothing."""
+    bare = re.sub(r"_\{[^{}]*\}|\\(?:leq|geq|neq|le|ge|ne)\b", "", latex)
+    return not _PLACEHOLDER.search(latex) and re.search(r"(?<![<>:!])=|\\equiv|\\triangleq", bare) is not None and not re.search(r"=\s*\?", bare)
+
+
+def _placed(page: Page, found: Outline) -> Iterator[tuple[Formula, Place]]:
+    """Yield formulas with their places; collect the prose of each section on the way."""
+    headings: list[Heading] = []
+    section = 0
+    labels: list[tuple[int, str]] = []
+    blocks = page.blocks
+    found.headings[0] = ()
+    for k, block in enumerate(blocks):
+        if isinstance(block, Heading):
+            headings = [h for h in headings if h.level < block.level] + [block]
+            section, labels = section + 1, []
+            found.headings[section] = tuple(h.text.strip().rstrip(":") for h in headings)
+        elif isinstance(block, Prose):
+            labels = _open_labels(block, labels)
+            found.prose[section] = found.prose.get(section, "") + " " + block.text
+        else:
+            yield block, Place(
+                found.headings[section], section, labels[0][1] if labels else "", block.line, block.column,
+                _words(blocks[k - 1] if k else None), _words(blocks[k + 1] if k + 1 < len(blocks) else None),
+            )  # fmt: skip
+
+
+def _open_labels(block: Prose, labels: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Return the labels of the list items that a place stands in, outermost first, after some prose."""
+    for match in _LABEL.finditer(block.text):
+        indent = len(match[1]) if match.start() else block.column - 1
+        labels = [*(pair for pair in labels if pair[0] < indent), (indent, match[2].strip().rstrip(":"))]
+    return labels
+
+
+def _words(block: object) -> str:
+    return block.text if isinstance(block, Prose) else ""
+
+
+def _take(statement: Statement, formula: Formula, place: Place, found: Outline) -> None:
+    node = statement.node
+    line, column = position(formula, statement.column)
+    at = Place(place.headings, place.section, place.label, line, column, place.before, place.after)
+    if isinstance(node, ast.Name):
+        _take_mention(node, place.after, found)
+    if not isinstance(node, ast.Relation):
+        return
+    if node.signs == (r"\in",):
+        _take_declaration(node, found)
+    elif r"\leftarrow" in node.signs or is_update(node):
+        found.updates.append(Equation(node.links[0], node.links[1], statement.latex, at))
+    elif all(sign in EQUALS for sign in node.signs) and not _is_placeholder(node):
+        for left, right in _pairs(node):
+            found.equations.append(Equation(left, right, statement.latex, at))
+
+
+def position(formula: Formula, column: int) -> tuple[int, int]:
+    """Return line and column in the file of a place in a formula."""
+    before = formula.latex[: column - 1]
+    if "\n" in before:
+        return formula.line + before.count("\n"), len(before) - before.rfind("\n")
+    return formula.line, formula.column + len(before)
+
+
+def _pairs(node: ast.Relation) -> Iterator[tuple[ast.Node, ast.Node]]:
+    """Yield the equations of a chain: a = b = c says a = b, then b = c; a name or call stays the left side."""
+    links = node.links
+    if len(links) > 2 and isinstance(links[0], ast.Name) and isinstance(links[1], ast.Call):
+        links = links[1:]  # y = f(x) = … defines f; y only says what its value is called
+    first = links[0]
+    for left, right in zip(links, links[1:], strict=False):
+        plain = isinstance(left, ast.Call) and isinstance(first, ast.Name)
+        yield (left if left is first or plain else first), right
+
+
+def is_update(node: ast.Relation) -> bool:
+    """Tell whether an equation gives a name a new value in terms of the old one, such as x = x - s."""
+    left = node.links[0]
+    return len(node.links) == 2 and isinstance(left, ast.Name) and any(part == left for part in walk(node.links[1]))
+
+
+def walk(node: ast.Node) -> Iterator[ast.Node]:
+    """Yield a tree's nodes, outermost first."""
+    yield node
+    for slot in node.__dataclass_fields__:
+        part = getattr(node, slot)
+        for item in part if isinstance(part, tuple) else (part,):
+            if isinstance(item, ast.NODES):
+                yield from walk(item)
+
+
+def names_in(node: ast.Node) -> list[ast.Name]:
+    """Return the names in a tree that stand for values: no functions, no scripts, no summation indices."""
+    found: list[ast.Name] = []
+
+    def visit(part: ast.Node, bound: frozenset[ast.Node]) -> None:
+        if isinstance(part, ast.Name):
+            if part not in bound:
+                found.append(part)
+        elif isinstance(part, ast.Big):
+            inner = bound | ({part.index} if part.index is not None else frozenset())
+            visit(part.body, inner)
+            if part.upper is not None:
+                visit(part.upper, bound)
+        else:
+            for slot in part.__dataclass_fields__:
+                value = getattr(part, slot)
+                for item in value if isinstance(value, tuple) else (value,):
+                    if isinstance(item, ast.NODES) and not (isinstance(part, ast.Call) and slot == "function"):
+                        visit(item, bound)
+
+    visit(node, frozenset())
+    return found
+
+
+def _is_placeholder(node: ast.Node) -> bool:
+    return any(isinstance(part, ast.Name) and len(part.base) > 4 and _PLACEHOLDER.search(part.base) for part in walk(node))
+
+
+def _take_mention(name: ast.Name, after: str, found: Outline) -> None:
+    """Note what the words after a symbol say of it: `$x$: Input vector`, `$W$ is the weight matrix`."""
+    clause = re.match(r"\s*(?::|is\b|are\b|denotes\b|be\b|,?\s*the\b|=)([^.\n;]{0,80})", after)
+    if clause:
+        found.words.setdefault(render(name), clause[1].lower())
+
+
+def _take_declaration(node: ast.Relation, found: Outline) -> None:
+    r"""Note the sizes in $W, V \in \mathbb{R}^{h \times n}$."""
+    left, right = node.links
+    names = left.items if isinstance(left, ast.Group) else (left,)
+    sizes = _sizes(right)
+    if sizes is not None:
+        for name in names:
+            if isinstance(name, ast.Name):
+                found.declared[render(name)] = sizes
+
+
+def _sizes(space: ast.Node) -> tuple[str, ...] | None:
+    if isinstance(space, ast.Name) and space.base == r"\mathbb{R}":
+        return ()
+    if not isinstance(space, ast.Power) or space.base != ast.Name(r"\mathbb{R}"):
+        return None
+    factors: list[ast.Node] = [space.exponent]
+    while isinstance(factors[0], ast.Product):
+        factors[:1] = [factors[0].left, factors[0].right]
+    if all(isinstance(factor, ast.Name | ast.Number) for factor in factors):
+        return tuple(render(factor) for factor in factors)
+    return None

@@ -1,0 +1,157 @@
+"""Sizes by unification: terms become expressions once every axis has a size."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import sympy
+
+from derive.errors import ShapeError
+from derive.expr import Apply, Const, Node, Var
+from derive.op import TABLE
+from derive.read.terms import Term
+from derive.shapes import ROW, Shape
+
+RANKS = {"scalar": 0, "vector": 1, "row": 1, "matrix": 2}
+
+
+@dataclass(slots=True)
+class Sizes:
+    """Which axes have the same length: a union-find over size symbols; given names and numbers win."""
+
+    parents: dict[sympy.Expr, sympy.Expr] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    unknown: set[sympy.Expr] = field(default_factory=set)
+
+    def copy(self) -> Sizes:
+        """Return an independent copy, to try something on."""
+        return Sizes(dict(self.parents), dict(self.shapes), set(self.unknown))
+
+    def find(self, length: sympy.Expr) -> sympy.Expr:
+        """Return the representative of a length."""
+        while length in self.parents:
+            length = self.parents[length]
+        return length
+
+    def unify(self, left: sympy.Expr, right: sympy.Expr, what: str) -> None:
+        """Make two lengths equal.
+
+        Raises:
+            ShapeError: they are two given sizes that differ.
+        """
+        left, right = self.find(left), self.find(right)
+        if left == right:
+            return
+        if left in self.unknown:
+            self.parents[left] = right
+        elif right in self.unknown:
+            self.parents[right] = left
+        else:
+            raise ShapeError(f"{what}: the sizes {left} and {right} do not agree")
+
+    def unify_shapes(self, left: Shape, right: Shape, what: str) -> None:
+        """Make two shapes equal, axis by axis."""
+        if len(left) != len(right):
+            raise ShapeError(f"{what}: {len(left)} axes against {len(right)}")
+        for one, other in zip(left, right, strict=True):
+            self.unify(one, other, what)
+
+    def fresh(self) -> sympy.Expr:
+        """Return a new unknown size."""
+        symbol = sympy.Symbol(f"?{len(self.unknown)}", integer=True, positive=True)
+        self.unknown.add(symbol)
+        return symbol
+
+    def shape(self, key: str, kind: str) -> Shape:
+        """Return the shape of a name, with unknown sizes when it is first met."""
+        if key not in self.shapes:
+            self.shapes[key] = tuple(self.fresh() for _ in range(RANKS[kind]))
+        return self.shapes[key]
+
+    def resolved(self, shape: Shape) -> Shape:
+        """Return a shape with every length replaced by its representative."""
+        return tuple(self.find(length) for length in shape)
+
+
+def measure(term: Term, sizes: Sizes) -> Shape:
+    """Return the shape of a term's array, making sizes equal where the operations need it.
+
+    Raises:
+        ShapeError: sizes that must agree do not.
+    """
+    if term.op == "#":
+        return ()
+    if term.op == "":
+        kind = (
+            {"scalar": "vector", "vector": "matrix", "row": "matrix"}[term.kind]
+            if term.stacked
+            else term.kind
+        )
+        return sizes.shape(str(term.leaf), kind)
+    shapes = [measure(arg, sizes) for arg in term.args]
+    row = TABLE[term.op]
+    if row.signatures:
+        return _by_signature(term, shapes, sizes)
+    if term.op in TABLE and row.reduce:
+        if term.extent is not None:
+            sizes.unify(shapes[0][0], term.extent, "the sum's upper limit")
+        return ()
+    tensors = [shape for shape in shapes if shape]
+    for shape in tensors[1:]:
+        sizes.unify_shapes(tensors[0], shape, term.op)
+    return tensors[0] if tensors and row.shape(((sympy.Integer(2),),) * len(shapes), *term.params) else ()
+
+
+def _by_signature(term: Term, shapes: list[Shape], sizes: Sizes) -> Shape:
+    for signature in TABLE[term.op].signatures:
+        left, right = signature.split("->")
+        letters = left.split(",")
+        if [_pattern(word) for word in letters] == [_lie(shape) for shape in shapes]:
+            bound: dict[str, sympy.Expr] = {".": ROW}
+            for word, shape in zip(letters, shapes, strict=True):
+                for letter, length in zip(word, shape, strict=True):
+                    if letter in bound:
+                        sizes.unify(bound[letter], length, "a product's inner sizes")
+                    bound[letter] = length
+            return tuple(bound[letter] for letter in right)
+    raise ShapeError(f"{term.op} does not take {' and '.join(arg.kind for arg in term.args)}")
+
+
+def _pattern(word: str) -> tuple[bool, int]:
+    return (word.startswith("."), len(word))
+
+
+def _lie(shape: Shape) -> tuple[bool, int]:
+    return (bool(shape) and shape[0] == ROW, len(shape))
+
+
+def build(term: Term, sizes: Sizes, names: Mapping[str, Var]) -> Node:
+    """Return a term as an expression; every name has its variable already."""
+    if term.op == "#":
+        return Const(term.leaf)
+    if term.op == "":
+        return names[str(term.leaf)]
+    return Apply(term.op, *(build(arg, sizes, names) for arg in term.args), *term.params)
+
+
+def name_sizes(
+    sizes: Sizes, order: Iterable[str], taken: Iterable[str], preferred: Mapping[str, str]
+) -> None:
+    """Give every unknown size a readable name, in the order of the names that have it.
+
+    `preferred` maps a name's key to the letter for its first axis; otherwise letters come in turn.
+    """
+    used = set(taken)
+    spare = (letter for letter in itertools.chain("nmhkpqrsdu", (f"n{k}" for k in itertools.count(1))))
+    for key in order:
+        for axis, length in enumerate(sizes.shapes.get(key, ())):
+            root = sizes.find(length)
+            if root not in sizes.unknown:
+                continue
+            letter = preferred.get(f"{key}@{axis}", "")
+            while not letter or letter in used:
+                letter = next(spare)
+            used.add(letter)
+            sizes.parents[root] = sympy.Symbol(letter, integer=True, positive=True)

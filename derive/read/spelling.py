@@ -1,0 +1,264 @@
+r"""A tree of `syntax.py` back to LaTeX, in one canonical spelling: it is the key under which a name is known.
+
+Reading the text again gives an equal tree. Typography is the work of the sheet, not of this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from derive.read import vocabulary as words
+from derive.read.syntax import (
+    Abs,
+    Big,
+    Call,
+    Cases,
+    Derivative,
+    Entry,
+    Group,
+    Matrix,
+    Name,
+    Neg,
+    Node,
+    Norm,
+    Number,
+    Power,
+    Product,
+    Quotient,
+    Relation,
+    Sum,
+    Transpose,
+)
+
+_TIGHT = (Number, Name, Call, Abs, Norm, Matrix, Group, Entry)
+
+
+def render(node: Node, functions: Collection[str] = frozenset()) -> str:
+    r"""Spell a tree canonically.
+
+    Args:
+        node: What was read.
+        functions: The spellings that were given as functions when it was read.
+    Returns:
+        LaTeX that reads as the same tree.
+
+    >>> from derive.read.latex import read_formula
+    >>> render(read_formula(r"\tfrac12 {W^{[1]}}^T x"))
+    '\\frac{1}{2} W^{[1]T} x'
+    """
+    return _Speller(frozenset(functions)).spell(node)
+
+
+def _in_brackets(body: str) -> str:
+    return rf"\left({body}\right)"
+
+
+class _Speller:
+    """One method for each kind of node; `functions` are the names that a bracket would turn into calls."""
+
+    def __init__(self, functions: frozenset[str]) -> None:
+        self.functions = functions
+        self.rules: dict[type, Callable[[Any], str]] = {
+            Number: lambda node: str(node.text),
+            Name: self.name,
+            Neg: lambda node: f"-{self.negated(node.arg)}",
+            Sum: self.sum,
+            Product: self.product,
+            Quotient: self.quotient,
+            Power: lambda node: f"{self.base(node.base)}^{{{self.spell(node.exponent)}}}",
+            Transpose: self.transpose,
+            Call: self.call,
+            Derivative: self.derivative,
+            Big: self.big,
+            Norm: self.norm,
+            Abs: lambda node: rf"\left|{self.spell(node.arg)}\right|",
+            Entry: lambda node: f"{self.indexed(node.arg)}_{{{self.listed(node.subs)}}}",
+            Cases: self.cases,
+            Matrix: self.matrix,
+            Group: lambda node: _in_brackets(self.listed(node.items)),
+            Relation: self.relation,
+        }
+
+    def spell(self, node: Node) -> str:
+        return self.rules[type(node)](node)
+
+    def listed(self, nodes: tuple[Node, ...]) -> str:
+        return ",".join(self.spell(node) for node in nodes)
+
+    def name(self, node: Name) -> str:
+        base = _letter(node.base)
+        subs = f"_{{{self.listed(node.subs)}}}" if node.subs else ""
+        sup = "" if node.sup is None else f"^{{{self.mark(node)}}}"
+        return base + "'" * node.primes + subs + sup
+
+    def mark(self, node: Name) -> str:
+        assert node.sup is not None
+        if len(node.style) > 2 and isinstance(node.sup, Group):
+            pairs = zip(node.style[::2], node.sup.items, node.style[1::2], strict=True)
+            return "".join(f"{opening}{self.spell(item)}{closing}" for opening, item, closing in pairs)
+        return f"{node.style[:1]}{self.spell(node.sup)}{node.style[1:]}"
+
+    def negated(self, node: Node) -> str:
+        if isinstance(node, Sum | Neg | Relation) or (isinstance(node, Product) and node.sign):
+            return _in_brackets(self.spell(node))
+        return self.spell(node)
+
+    def sum(self, node: Sum) -> str:
+        right = self.spell(node.right)
+        if isinstance(node.right, Sum | Neg):
+            right = _in_brackets(right)
+        return f"{self.spell(node.left)} {node.sign} {right}"
+
+    def product(self, node: Product) -> str:
+        if node.sign:
+            right = self.operand(node.right)
+            left = self.spell(node.left) if _is_signed(node.left) else self.operand(node.left)
+            return f"{left} {node.sign} {right}"
+        right = self.spell(node.right)
+        if isinstance(node.right, Product | Sum | Neg | Big | Number) or self.reaches(node.right):
+            right = _in_brackets(right)
+        left = self.spell(node.left)
+        if isinstance(node.left, Sum | Neg | Big) or _is_signed(node.left) or self.reaches(node.left):
+            left = _in_brackets(left)
+        elif right.startswith(r"\left(") and self.could_call(_last(node.left), node.right):
+            left = self.guarded(node.left)
+        return f"{left} {right}"
+
+    def guarded(self, node: Node) -> str:
+        """Put the last factor into brackets, so that it is not taken for a function of the next one."""
+        if isinstance(node, Product) and not node.sign:
+            left = Product("", node.left, Group((node.right,)))
+            return self.product(left)
+        return _in_brackets(self.spell(node))
+
+    def could_call(self, node: Node, right: Node) -> bool:
+        while isinstance(node, Power | Transpose):
+            node = node.base if isinstance(node, Power) else node.arg
+        if not isinstance(node, Name):
+            return False
+        known = node.base in self.functions | words.FUNCTION_LETTERS | words.BRACKET_OPERATORS
+        return known or bool(node.primes) or isinstance(right, Group) or _letters(node.base) > 1
+
+    def operand(self, node: Node) -> str:
+        """Spell an operand of a written product sign."""
+        if isinstance(node, Sum | Neg | Big) or _is_signed(node) or self.reaches(node, tight=False):
+            return _in_brackets(self.spell(node))
+        return self.spell(node)
+
+    def reaches(self, node: Node, tight: bool = True) -> bool:
+        """Say whether a node would take in what follows it: a gradient, a bare function name."""
+        if isinstance(node, Name):
+            return node.base in words.FUNCTION_WORDS and tight
+        return isinstance(node, Derivative) and node.sign == r"\nabla"
+
+    def quotient(self, node: Quotient) -> str:
+        top, bottom = self.spell(node.top), self.spell(node.bottom)
+        if bottom.startswith(("d ", "d_", "d^", r"\text{d}", "d'")) or bottom == "d":
+            top, bottom = _in_brackets(top), _in_brackets(bottom)
+        return rf"\frac{{{top}}}{{{bottom}}}"
+
+    def base(self, node: Node) -> str:
+        """Spell what a superscript stands on."""
+        if isinstance(node, Name):
+            special = node.primes or node.sup or node.base in words.FUNCTION_WORDS | {"e", r"\text{e}"}
+            return _in_brackets(self.name(node)) if special else self.name(node)
+        if isinstance(node, _TIGHT) and node != Number(r"\infty"):
+            return self.spell(node)
+        return _in_brackets(self.spell(node))
+
+    def indexed(self, node: Node) -> str:
+        alone = isinstance(node, Call) and node.function.base != "sqrt"
+        return self.spell(node) if alone else _in_brackets(self.spell(node))
+
+    def transpose(self, node: Transpose) -> str:
+        arg = node.arg
+        if isinstance(arg, Name) and arg.style and arg.base not in words.FUNCTION_WORDS:
+            return f"{self.name(arg).removesuffix('}')}T}}"
+        if isinstance(arg, Name) and arg.sup is None and arg.base not in words.FUNCTION_WORDS:
+            return f"{self.name(arg)}^{{T}}"
+        return f"{self.base(arg)}^{{T}}"
+
+    def call(self, node: Call) -> str:
+        function = node.function
+        if function == Name("sqrt") and len(node.args) == 1:
+            return rf"\sqrt{{{self.spell(node.args[0])}}}"
+        return f"{self.name(function)}{_in_brackets(self.listed(node.args))}"
+
+    def derivative(self, node: Derivative) -> str:
+        if node.sign == r"\nabla":
+            of = (
+                self.spell(node.of) if isinstance(node.of, Name | Call) else _in_brackets(self.spell(node.of))
+            )
+            return (r"\nabla " if node.wrt is None else rf"\nabla_{{{self.spell(node.wrt)}}} ") + of
+        assert node.wrt is not None
+        of, wrt = self.spell(node.of), self.spell(node.wrt)
+        if isinstance(node.of, Sum | Neg | Relation | Big | Power | Entry) or self.reaches(node.of):
+            of = _in_brackets(of)
+        if not isinstance(node.wrt, Name | Call) or self.reaches(node.wrt):
+            wrt = _in_brackets(wrt)
+        return rf"\frac{{{node.sign} {of}}}{{{node.sign} {wrt}}}"
+
+    def big(self, node: Big) -> str:
+        index = "" if node.index is None else self.listed(_items(node.index))
+        lower = "" if node.lower is None else f"={self.spell(node.lower)}"
+        below = f"_{{{index}{lower}}}" if index else ""
+        above = "" if node.upper is None else f"^{{{self.spell(node.upper)}}}"
+        body = self.spell(node.body)
+        if isinstance(node.body, Sum | Neg):
+            body = _in_brackets(body)
+        return rf"\{node.kind}{below}{above} {body}"
+
+    def norm(self, node: Norm) -> str:
+        p = (
+            f"_{{{node.p if len(node.p) == 1 or not node.p.isalpha() else self.spell(Name(node.p))}}}"
+            if node.p
+            else ""
+        )
+        return rf"\left\|{self.spell(node.arg)}\right\|{p}"
+
+    def cases(self, node: Cases) -> str:
+        rows = [
+            rf"{self.spell(value)} & " + (r"\text{otherwise}" if condition is None else self.spell(condition))
+            for value, condition in node.rows
+        ]
+        return _environment("cases", rows)
+
+    def matrix(self, node: Matrix) -> str:
+        rows = [" & ".join(self.spell(cell) for cell in row) for row in node.rows]
+        return _environment("pmatrix", rows)
+
+    def relation(self, node: Relation) -> str:
+        parts = [self.spell(node.links[0])]
+        for sign, link in zip(node.signs, node.links[1:], strict=True):
+            parts += [sign, self.spell(link)]
+        return " ".join(parts)
+
+
+def _environment(name: str, rows: list[str]) -> str:
+    body = r" \\ ".join(rows)
+    return rf"\begin{{{name}}} {body} \end{{{name}}}"
+
+
+def _letter(base: str) -> str:
+    if base in words.FUNCTION_WORDS:
+        return rf"\{base}" if rf"\{base}" in words.FUNCTION_COMMANDS else rf"\operatorname{{{base}}}"
+    return base
+
+
+def _letters(base: str) -> int:
+    return 1 if base.startswith("\\") and not base.startswith(r"\text{") else sum(map(str.isalpha, base))
+
+
+def _is_signed(node: Node) -> bool:
+    return isinstance(node, Product) and bool(node.sign)
+
+
+def _last(node: Node) -> Node:
+    while isinstance(node, Product) and not node.sign:
+        node = node.right
+    return node
+
+
+def _items(node: Node) -> tuple[Node, ...]:
+    return node.items if isinstance(node, Group) else (node,)

@@ -1,0 +1,187 @@
+"""What a formula says, before anybody knows what its names mean.
+
+A formula on a page becomes a tree of these records: no shapes, no kinds, no rewriting, products in the
+order and with the sign in which they were written. Giving them a meaning is the work of `infer.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    r"""A literal: `2`, `0.5`; also `\infty` and `\pi`, by their LaTeX."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    r"""A symbol with all that belongs to its spelling.
+
+    `base` is the letter with accent and font (`W`, `\hat{y}`, `\mathbf{x}`, `\text{MSE}`), `sup` a mark in
+    the superscript that is no power (`l-1` in `a^{[l-1]}`), `style` how it is written (`[]`, `()` or, for a
+    word or a star, ``), `subs` the subscripts in order (`w_{jk}` has two), `primes` how often it is primed.
+    """
+
+    base: str
+    sup: Node | None = None
+    style: str = ""
+    subs: tuple[Node, ...] = ()
+    primes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Neg:
+    """Minus `arg`."""
+
+    arg: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """`left` plus (`sign` "+") or minus ("-") `right`."""
+
+    sign: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    r"""`left` times `right`; `sign` as written: "" (juxtaposed), `\cdot`, `\times`, `*`, `\circ`, `\odot`…"""
+
+    sign: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    r"""`\frac{top}{bottom}` or `top / bottom`."""
+
+    top: Node
+    bottom: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """`base` to the `exponent`."""
+
+    base: Node
+    exponent: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Transpose:
+    r"""`arg^T`, `arg^\top`."""
+
+    arg: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    r"""A function applied: `\sigma'(z)` (the primes stand in `function`), `\log y`, `\text{softmax}(z_j)`."""
+
+    function: Name
+    args: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Derivative:
+    r"""`\frac{\partial of}{\partial wrt}`, `\nabla_{wrt} of`; `wrt` None for a bare `\nabla of`."""
+
+    of: Node
+    wrt: Node | None
+    sign: str = r"\partial"  # or "d", or r"\nabla"
+
+
+@dataclass(frozen=True, slots=True)
+class Big:
+    r"""`\sum_{index=lower}^{upper} body`; `kind` "sum" or "prod"; bounds None where not written."""
+
+    kind: str
+    index: Node | None
+    lower: Node | None
+    upper: Node | None
+    body: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    r"""`\|arg\|_p`; `p` as written, "" where not."""
+
+    arg: Node
+    p: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Abs:
+    """`|arg|`."""
+
+    arg: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    r"""An entry of what has no name: `\text{softmax}(o)_j`, `(W x)_{i}`; that of a name stands in its `subs`."""
+
+    arg: Node
+    subs: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    r"""A `cases` environment: pairs of value and condition (None for "otherwise")."""
+
+    rows: tuple[tuple[Node, Node | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A matrix written out, row by row."""
+
+    rows: tuple[tuple[Node, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A comma-separated list in brackets, `(a, b)`."""
+
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    r"""A chain `a = b = c`: `links[0] signs[0] links[1] …`; signs `=`, `:=`, `\leftarrow`, `<`, `\in`, `\approx`…"""
+
+    links: tuple[Node, ...]
+    signs: tuple[str, ...]
+
+
+Node: TypeAlias = (
+    Number
+    | Name
+    | Neg
+    | Sum
+    | Product
+    | Quotient
+    | Power
+    | Transpose
+    | Call
+    | Derivative
+    | Big
+    | Norm
+    | Abs
+    | Entry
+    | Cases
+    | Matrix
+    | Group
+    | Relation
+)
+NODES = (
+    Number, Name, Neg, Sum, Product, Quotient, Power, Transpose, Call, Derivative, Big, Norm, Abs, Entry, Cases,
+    Matrix, Group, Relation,
+)  # fmt: skip

@@ -1,0 +1,223 @@
+"""The verdict on a claimed equation, in the order types, normal form, exact residues, a real counterexample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from derive.derivation import Derivation
+from derive.expr import Node, Var, substitute, variables
+from derive.model import Network, free_variables, outputs
+from derive.shapes import axes, show_shape
+from derive.verify.evaluate import EXACT, REAL, Array, Kind, Point, derivative_at, evaluate, points
+from derive.verify.normal_form import same
+from derive.verify.numbers import RetryError
+
+POINTS = 3  # exact points; each alone errs with a probability below 1e-15
+REAL_POINTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a claim is judged in.
+
+    Attributes:
+        network: The model; the functions themselves, from which exact evaluation starts.
+        derivation: Its record, with an equation for every cotangent that a claim may speak of.
+        cotangents: Which variable's cotangent a name stands for (`δ`, `∂L/∂Z` and what else the page writes).
+        end: The name that the cotangents differentiate; None: the outputs, weighted by the record's seeds.
+        partials: Names of derivatives of other scalars: which is differentiated, by which, and the derived value.
+        memory: Points already computed, so that all steps and claims share them.
+    """
+
+    network: Network
+    derivation: Derivation
+    cotangents: Mapping[Var, Var]
+    end: Var | None = None
+    partials: Mapping[Var, tuple[Var, Var, Node]] = field(default_factory=dict)
+    memory: dict[Any, list[Point]] = field(default_factory=dict)
+
+    def primary(self, name: Var) -> Var:
+        """Return the name that the record uses for the same cotangent."""
+        of = self.cotangents.get(name)
+        own = (e.name for e in self.derivation.equations if e.of == of and e.role in ("cotangent", "gradient"))
+        return next(own, name) if of is not None else name
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A real point at which the two sides differ: values by LaTeX name, and both sides."""
+
+    symbols: dict[str, Any]
+    claimed: Any
+    derived: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What is wrong with a claim: the kind of error, a sentence, and the smallest edit that makes it hold."""
+
+    kind: str
+    text: str
+    corrected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What holds of a claim; `verdict` is one of the six words of the contract."""
+
+    verdict: str
+    reason: str
+    assumptions: tuple[str, ...] = ()
+    counterexample: Counterexample | None = None
+    diagnosis: Diagnosis | None = None
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"a verdict is no boolean; this one is {self.verdict!r}: compare verdict.verdict")
+
+
+def judge(left: Node, right: Node, setting: Setting) -> Verdict:
+    """Judge `left = right`; what the left side stands for is taken from the model itself.
+
+    Args:
+        left, right: Expressions in the names of the model and of cotangents.
+        setting: The model and its record.
+    """
+    assumptions = setting.derivation.assumptions
+    if not shapes_agree(left, right):
+        return Verdict("ill-typed", f"the left side is {show_shape(left.shape)}, the right side {show_shape(right.shape)}")
+    left, right = (_with_primary_names(side, setting) for side in (left, right))
+    proof = prove(left, right, setting)
+    differs = _differs(left, right, setting)
+    if differs is None:
+        return Verdict("undecided", "no point could be found at which both sides have a value", assumptions)
+    if not differs:
+        if proof:
+            return Verdict("proved", proof, assumptions)
+        return Verdict("verified", f"equal in exact arithmetic at {POINTS} random points of different sizes", assumptions)
+    example = find_counterexample(left, right, setting)
+    if example is None or proof:
+        return Verdict("undecided", "the sides differ in exact arithmetic, yet no real point shows it", assumptions)
+    return Verdict("refuted", "the sides differ at the point shown", assumptions, example)
+
+
+def shapes_agree(left: Node, right: Node) -> bool:
+    """Tell whether two sides can be equal; axes of one entry, and a row's first, count for nothing."""
+    kept = [[length for length in axes(side.shape) if length != 1] for side in (left, right)]
+    if kept[0] != kept[1]:
+        return False
+    lying = [side.shape for side in (left, right) if len(side.shape) == 2 and len(kept[0]) == 1]
+    standing = [side.shape for side in (left, right) if len(side.shape) == 1 and len(kept[0]) == 1]
+    return not (standing and any(shape[0] not in kept[0] for shape in lying))
+
+
+def _with_primary_names(node: Node, setting: Setting) -> Node:
+    return substitute(node, {name: setting.primary(name) for name in variables(node) if name in setting.cotangents})
+
+
+# ---------------------------------------------------------------- proof
+def prove(left: Node, right: Node, setting: Setting) -> str:
+    """Return how the normal forms agree, or "" if no inlining makes them agree; names are inlined one kind at a time."""
+    backward = {e.name: e.value for e in setting.derivation.equations if e.role in ("cotangent", "gradient")}
+    backward.update({name: value for name, (_, _, value) in setting.partials.items()})
+    forward = {e.name: e.value for e in setting.derivation.equations if e.role in ("definition", "loss")}
+    for inline, how in _inlinings(left, right, backward, forward):
+        if same(left, right, inline):
+            return how
+    everything = {**backward, **forward}
+    return "the normal forms agree, with σ and tanh through exp" if same(left, right, everything, expand=True) else ""
+
+
+def _inlinings(
+    left: Node, right: Node, backward: Mapping[Var, Node], forward: Mapping[Var, Node]
+) -> Iterator[tuple[dict[Var, Node], str]]:
+    yield {}, "the normal forms agree"
+    own = {left: backward[left]} if isinstance(left, Var) and left in backward else {}
+    yield own, "the normal forms agree with the derived equation"
+    kept = set(variables(right))
+    yield {**own, **{name: v for name, v in backward.items() if name not in kept}}, "the normal forms agree"
+    yield dict(backward), "the normal forms agree, cotangents written out"
+    inlined = dict(backward)
+    for name in reversed(list(forward)):
+        inlined[name] = forward[name]
+        yield dict(inlined), f"the normal forms agree, names down to {name.latex} written out"
+
+
+# ---------------------------------------------------------------- evaluation
+def evaluate_side(node: Node, setting: Setting, point: Point) -> Array:
+    """Return a side's value; cotangents are tangents of the model, found where they occur."""
+    for name in variables(node):
+        if name in point.values:
+            continue
+        if name in setting.partials:
+            of, by, _ = setting.partials[name]
+            point.values[name] = derivative_at(setting.network, by, point, {of: None})
+        else:
+            point.values[name] = derivative_at(setting.network, setting.cotangents[name], point, end_weights(setting, point))
+    return evaluate(node, point)
+
+
+def end_weights(setting: Setting, point: Point) -> dict[Var, Array | None]:
+    """Return what is differentiated: the loss, or the outputs weighted by given cotangents."""
+    if setting.end is not None:
+        return {setting.end: None}
+    by_name = {of: name for name, of in setting.cotangents.items() if name in setting.derivation.seeds}
+    return {out: point.values[by_name[out]] for out in outputs(setting.network) if out in by_name}
+
+
+def _points(left: Node, right: Node, setting: Setting, kind: Kind, count: int) -> list[Point]:
+    """Return points at which the model has run, shared between all judgements in a setting."""
+    known = {item.name for item in setting.network.definitions} | {*setting.cotangents} | {*setting.partials}
+    names = dict.fromkeys(name for side in (left, right) for name in variables(side) if name not in known)
+    free = set(free_variables(setting.network))
+    extra = tuple(name for name in (*setting.derivation.seeds, *names) if name not in free)
+    place = (kind is EXACT, count, extra)
+    if place not in setting.memory:
+        setting.memory[place] = list(points(kind, setting.network, extra, count))
+    return setting.memory[place]
+
+
+def _differs(left: Node, right: Node, setting: Setting) -> bool | None:
+    """Tell whether the sides differ at an exact point; None if no point could be evaluated."""
+    seen = False
+    for point in _points(left, right, setting, EXACT, POINTS):
+        try:
+            sides = [evaluate_side(side, setting, point) for side in (left, right)]
+        except RetryError:
+            continue
+        seen = True
+        if not _agree(*sides):
+            return True
+    return False if seen else None
+
+
+def _agree(left: Array, right: Array) -> bool:
+    one, other = np.asarray(left, object).ravel(), np.asarray(right, object).ravel()
+    return len(one) == len(other) and all(a.same(b) for a, b in zip(one, other, strict=True))
+
+
+def find_counterexample(left: Node, right: Node, setting: Setting) -> Counterexample | None:
+    """Return a real point at which the sides differ, with short decimals for what is free."""
+    for point in _points(left, right, setting, REAL, REAL_POINTS):
+        try:
+            derived, claimed = (evaluate_side(side, setting, point) for side in (left, right))
+        except RetryError:
+            continue
+        if not _agree(derived, claimed):
+            names = dict.fromkeys([*point.values, *variables(left), *variables(right)])
+            shown = {name.latex: _plain(point.values[name]) for name in names if name in point.values}
+            return Counterexample(shown, _plain(claimed), _plain(derived))
+    return None
+
+
+def _plain(array: Array) -> Any:
+    return np.vectorize(lambda number: float(number.x), otypes=[float])(np.asarray(array, object)).tolist()
+
+
+def agrees(left: Node, right: Node, setting: Setting) -> bool:
+    """Tell whether two sides agree at exact points of the model itself; nothing derived is used."""
+    primary = [_with_primary_names(side, setting) for side in (left, right)]
+    return shapes_agree(*primary) and _differs(*primary, setting) is False

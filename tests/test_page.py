@@ -1,0 +1,188 @@
+"""Pages: which blocks, in which order, on which line."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from derive.errors import DeriveError
+from derive.read.page import Formula, Heading, Page, Prose, load_page, read_page
+
+SEEDS = Path(__file__).parents[2] / "shared" / "seeds"
+KINDS = ("markdown", "latex", "rst", "html", "text")
+
+
+def formulas(page: Page) -> list[str]:
+    return [block.latex for block in page.blocks if isinstance(block, Formula)]
+
+
+def headings(page: Page) -> list[tuple[int, str]]:
+    return [(block.level, block.text) for block in page.blocks if isinstance(block, Heading)]
+
+
+def seed(prefix: str) -> Path:
+    found = sorted(SEEDS.glob(f"{prefix}*.txt"))
+    if not found:
+        pytest.skip(f"NOT CHECKED: the page {prefix} is not on this machine; it would be under {SEEDS}")
+    return found[0]
+
+
+def test_a_formula_stands_between_the_words_around_it():
+    page = read_page("where $x$ is the input", "markdown")
+    assert page.blocks == (Prose("where", 1, 1), Formula("x", 1, 8, False), Prose("is the input", 1, 11))
+
+
+def test_double_dollars_are_display_only_where_they_stand_alone():
+    page = read_page("- $$ x $$: input\n\n$$ y = x $$\n", "markdown")
+    assert [(block.latex, block.display) for block in page.formulas()] == [("x", False), ("y = x", True)]
+
+
+def test_line_and_column_are_those_of_the_file():
+    page = read_page("---\ntitle: t\n---\n\nab $$\n  x + y\n$$", "markdown")
+    assert page.formulas() == (Formula("x + y", 6, 3, False),)
+
+
+@pytest.mark.parametrize(
+    "text", ["costs $5 and $6", "between $5\n\nand 6$", r"\$x\$", "5$ or 6$ each", "$ x$"]
+)
+def test_money_is_no_formula(text):
+    assert formulas(read_page(text, "markdown")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["```python\n$x$\n```", "`$x$`", "~~~\n$x$\n~~~", "<!-- $x$ -->", "````\n```\n$x$\n````", "```\n$x$"],
+)
+def test_code_and_comments_in_markdown_hold_no_formula(text):
+    assert formulas(read_page(text, "markdown")) == []
+
+
+def test_every_delimiter_of_markdown_is_known():
+    text = "\n\n".join([r"\(a\)", r"\[b\]", "```math\nc\n```", "$`d`$", "$e$", r"\\(f\\)", r"\\[g\\]"])
+    assert formulas(read_page(text, "markdown")) == list("abcdefg")
+
+
+def test_headings_of_markdown_lose_their_attributes():
+    text = "# One {#id}\n\n## Two ##\n\nThree\n=====\n\n### 1.1 Four\n{: .no_toc}\n"
+    assert headings(read_page(text, "markdown")) == [(1, "One"), (2, "Two"), (1, "Three"), (3, "1.1 Four")]
+
+
+def test_a_latex_document_is_read_with_its_macros_and_without_its_comments():
+    text = r"""\documentclass{article}
+\newcommand{\pd}[2]{\frac{\partial #1}{\partial #2}}
+\def\W{\mathbf{W}}
+\DeclareMathOperator{\relu}{relu}
+\begin{document}
+\section{Model}
+% $not$ this
+Then $\pd{L}{\W}$ is \begin{equation*} a % nor this
+= \relu(z) \end{equation*}
+\begin{verbatim} $nor$ \end{verbatim}
+\end{document}
+"""
+    page = read_page(text)
+    assert headings(page) == [(1, "Model")]
+    first, second = page.formulas()
+    assert first == Formula(r"\frac{\partial L}{\partial \mathbf{W}}", 8, 7, False)
+    assert second.latex.split() == [
+        r"\begin{equation*}",
+        "a",
+        "=",
+        r"\operatorname{relu}(z)",
+        r"\end{equation*}",
+    ]
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [r"\def\a{\a\a}", r"\newcommand{\a}{\b\b}\newcommand{\b}{\a\a}", r"\newcommand{\a}[1]{#1#1\a{#1}}"],
+)
+def test_macros_that_grow_forever_stop(bomb):
+    begin = time.perf_counter()
+    page = read_page(bomb + r" $x \a{y}$ " * 20, "markdown")
+    assert all(len(latex) < 100_000 for latex in formulas(page))
+    assert time.perf_counter() - begin < 5
+
+
+def test_restructured_text_has_directives_and_roles():
+    text = "Title\n=====\n\nwith :math:`x_1` and\n\n.. math::\n   :label: a\n\n   y = x\n\n"
+    text += "``$no$``\n\n.. code::\n\n   $no$\n"
+    page = read_page(text)
+    assert headings(page) == [(1, "Title")]
+    assert page.formulas() == (Formula("x_1", 4, 13, False), Formula("y = x", 9, 4, True))
+
+
+def test_html_has_entities_tags_and_scripts():
+    text = (
+        "<html><h2>The <i>loss</i></h2><script>var x = '$no$';</script><style>$no$</style>"
+        '<p>If $a &lt; b$ <code>$no$</code> <script type="math/tex; mode=display">c &amp; d</script></p>'
+    )
+    page = read_page(text)
+    assert headings(page) == [(2, "The loss")]
+    assert [(block.latex, block.display) for block in page.formulas()] == [("a < b", False), ("c & d", True)]
+
+
+def test_plain_text_headings_stand_alone_and_end_without_a_stop():
+    text = (
+        "a title\n\n   indented text.\n\nA sentence ends.\n\nfirst line\nsecond line\n\nanother title\n\nend."
+    )
+    assert headings(read_page(text, "text")) == [(1, "a title"), (1, "another title")]
+
+
+def test_a_formula_in_plain_text_may_go_over_lines_but_not_over_a_paragraph():
+    assert formulas(read_page("$a +\n   b$ and $c\n\nd$", "text")) == ["a +\n   b"]
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(ValueError, match="markdown"):
+        read_page("", "docx")
+
+
+def test_a_page_that_cannot_be_loaded_says_why(tmp_path):
+    with pytest.raises(DeriveError, match="directory"):
+        load_page(tmp_path)
+    with pytest.raises(DeriveError, match="No such file"):
+        load_page(tmp_path / "missing.md")
+    with (tmp_path / "big.md").open("wb") as big:
+        big.truncate(20_000_001)
+    with pytest.raises(DeriveError, match="20000000"):
+        load_page(tmp_path / "big.md")
+
+
+def test_broken_utf8_is_replaced(tmp_path):
+    (tmp_path / "a.md").write_bytes(b"\xff $x$ \xfe")
+    assert formulas(load_page(tmp_path / "a.md")) == ["x"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "piece", ["$ a ", r"\[ ", "$$ a\n\n", r"\begin{align} ", "` `` ", "<h1>", "a\n\n", r"\newcommand{\a}{"]
+)
+def test_a_page_of_openings_takes_linear_time(kind, piece):
+    begin = time.perf_counter()
+    read_page(piece * (500_000 // len(piece)), kind)
+    assert time.perf_counter() - begin < 5  # quadratic time would be minutes
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="$\\[](){}`#-=~ \n\tax1<>&;:.|_^%") | st.text(), st.sampled_from(KINDS))
+def test_any_text_is_a_page_with_blocks_in_order(text, kind):
+    lines = [block.line for block in read_page(text, kind).blocks]
+    assert lines == sorted(lines)
+
+
+def test_the_first_seed_page_is_split_as_a_reader_would():
+    page = load_page(seed("000"))
+    assert len(page.formulas()) == 161
+    assert (1, "estimating a function") in headings(page)
+
+
+def test_the_second_seed_page_is_split_as_a_reader_would():
+    page = load_page(seed("001"))
+    assert len(page.formulas()) == 57
+    assert sum(block.display for block in page.formulas()) == 31
+    assert (4, "Binary Cross-Entropy for Classification:") in headings(page)
