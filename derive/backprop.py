@@ -41,13 +41,16 @@ class _Sweep:
     contributions: dict[Var, list[Contribution]] = field(default_factory=dict)
 
 
-def derive_gradients(network: Network, wanted: tuple[Var, ...] | None = None, prefix: str = "") -> Derivation:
+def derive_gradients(
+    network: Network, wanted: tuple[Var, ...] | None = None, prefix: str = "", first: int = 1
+) -> Derivation:
     r"""Derive the cotangent of every name between the parameters and the loss.
 
     Args:
         network: Ends in a scalar loss; without one, the cotangents of its outputs are given names of their own.
         wanted: Free variables to differentiate by; the parameters if None.
         prefix: Put before each equation's number.
+        first: Number of the first equation.
     Returns:
         Forward equations, cotangents from the loss backward, one gradient per wanted variable (in the shape of
         the variable), and the gradient-descent updates.
@@ -68,10 +71,11 @@ def derive_gradients(network: Network, wanted: tuple[Var, ...] | None = None, pr
     seeds = _seed(sweep, ends)
     backward = [equation for item in reversed(network.definitions) for equation in _descend(sweep, item)]
     gradients = [_equation(sweep, leaf, "gradient") for leaf in leaves if leaf in sweep.contributions]
-    equations = [*_forward(network), *backward, *gradients, *_updates(gradients)]
+    updates = _updates(gradients) if len(network.definitions) > 1 else []  # a loss alone has nothing to train
+    equations = [*_forward(network), *backward, *gradients, *updates]
     return Derivation(
         network.title,
-        tuple(replace(equation, id=f"{prefix}{k}") for k, equation in enumerate(equations, 1)),
+        tuple(replace(equation, id=f"{prefix}{k}") for k, equation in enumerate(equations, first)),
         network.loss,
         tuple(leaves),
         tuple(name for name in free_variables(network) if name not in leaves),
@@ -177,10 +181,15 @@ def _equation(sweep: _Sweep, name: Var, role: str) -> Equation:
 
 def _chain_step(target: Var, value: Node, parts: list[Contribution]) -> Step:
     through = ", ".join(dict.fromkeys(f"${part.through.name.latex}$" for part in parts))
-    passed = dict.fromkeys(pair for part in parts for pair in part.passed)
+    passed = dict.fromkeys(pair for part in parts for pair in part.passed if not _rearranges(pair[0]))
     reasons = [(op.reason(k), op.source) for op, k in passed]
     telling = [pair for pair in reasons if pair[0]][-1:] or [("", "")]
     return Step(f"chain rule through {through}", target, value, *telling[0])
+
+
+def _rearranges(op: Op) -> bool:
+    """Tell whether an operation only moves entries, such as a transpose: it explains nothing."""
+    return op.spec is not None and len(op.vjp) == 1 and not op.reduce
 
 
 def _insertion(sweep: _Sweep, name: Var, value: Node) -> list[Step]:

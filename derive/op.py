@@ -33,7 +33,7 @@ class Op:
         because: Why the rules hold, in LaTeX; one text, or one for each operand ("" where it goes without saying).
         source: Key in SOURCES.md.
         latex: Template with `{0}`, `{1}` for operands.
-        binds: How tightly the template binds: 0 sum, 1 sign, 2 product, 3 power, 4 atom; operands are
+        binds: How tightly the template binds: 0 sum, 1 sign, 2 big sum, 3 product, 4 power, 5 atom; operands are
             bracketed below `needs`.
         numpy, c: Templates of the scalar or array code; "" where the target cannot.
         prime: Whether a sheet writes the derivative as f'(x) rather than written out.
@@ -54,7 +54,7 @@ class Op:
     define: Callable[..., Any] | None = None
     stable: Callable[..., Any] | None = None
     reduce: str = ""
-    binds: int = 4
+    binds: int = 5
     needs: tuple[int, ...] = (0,)
     numpy: str = ""
     c: str = ""
@@ -64,7 +64,9 @@ class Op:
     signatures: tuple[str, ...] = ()
 
     def reason(self, operand: int) -> str:
-        """Return why the rule for an operand holds."""
+        """Return why the rule for an operand holds; a function that is primed on sheets needs only the chain rule."""
+        if self.prime:
+            return r"d f(z) = f'(z) \circ dz"
         return self.because if isinstance(self.because, str) else self.because[operand]
 
 

@@ -98,7 +98,7 @@ def multiply_out(node: Node, known: Known) -> Found | None:
 
 def collect(node: Node, known: Known) -> Found | None:
     """Expand and collect like terms."""
-    return _by_terms(node, lambda terms: [sympy.expand(sympy.Add(*terms))], r"\text{collect like terms}")
+    return _by_terms(node, lambda terms: [sympy.expand(sympy.Add(*terms))], "")
 
 
 def _by_terms(node: Node, change: Callable[[list[sympy.Expr]], list[sympy.Expr]], because: str) -> Found | None:

@@ -84,6 +84,8 @@ def _tidy_product(node: Apply) -> Node | None:
             return other
         if _is_number(one, -1):
             return tidy(-other)
+    if isinstance(left, Const) and not isinstance(right, Const) and left.value.could_extract_minus_sign():
+        return tidy(-(Const(-left.value) * right))
     if is_op(left, table.NEG):
         return tidy(-(left.operands[0] * right))
     if is_op(right, table.NEG):

@@ -8,8 +8,8 @@ from derive.ops import contraction, elementwise, reduction
 
 ADD, SUB, NEG, MUL, DIV, POW = "add", "sub", "neg", "mul", "div", "pow"
 MATMUL, TRANSPOSE = "matmul", "transpose"
-SUM, ONES, LOG, SOFTMAX = "sum", "ones", "log", "softmax"
+SUM, ONES, LOG, SOFTMAX, SIGMOID = "sum", "ones", "log", "softmax", "sigmoid"
 RATIONAL = (ADD, SUB, NEG, MUL, DIV, POW)
 
-__all__ = ["ADD", "DIV", "LOG", "MATMUL", "MUL", "NEG", "ONES", "POW", "RATIONAL", "SOFTMAX", "SUB", "SUM", "TABLE", "TRANSPOSE"]
+__all__ = ["ADD", "DIV", "LOG", "MATMUL", "MUL", "NEG", "ONES", "POW", "RATIONAL", "SIGMOID", "SOFTMAX", "SUB", "SUM", "TABLE", "TRANSPOSE"]
 __all__ += ["contraction", "elementwise", "reduction"]

@@ -18,7 +18,8 @@ from derive.read.spelling import render
 from derive.read.terms import Function, Meaning, elaborate
 
 MAX_OPERATIONS = 60  # a longer formula is not compared with the rows; it is used as it is
-_SYNONYMS = {"ln": table.LOG, r"\ln": table.LOG}
+_SYNONYMS = {"ln": table.LOG, "sigma": table.SIGMOID}
+SIGMA = r"\sigma"  # without a definition on the page, the logistic sigmoid; said among the assumptions
 ANY = Function()
 
 

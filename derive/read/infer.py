@@ -13,6 +13,7 @@ from derive.notation import batch_name, delta_name, split_name
 from derive.ops import table
 from derive.read import syntax as ast
 from derive.read.kinds import Evidence, Reading, Written, equation_indices, fit, is_loss_name, readings
+from derive.read.functions import SIGMA
 from derive.read.models import Facts, Sketch, key_without_indices
 from derive.read.outline import Equation, Outline, names_in
 from derive.read.outline import walk as walk_tree
@@ -132,7 +133,7 @@ def _best(written: list[Written], meaning: Meaning, evidence: Evidence, score: o
 
 def _typed(reading: Reading, claims: Sequence[Equation], sketch: Sketch, facts: Facts, found: Outline) -> int:
     """Count the claims that are well-typed under a reading."""
-    aliases = cotangent_aliases(reading.meaning.kinds, sketch, facts)
+    aliases = cotangent_aliases(reading.meaning.kinds, sketch.loss_key, facts)
     kinds = {**reading.meaning.kinds, **{alias: reading.meaning.kinds[key] for alias, key in aliases.items()}}
     count = 0
     for claim in claims:
@@ -148,12 +149,11 @@ def _typed(reading: Reading, claims: Sequence[Equation], sketch: Sketch, facts: 
     return count
 
 
-def cotangent_aliases(kinds: Mapping[str, str], sketch: Sketch, facts: Facts) -> dict[str, str]:
+def cotangent_aliases(kinds: Mapping[str, str], loss: str, facts: Facts) -> dict[str, str]:
     r"""Return every spelling of a cotangent and the key of its variable: `\frac{\partial L}{\partial W}`, `\delta`.
 
     What the page defines as δ comes first; δ of other layers follows its pattern, or the usual one: ∂L/∂z.
     """
-    loss = render(sketch.loss.equation.left) if sketch.loss is not None else "L"
     aliases = {cotangent_key(loss, key): key for key in kinds}
     letters: dict[str, str] = {}
     for _, name, derivative in facts.cotangents:
@@ -174,24 +174,22 @@ def _assemble(sketch: Sketch, written: Sequence[Written], reading: Reading, fact
     used = list(reading.meaning.kinds)
     _name_sizes(reading.sizes, keys, used, reading.meaning.sizes)
     names, notes = _variables(reading, written)
+    if facts.assumes_sigmoid(reading.meaning.functions):
+        notes.append(rf"${SIGMA}$ is the logistic sigmoid, $1 / (1 + e^{{-z}})$")
     built = [
         Definition(names[key], build(terms[1], reading.sizes, names), w.line)
         for key, w, terms in zip(keys, written, reading.terms, strict=True)
     ]
-    loss_key = render(sketch.loss.equation.left) if sketch.loss is not None else ""
-    network = Network(
-        sketch.title, ordered(built), names.get(loss_key), assumptions=(*sketch.assumptions, *notes),
-    )  # fmt: skip
-    domains = target_domains(network)
-    network = _with_domains(network, domains)
+    loss = names.get(sketch.loss_key) if sketch.loss is not None else None
+    network = Network(sketch.title, ordered(built), loss, assumptions=(*sketch.assumptions, *notes))
+    network, domains = with_target_domains(network)
     names = {key: domains.get(var, var) for key, var in names.items()}
-    network = _with_parameters(network)
-    network = name_pre_activations(_with_cotangents(network, names, sketch, facts, written))
-    cotangents = {a: names[k] for a, k in cotangent_aliases(reading.meaning.kinds, sketch, facts).items()}
+    network = name_pre_activations(_with_cotangents(with_parameters(network), names, facts, written))
+    cotangents = {a: names[k] for a, k in cotangent_aliases(reading.meaning.kinds, sketch.loss_key, facts).items()}
     return ReadModel(sketch, network, reading, names, frozenset(found.declared), cotangents)
 
 
-def _with_parameters(network: Network) -> Network:
+def with_parameters(network: Network) -> Network:
     """Differentiate a loss that stands alone by its predictions, which wear a hat; else leave the usual choice."""
     if len(network.definitions) > 1 or trained(network):
         return network
@@ -290,15 +288,17 @@ def _is_log_of_softmax(node: Node, network: Network) -> bool:
     return isinstance(value, Apply) and value.op.name == table.SOFTMAX
 
 
-def _with_domains(network: Network, domains: Mapping[Var, Var]) -> Network:
-    swapped = tuple(replace(d, value=substitute(d.value, dict(domains))) for d in network.definitions)
+def with_target_domains(network: Network) -> tuple[Network, dict[Var, Var]]:
+    """Return the network with what its loss says of its targets, and the variables that this replaced."""
+    domains = target_domains(network)
+    swapped = tuple(replace(d, value=substitute(d.value, domains)) for d in network.definitions)
     words = {"onehot": "is one-hot", "binary": "is 0 or 1"}
     notes = tuple(f"${v.latex}$ {words[v.domain]}" for v in domains.values())
-    return replace(network, definitions=swapped, assumptions=(*network.assumptions, *notes))
+    return replace(network, definitions=swapped, assumptions=(*network.assumptions, *notes)), domains
 
 
 def _with_cotangents(
-    network: Network, names: Mapping[str, Var], sketch: Sketch, facts: Facts, written: Sequence[Written]
+    network: Network, names: Mapping[str, Var], facts: Facts, written: Sequence[Written]
 ) -> Network:
     """Name cotangents as the page does, and that of the layer above a general layer δ^{[l+1]}."""
     own = {names[render(d.wrt)]: name for _, name, d in facts.cotangents if isinstance(d.wrt, ast.Name) and render(d.wrt) in names}

@@ -134,7 +134,7 @@ def _statements(source: str, functions: frozenset[str]) -> list[Statement]:
         start = piece[0].start
         node = FactorReader(functions).relation(items, start)
         _check_depth(node, start)
-        if is_composition(node, functions | words.FUNCTION_LETTERS):
+        if is_composition(node, functions):
             fail(r"a composition of functions", start)
         found.append(Statement(node, start + 1, source[start : items[-1].end]))
     if not found:

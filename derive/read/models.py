@@ -7,13 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from derive.errors import DeriveError, ModelError
+from derive.op import TABLE
 from derive.read import syntax as ast
-from derive.read.functions import read_definition, usual
+from derive.read.functions import SIGMA, read_definition, usual
 from derive.read.kinds import is_loss_name
 from derive.read.outline import Equation, Outline, Place, Unread, names_in, walk
 from derive.read.spelling import render
 from derive.read.terms import Function
 
+_ELEMENTWISE = frozenset(["", *(name for name, row in TABLE.items() if row.body is not None)])
 GREEK_DELTA = r"\delta"
 LOSS_PHRASES = (
     ("binary cross-entropy", r"binary\s+cross[- ]entropy|log(?:istic)?\s+loss"),
@@ -48,10 +50,19 @@ class Facts:
     unread: list[Unread] = field(default_factory=list)
 
     def functions_at(self, order: int, names: Iterable[str]) -> dict[str, Function]:
-        """Return the meaning of functions at a point of the page: defined above, else usual, else any function."""
-        known = {name: found for name in names if (found := usual(name)) is not None}
-        known.update({name: function for at, name, function, _ in self.functions if at <= order})
-        return {**{name: Function() for name in names}, **known}
+        """Return the meaning of functions at a point of the page.
+
+        Defined above: that. Defined only below: any function. Nowhere: the usual meaning, else any function.
+        """
+        meanings = {name: usual(name) or Function() for name in names}
+        below = [name for at, name, function, _ in self.functions if at > order and function.op in _ELEMENTWISE]
+        meanings.update({name: Function() for name in below})
+        meanings.update({name: function for at, name, function, _ in self.functions if at <= order})
+        return meanings
+
+    def assumes_sigmoid(self, names: Iterable[str]) -> bool:
+        """Tell whether σ is used although the page never says what it is."""
+        return SIGMA in names and not any(name == SIGMA for _, name, _, _ in self.functions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,11 @@ class Sketch:
     order: int
     assumptions: tuple[str, ...] = ()
     carried: bool = False
+
+    @property
+    def loss_key(self) -> str:
+        """The loss's spelling; `L` for any loss downstream."""
+        return "L" if self.loss is None else render(self.loss.equation.left)
 
     def keys(self) -> set[str]:
         """Return the names that it defines."""

@@ -193,7 +193,8 @@ class _Speller:
             return (r"\nabla " if node.wrt is None else rf"\nabla_{{{self.spell(node.wrt)}}} ") + of
         assert node.wrt is not None
         of, wrt = self.spell(node.of), self.spell(node.wrt)
-        if isinstance(node.of, Sum | Neg | Relation | Big | Power | Entry) or self.reaches(node.of):
+        loose = isinstance(node.of, Sum | Neg | Relation | Big | Power | Entry) or self.reaches(node.of)
+        if loose or (isinstance(node.of, Product) and of.endswith(r"\right)")):  # L (x) would be a call here
             of = _in_brackets(of)
         if not isinstance(node.wrt, Name | Call) or self.reaches(node.wrt):
             wrt = _in_brackets(wrt)

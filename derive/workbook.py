@@ -1,0 +1,245 @@
+"""A source opened: its models derived and checked, its claims judged. What the command line and Python call."""
+
+from __future__ import annotations
+
+import os
+import runpy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from derive.backprop import derive_gradients
+from derive.batch import batched
+from derive.derivation import Derivation
+from derive.errors import DeriveError, ModelError
+from derive.expr import Var
+from derive.model import Network
+from derive.read.blocks import Heading
+from derive.read.infer import ReadModel, build_model, compact, symbols_of
+from derive.read.models import Facts, Sketch, check_conflicts, claim_sketch, sketch_models, sort_equations
+from derive.read.outline import Equation, Outline, outline
+from derive.read.page import load_page
+from derive.sheet.compose import ClaimLine, Part, compose
+from derive.sheet.document import Document
+from derive.verify.claims import JudgedClaim, judge_page
+from derive.verify.steps import checked
+
+
+def derive_network(network: Network, prefix: str = "", check: bool = True) -> Derivation:
+    """Derive a model, check every step, and do the same for a mini-batch of it where it has a loss and data.
+
+    Raises:
+        ModelError: there is nothing to differentiate, or the loss is no scalar.
+    """
+    derivation = derive_gradients(network, prefix=prefix)
+    seeds = {Var(n.latex, of.shape): of for of, n in _seed_names(derivation, network).items()}
+    derivation = checked(network, derivation, seeds) if check else derivation
+    whole = _batch_network(network, derivation)
+    if whole is None:
+        return derivation
+    batch = derive_gradients(whole, prefix=prefix, first=len(derivation.equations) + 1)
+    return replace(derivation, batch=checked(whole, batch) if check else batch)
+
+
+def _seed_names(derivation: Derivation, network: Network) -> dict[Var, Var]:
+    """Return the given cotangent of each output of a model without a loss."""
+    defined = [item.name for item in network.definitions]
+    return {of: seed for seed in derivation.seeds for of in defined if _names(seed, of, network)}
+
+
+def _names(seed: Var, of: Var, network: Network) -> bool:
+    return seed.latex in (network.cotangents.get(of), rf"\frac{{\partial L}}{{\partial {of.latex}}}")
+
+
+def _batch_network(network: Network, derivation: Derivation) -> Network | None:
+    """Return the model over a mini-batch; None for a loss that stands alone, or a model of whole batches."""
+    if network.loss is None or len(network.definitions) < 2 or not derivation.data:
+        return None
+    try:
+        return batched(network)
+    except ModelError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A model of a source: how it was read (None for one from Python), its network, its number on the sheet."""
+
+    title: str
+    headings: tuple[str, ...]
+    network: Network
+    prefix: str
+    model: ReadModel | None = None
+    claims: tuple[Equation, ...] = ()
+
+    def derive(self, check: bool = True) -> Derivation:
+        """Return its record."""
+        return derive_network(self.network, self.prefix, check)
+
+    @property
+    def trainable(self) -> bool:
+        """Tell whether it has a loss, parameters and data."""
+        if self.network.loss is None or len(self.network.definitions) < 2:
+            return False
+        return _batch_network(self.network, derive_gradients(self.network)) is not None
+
+
+class Workbook:
+    """A page, or a Python file that defines a model."""
+
+    def __init__(self, path: str | os.PathLike[str], section: str | None = None) -> None:
+        """Read a source.
+
+        Args:
+            path: A page, or `file.py` or `file.py:name`.
+            section: Words of the heading that picks one model.
+        Raises:
+            DeriveError: the source cannot be read, or no section has such a heading.
+        """
+        self.path = str(path)
+        self.wanted = section
+        self.is_page = ".py" not in Path(self.path).name
+        if self.is_page:
+            page = load_page(self.path)
+            self.outline: Outline = outline(page)
+            self.title = next((b.text for b in page.blocks if isinstance(b, Heading)), Path(self.path).stem)
+            self.facts: Facts = sort_equations(self.outline)
+            self.sketches: list[Sketch] = sketch_models(self.outline, self.facts)
+            self._pick_known_section()
+
+    def _pick_known_section(self) -> None:
+        if self.wanted is None:
+            return
+        headings = {h for path in self.outline.headings.values() for h in path}
+        if not any(_matches(self.wanted, (h,)) for h in headings):
+            some = "; ".join(sorted(s.title for s in self.sketches)) or "none with a model"
+            raise DeriveError(f"{self.path}: no heading holds {self.wanted!r}. Sections with a model: {some}")
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """The models of the source, in its order; all of them, or those of the wanted section.
+
+        Raises:
+            DeriveError: a model's equations do not fit together, or a formula of its section was not read.
+        """
+        if not self.is_page:
+            return (load_python(self.path),)
+        check_conflicts(self.facts.claims, self.facts)
+        self._refuse_unread()
+        sections = [self._section(k, sketch) for k, sketch in enumerate(self._all_sketches(), 1) if self._wants(sketch)]
+        if not sections:
+            raise DeriveError(
+                f"{self.path}: no model was found; a page needs equations such as $z = w^T x + b$ and a loss $L = ...$"
+            )
+        return tuple(sections)
+
+    def _wants(self, sketch: Sketch) -> bool:
+        return self.wanted is None or _matches(self.wanted, (*sketch.headings, sketch.title))
+
+    def _refuse_unread(self) -> None:
+        for unread in self.facts.unread:
+            if self.wanted is None or _matches(self.wanted, unread.place.headings):
+                where = f"{self.path}:{unread.place.line}:{unread.place.column}"
+                raise DeriveError(
+                    f"{where}: not read: {unread.reason}. Rewrite the formula, or pick another part with --section"
+                )
+
+    def _all_sketches(self) -> list[Sketch]:
+        """Return the models, and those that a section of claims takes from above, in the order of the page."""
+        carried: list[Sketch] = []
+        for section, claims in self._claims_by_section().items():
+            sketch = claim_sketch(section, claims, self.sketches, self.outline, self.facts)
+            if sketch is not None and sketch.carried and sketch.loss is not None and _speaks_of(claims, sketch):
+                carried.append(sketch)
+        return sorted([*self.sketches, *carried], key=lambda s: (s.section, s.order))
+
+    def _claims_by_section(self) -> dict[int, list[tuple[int, Equation]]]:
+        groups: dict[int, list[tuple[int, Equation]]] = {}
+        for order, claim in self.facts.claims:
+            groups.setdefault(claim.place.section, []).append((order, claim))
+        return groups
+
+    def _section(self, number: int, sketch: Sketch) -> Section:
+        claims = [c for _, c in self._claims_by_section().get(sketch.section, [])]
+        model = build_model(sketch, self.facts, self.outline, claims)
+        return Section(sketch.title, sketch.headings, model.network, f"{number}.", model, tuple(claims))
+
+    def judged(self) -> Iterator[JudgedClaim]:
+        """Yield every claim of the source, judged."""
+        if not self.is_page:
+            return
+        for claim in judge_page(self.outline, self.facts, self.sketches):
+            if self.wanted is None or _matches(self.wanted, claim.place.headings):
+                yield claim
+
+    def symbols(self) -> list[dict[str, object]]:
+        """Return the names of all models with their shapes, as the report lists them."""
+        seen: dict[tuple[str, tuple[str, ...]], dict[str, object]] = {}
+        for sketch in self._all_sketches() if self.is_page else []:
+            try:
+                model = build_model(sketch, self.facts, self.outline)
+            except DeriveError:
+                continue
+            for latex, shape, declared in symbols_of(model):
+                seen.setdefault((latex, shape), {"latex": latex, "shape": list(shape), "declared": declared})
+        return list(seen.values())
+
+    def trainable(self) -> Section:
+        """Return the last model that can be trained.
+
+        Raises:
+            DeriveError: none has a loss and parameters.
+        """
+        for section in reversed(self.sections):
+            if section.trainable:
+                return section
+        raise DeriveError(
+            f"{self.path}: no model with a loss and data can be trained; add an equation for the loss, such as "
+            r"$L = -\sum_j y_j \log(\hat{y}_j)$"
+        )
+
+    def document(self) -> Document:
+        """Return the derivation sheet of all models."""
+        judged: dict[int, list[JudgedClaim]] = {}
+        for claim in self.judged():
+            judged.setdefault(claim.place.section, []).append(claim)
+        parts = []
+        for section in self.sections:
+            own = judged.pop(section.model.sketch.section, []) if section.model is not None and section.claims else []
+            parts.append(Part(section.derive(), tuple(map(_claim_line, own))))
+        title = self.title if self.is_page else parts[0].derivation.title
+        return compose(title, parts)
+
+
+def _speaks_of(claims: Sequence[tuple[int, Equation]], sketch: Sketch) -> bool:
+    return len(claims) > 1
+
+
+def _matches(words: str, headings: Sequence[str]) -> bool:
+    return any(words.casefold() in heading.casefold() for heading in headings)
+
+
+def _claim_line(claim: JudgedClaim) -> ClaimLine:
+    verdict = claim.verdict
+    note = verdict.reason if verdict.diagnosis is None else f"{verdict.diagnosis.kind}: ${compact(verdict.diagnosis.corrected)}$"
+    return ClaimLine(claim.latex, verdict.verdict, note, claim.place.line)
+
+
+def load_python(spec: str) -> Section:
+    """Return the model that a Python file defines; `file.py:name` where it defines several.
+
+    The file is run: it is the user's own program, unlike a page.
+    """
+    path, _, name = spec.partition(":")
+    if not Path(path).is_file():
+        raise DeriveError(f"{path} is no file; give a page or a Python file that defines a derive.Model")
+    found = {key: value for key, value in runpy.run_path(path).items() if hasattr(value, "network") and hasattr(value, "gradients")}
+    unique = {id(value): key for key, value in found.items()}
+    if name and name not in found:
+        raise DeriveError(f"{path} defines no model {name}; it has {', '.join(found) or 'none'}")
+    if not name and len(unique) != 1:
+        raise DeriveError(f"{path} defines {len(unique)} models; name one as {path}:NAME ({', '.join(found) or 'none'})")
+    model = found[name or next(iter(found))]
+    network = model.network()
+    return Section(network.title, (network.title,), network, "")
