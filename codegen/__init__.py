@@ -1,8 +1,19 @@
-"""Compiled functions from derivations: `compile` trains, `compile_function` predicts. No compiler is needed to import."""
+"""Compiled functions from derivations: `compile` trains, `compile_function` predicts, `export_function` ships.
+
+Importing needs no compiler; one is looked for when something is compiled for the target `c`.
+"""
 
 from __future__ import annotations
 
 from codegen.errors import CodegenError
+from codegen.export import export_function
+from codegen.fit import Epoch, History, evaluate, fit
+from codegen.function import Function, compile_function
+from codegen.params import Saved, load_params, restore, save_params
+from codegen.source import training_source
 from codegen.train import Trainer, compile
 
-__all__ = ["CodegenError", "Trainer", "compile"]
+__all__ = [
+    "CodegenError", "Epoch", "Function", "History", "Saved", "Trainer", "compile", "compile_function", "evaluate",
+    "export_function", "fit", "load_params", "restore", "save_params", "training_source",
+]  # fmt: skip

@@ -130,6 +130,22 @@ class Apply(Node):
         return tuple(arg for arg in self.args[1:] if not isinstance(arg, Node))
 
 
+def times_primed(node: Apply) -> int:
+    r"""Return how often a function is primed: 1 for σ'(z); what it is called on the page does not count.
+
+    >>> from derive.ops import table
+    >>> times_primed(Apply("sigmoid", Var("z"), 1, r"\sigma"))
+    1
+    """
+    return int(node.params[0]) if node.op.prime and node.params else 0
+
+
+def unprimed(node: Apply) -> Apply:
+    """Return the function itself for its derivative: σ(z) for σ'(z), called as on the page."""
+    label = node.params[1:]
+    return Apply(node.args[0], *node.operands, *((0, *label) if label else ()))
+
+
 def as_word(value: str | Str) -> Str:
     """Return a name as SymPy keeps it."""
     return Str(value) if isinstance(value, str) else value

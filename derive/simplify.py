@@ -15,7 +15,7 @@ from typing import Any
 import sympy
 
 from derive.derivation import Step
-from derive.expr import Apply, Const, Node, Var, ones_like, rebuild, walk
+from derive.expr import Apply, Const, Node, Var, ones_like, rebuild, times_primed, unprimed, walk
 from derive.ops import table
 from derive.ops.reduction import total
 from derive.tidy import is_op, split_number, tidy
@@ -48,18 +48,14 @@ def write_out_slopes(node: Node, known: Known) -> Found | None:
     reasons: list[str] = []
 
     def change(part: Node) -> Node | None:
-        if not (isinstance(part, Apply) and part.op.prime and part.op.slope and part.params[:1] == (1,)):
+        if not (isinstance(part, Apply) and part.op.prime and part.op.slope and times_primed(part) == 1):
             return None
-        output = known.named(Apply(part.args[0], *part.operands, *_unprimed(part)))
+        output = known.named(unprimed(part))
         reasons.append(part.op.because)
         return part.op.slope(part.operands[0], output)
 
     after = rebuild(node, change)
     return (after, reasons[0], ()) if reasons else None
-
-
-def _unprimed(part: Apply) -> tuple[Any, ...]:
-    return (0, *part.params[1:]) if part.params[1:] else ()
 
 
 def take_out_of_sums(node: Node, known: Known) -> Found | None:

@@ -125,7 +125,7 @@ class Workbook:
         """
         if not self.is_page:
             return (load_python(self.path),)
-        check_conflicts(self.facts.claims, self.facts)
+        self.refuse_conflicts()
         self._refuse_unread()
         sections = [self._section(k, sketch) for k, sketch in enumerate(self._all_sketches(), 1) if self._wants(sketch)]
         if not sections:
@@ -133,6 +133,14 @@ class Workbook:
                 f"{self.path}: no model was found; a page needs equations such as $z = w^T x + b$ and a loss $L = ...$"
             )
         return tuple(sections)
+
+    def refuse_conflicts(self) -> None:
+        """Refuse a page that defines one name twice in a section.
+
+        Raises:
+            ModelError: the message names both lines.
+        """
+        check_conflicts(self.facts.claims, self.facts)
 
     def _wants(self, sketch: Sketch) -> bool:
         return self.wanted is None or _matches(self.wanted, (*sketch.headings, sketch.title))

@@ -174,7 +174,7 @@ class _Speller:
     def transpose(self, node: Transpose) -> str:
         arg = node.arg
         if isinstance(arg, Name) and arg.style and arg.base not in words.FUNCTION_WORDS:
-            return f"{self.name(arg).removesuffix('}')}T}}"
+            return rf"\left({self.name(arg)}\right)^{{T}}"
         if isinstance(arg, Name) and arg.sup is None and arg.base not in words.FUNCTION_WORDS:
             return f"{self.name(arg)}^{{T}}"
         return f"{self.base(arg)}^{{T}}"

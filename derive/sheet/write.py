@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from derive.errors import DeriveError
+from derive.files import write_whole
 from derive.sheet.document import Document
 from derive.sheet.html import to_html
 from derive.sheet.pdf import to_pdf
@@ -51,30 +50,4 @@ def save_document(document: Document, path: str | Path) -> Path:
     """
     target = Path(path)
     data = render(document, target.suffix)
-    try:
-        _replace(target, data)
-    except OSError as error:
-        raise DeriveError(
-            f"{target}: the sheet could not be written ({error.strerror or error}). "
-            "Name a folder that exists and that you may write to."
-        ) from error
-    return target
-
-
-def _replace(target: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".part")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        part.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
-        part.replace(target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    return write_whole(target, data)

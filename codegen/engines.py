@@ -1,0 +1,190 @@
+"""Engines: the compiled functions of a program, called on arrays. One for NumPy, one for C, with the same methods."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from codegen.build import load_library, run_python
+from codegen.passes.dead import eliminate
+from codegen.program import BATCH, Program, Value
+from codegen.targets.c import emit_c, scratch_of, training_scratch
+from codegen.targets.numpy import emit_numpy
+
+Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
+
+
+class Engine(Protocol):
+    """What a target offers to the training loop."""
+
+    source: str
+
+    def gradients(self, data: Arrays, params: Arrays) -> tuple[float, dict[str, Array]]:
+        """Return the loss and the gradient by each parameter."""
+
+    def train(
+        self,
+        data: Arrays,
+        params: Arrays,
+        state: Arrays,
+        rates: Sequence[Array],
+        batch: int,
+        first: int,
+        steps: int,
+    ) -> Array:
+        """Take steps over the mini-batches in order from the one numbered `first`; return their losses.
+
+        Fewer losses than steps: the loss after the last one was not finite, and that step was not taken.
+        """
+
+    def predict(self, data: Arrays, params: Arrays) -> Array:
+        """Return the prediction, one row a sample."""
+
+
+def row_count(program: Program, data: Arrays) -> int:
+    """Return the number of samples in the data."""
+    return next((len(data[v.name]) for v in program.of_role("data") if BATCH in v.sizes), 1)
+
+
+class NumpyEngine:
+    """A program as NumPy: the reference that other engines are compared with."""
+
+    def __init__(self, program: Program, name: str, predicted: str | None) -> None:
+        self.program = program
+        self.source = emit_numpy(program, name, predicted)
+        self.functions = run_python(self.source, name)
+        self.inputs = [v.name for v in eliminate(program, [predicted] if predicted else []).of_role("data")]
+
+    def gradients(self, data: Arrays, params: Arrays) -> tuple[float, dict[str, Array]]:
+        """Return the loss and the gradient by each parameter."""
+        loss, gradients = self.functions["loss_and_gradients"](params, data)
+        return float(loss), {name: np.asarray(value) for name, value in gradients.items()}
+
+    def train(
+        self,
+        data: Arrays,
+        params: Arrays,
+        state: Arrays,
+        rates: Sequence[Array],
+        batch: int,
+        first: int,
+        steps: int,
+    ) -> Array:
+        """Take steps; see `Engine`."""
+        rows = row_count(self.program, data)
+        batches = -(-rows // batch)
+        constant = {v.name for v in self.program.of_role("data") if BATCH not in v.sizes}
+        losses: list[float] = []
+        step, more = self.functions["step"], [state] if state else []
+        for s in range(steps):
+            start = (first + s) % batches * batch
+            part = {
+                name: array if name in constant else array[start : start + batch]
+                for name, array in data.items()
+            }
+            with np.errstate(all="ignore"):  # a loss that is not finite is reported below, once
+                loss = float(step(params, part, *(rate[s] for rate in rates), *more))
+            if not np.isfinite(loss):
+                break
+            losses.append(loss)
+        return np.array(losses, self.program.dtype)
+
+    def predict(self, data: Arrays, params: Arrays) -> Array:
+        """Return the prediction, one row a sample."""
+        return np.asarray(self.functions["predict"](params, *(data[name] for name in self.inputs)))
+
+
+def pointer(array: Array) -> ctypes.c_void_p:
+    """Return the address of a contiguous array for C."""
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+class CEngine:
+    """A program as compiled C."""
+
+    def __init__(self, program: Program, name: str, predicted: str | None) -> None:
+        self.program, self.name, self.predicted = program, name, predicted
+        self.source = emit_c(program, name, predicted)
+        self.library = load_library(self.source, name)
+        self.need = training_scratch(program)
+        self.inference = eliminate(program, [predicted]) if predicted else None
+        self.scratch = np.empty(0, program.dtype)
+        self.trainer = getattr(self.library, f"{name}_train")
+        self.trainer.restype = ctypes.c_long
+
+    def memory(self, count: int) -> ctypes.c_void_p:
+        """Return scratch of at least the given length."""
+        if len(self.scratch) < count:
+            self.scratch = np.empty(max(count, 1), self.program.dtype)
+        return pointer(self.scratch)
+
+    def given(self, values: Sequence[Value], arrays: Arrays) -> list[ctypes.c_void_p]:
+        """Return the addresses of arrays in the order of the program.
+
+        Raises:
+            TypeError: an array has another type or is not contiguous.
+        """
+        for value in values:
+            array = arrays[value.name]
+            if array.dtype != self.program.dtype or not array.flags.c_contiguous:
+                raise TypeError(f"{value.name}: met {array.dtype}; expected contiguous {self.program.dtype}")
+        return [pointer(arrays[value.name]) for value in values]
+
+    def gradients(self, data: Arrays, params: Arrays) -> tuple[float, dict[str, Array]]:
+        """Return the loss and the gradient by each parameter."""
+        program = self.program
+        rows = row_count(program, data)
+        loss = np.zeros((), program.dtype)
+        results = {of: np.zeros_like(params[of]) for of in program.gradients}
+        by_name = {name: results[of] for of, name in program.gradients.items()}
+        outputs = [by_name.get(name, loss) for name in program.outputs]
+        function = getattr(self.library, f"{self.name}_loss_and_gradients")
+        used = eliminate(program, program.outputs)
+        given = self.given([*used.of_role("data"), *used.of_role("parameter")], {**data, **params})
+        function(ctypes.c_int(rows), *given, *map(pointer, outputs), self.memory(self.need.count(rows)))
+        return float(loss), results
+
+    def train(
+        self,
+        data: Arrays,
+        params: Arrays,
+        state: Arrays,
+        rates: Sequence[Array],
+        batch: int,
+        first: int,
+        steps: int,
+    ) -> Array:
+        """Take steps; see `Engine`."""
+        program = self.program
+        losses = np.empty(steps, program.dtype)
+        values = [*program.of_role("data"), *program.of_role("parameter", "state")]
+        count = row_count(program, data)
+        taken = self.trainer(
+            ctypes.c_long(steps), ctypes.c_long(first), ctypes.c_int(batch), ctypes.c_int(count),
+            *self.given(values, {**data, **params, **state}), *map(pointer, rates), pointer(losses),
+            self.memory(self.need.count(min(batch, count))),
+        )  # fmt: skip
+        return losses[: int(taken)]
+
+    def predict(self, data: Arrays, params: Arrays) -> Array:
+        """Return the prediction, one row a sample."""
+        assert self.inference is not None
+        program = self.inference
+        rows = row_count(program, data)
+        shape = [
+            rows if s == BATCH else program.sizes.get(str(s), s)
+            for s in program.values[program.outputs[0]].sizes
+        ]
+        out = np.empty([int(length) for length in shape], program.dtype)
+        given = self.given([*program.of_role("data"), *program.of_role("parameter")], {**data, **params})
+        function = getattr(self.library, f"{self.name}_predict")
+        function(ctypes.c_int(rows), *given, pointer(out), self.memory(scratch_of(program).count(rows)))
+        return out
+
+
+ENGINES: dict[str, type[NumpyEngine] | type[CEngine]] = {"numpy": NumpyEngine, "c": CEngine}

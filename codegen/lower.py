@@ -1,0 +1,393 @@
+r"""From a `Derivation` to a `Program`: every equation as statements over labelled axes.
+
+A node is lowered towards given labels, one per axis: a transpose only permutes them, ones vanish, products that
+share no summed label are entry by entry, and only a sum, a maximum or a product over an axis needs a statement
+of its own. Batch first: whatever has one entry a sample lies in memory with one row a sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import reduce
+from typing import Any
+
+import sympy
+
+from codegen.errors import UnboundSizeError, UnsupportedOpError
+from codegen.names import model_names
+from codegen.passes.stable import stabilise
+from codegen.program import (
+    BATCH,
+    Body,
+    Call,
+    Contract,
+    Map,
+    Number,
+    Program,
+    Reduce,
+    Ref,
+    Samples,
+    Size,
+    Statement,
+    Value,
+    labels_of,
+)
+from codegen.sizes import Sizes, as_number
+from derive.derivation import Derivation, Equation
+from derive.expr import Apply, Const, Node, Var, times_primed, unprimed
+from derive.op import Op
+from derive.ops import elementwise, table
+from derive.shapes import ROW, Shape
+
+ONE = Number(Fraction(1))
+_LETTERS = "ijklmpqrsuvwxyz"
+
+
+class _Written:
+    """The field on which an operation without a template is written out: the functions, on nodes."""
+
+    exp, log, sqrt = elementwise.exp, elementwise.log, elementwise.sqrt
+
+    @staticmethod
+    def sin(x: Node) -> Node:
+        return Apply("sin", x)
+
+    @staticmethod
+    def cos(x: Node) -> Node:
+        return Apply("cos", x)
+
+    @staticmethod
+    def step(x: Node) -> Node:
+        return Apply("step", x)
+
+
+@dataclass(slots=True)
+class Lowering:
+    """The state of one lowering: names, values and statements so far.
+
+    `samples` is the size of the sample axis; `single` says that it is one, and its axis left out.
+    """
+
+    sizes: Sizes
+    samples: Any
+    single: bool
+    names: dict[Var, str]
+    outputs: dict[Node, Var]
+    values: dict[str, Value] = field(default_factory=dict)
+    statements: list[Statement] = field(default_factory=list)
+    equation: Equation | None = None
+    labels: dict[str, Size] = field(default_factory=dict)
+    temps: int = 0
+
+    @property
+    def numbers(self) -> Mapping[sympy.Symbol, int]:
+        """The numbers of the sizes."""
+        return self.sizes.numbers
+
+    @property
+    def eq(self) -> str:
+        """The number of the equation being lowered."""
+        return self.equation.id if self.equation else ""
+
+    def axes(self, shape: Shape) -> Shape:
+        """Return the sizes along which an index runs."""
+        return tuple(
+            length for length in shape if length != ROW and not (self.single and length == self.samples)
+        )
+
+    def size(self, length: sympy.Expr) -> Size:
+        """Return a size as the program keeps it: by name where it has one.
+
+        Raises:
+            UnboundSizeError: nothing fixes it.
+        """
+        if length == self.samples:
+            return BATCH
+        number = as_number(length, self.numbers)
+        if number is None:
+            raise UnboundSizeError(
+                f"({self.eq}): the size {length} has no number; bind data that has it, or give sizes={{'{length}': …}}"
+            )
+        return self.sizes.names()[length] if length.is_Symbol else number
+
+    def label(self, length: sympy.Expr) -> str:
+        """Return a fresh label for an axis: the batch is b, a size called h is h, else the next letter."""
+        size = self.size(length)
+        wish = "b" if size == BATCH else str(size).lower()
+        letters = [wish] if len(wish) == 1 and wish.isalpha() and (wish != "b" or size == BATCH) else []
+        spare = (
+            f"{letter}{k or ''}" for k in range(99) for letter in (letters if not k else []) + list(_LETTERS)
+        )
+        label = next(word for word in spare if word not in self.labels)
+        self.labels[label] = size
+        return label
+
+    def stored(self, labels: Iterable[str]) -> tuple[str, ...]:
+        """Return labels in the order of memory: the batch first."""
+        return tuple(sorted(labels, key=lambda label: self.labels[label] != BATCH))
+
+    def temp(self, labels: Iterable[str]) -> Ref:
+        """Return a reference to a new intermediate value."""
+        order = self.stored(labels)
+        taken = set(self.names.values()) | self.values.keys()
+        while True:
+            self.temps += 1
+            if f"t{self.temps}" not in taken:
+                break
+        name = f"t{self.temps}"
+        latex = self.equation.name.latex if self.equation else ""
+        self.values[name] = Value(name, latex, tuple(self.labels[label] for label in order), "temp")
+        return Ref(name, order)
+
+
+def lower(
+    derivation: Derivation,
+    sizes: Sizes,
+    dtype: str = "float32",
+    outputs: Sequence[Var] = (),
+    single: bool = False,
+) -> Program:
+    """Lower a record to a program.
+
+    Args:
+        derivation: Equations of a mini-batch, or of one sample.
+        sizes: Numbers for the sizes; the number of samples stays open.
+        dtype: `float32` or `float64`.
+        outputs: What must be computed; the loss and all gradients if empty.
+        single: Compute one sample with the equations of a batch.
+    Raises:
+        UnboundSizeError: a size has no number.
+        UnsupportedOpError: an operation has nothing to compute it with.
+    """
+    equations, _ = stabilise(derivation.equations)
+    state = _start(derivation, sizes, single)
+    _declare(state, derivation, equations)
+    statements = [s for e in equations if e.role != "update" for s in lower_equation(state, e)]
+    updates = [s for e in equations if e.role == "update" for s in lower_equation(state, e)]
+    wanted = [state.names[name] for name in outputs] or _default_outputs(state)
+    return Program(
+        derivation.title, dtype, state.values, tuple(statements), tuple(updates),
+        {e.id: e.name.latex for e in equations}, sizes.named(), tuple(wanted),
+        {state.names[e.of]: state.names[e.name] for e in equations if e.role == "gradient" and e.of is not None},
+    )  # fmt: skip
+
+
+def _default_outputs(state: Lowering) -> list[str]:
+    return [value.name for value in state.values.values() if value.role in ("loss", "gradient")]
+
+
+def _start(derivation: Derivation, sizes: Sizes, single: bool) -> Lowering:
+    known = {
+        e.value: e.name for e in derivation.equations if isinstance(e.value, Apply) and e.role == "definition"
+    }
+    return Lowering(sizes, derivation.samples, single, model_names(derivation), known)
+
+
+def _declare(state: Lowering, derivation: Derivation, equations: tuple[Equation, ...]) -> None:
+    """Enter what is given, then what is computed."""
+    computed = {e.name: e.role for e in equations if e.role != "update"}
+    updated = {e.name for e in equations if e.role == "update"}
+    roles = dict.fromkeys(derivation.data, "data") | dict.fromkeys(derivation.parameters, "parameter")
+    roles |= {name: "state" for name in updated if name not in roles} | computed
+    for name in state.names:
+        role = roles.get(name, "rate")
+        sizes = [state.size(length) for length in state.axes(name.shape)]
+        order = tuple(sorted(range(len(sizes)), key=lambda k: sizes[k] != BATCH))
+        state.values[state.names[name]] = Value(
+            state.names[name], name.latex, tuple(sizes[k] for k in order), role, order
+        )
+
+
+def lower_equation(state: Lowering, equation: Equation) -> list[Statement]:
+    """Return the statements of one equation, the last of which computes its name."""
+    state.equation, state.labels, state.statements = equation, {}, []
+    labels = tuple(state.label(length) for length in state.axes(equation.name.shape))
+    body = lower_node(state, equation.value, labels)
+    out = _refer(state, equation.name, labels)
+    last = state.statements[-1] if state.statements else None
+    if isinstance(body, Ref) and last is not None and last.out == body and body.labels == out.labels:
+        del state.values[body.name]
+        return [*state.statements[:-1], _rename(last, out)]
+    return [*state.statements, Map(out, body, equation.id)]
+
+
+def _rename(statement: Statement, out: Ref) -> Statement:
+    if isinstance(statement, Contract):
+        return Contract(out, statement.a, statement.b, statement.eq)
+    if isinstance(statement, Reduce):
+        return Reduce(out, statement.op, statement.over, statement.body, statement.eq)
+    return Map(out, statement.body, statement.eq)
+
+
+def _refer(state: Lowering, name: Var, labels: Sequence[str]) -> Ref:
+    """Return a reference to a name, its labels permuted as it lies in memory."""
+    code = state.names[name]
+    return Ref(code, tuple(labels[k] for k in state.values[code].sheet))
+
+
+def lower_node(state: Lowering, node: Node, labels: tuple[str, ...]) -> Body:
+    """Return a node as a body over the given labels, one per axis of the node; emits what must come before."""
+    if isinstance(node, Var):
+        return _refer(state, node, labels)
+    if isinstance(node, Const):
+        return lower_number(state, node.value)
+    assert isinstance(node, Apply)
+    row = node.op
+    if row.name == table.ONES:
+        return ONE
+    if row.spec is not None and not row.reduce:
+        return _product(state, node, labels)
+    if row.reduce:
+        return _reduction(state, node, labels)
+    written = write_out(state, node, row)
+    if written is not None:
+        return lower_node(state, written, labels)
+    args = tuple(lower_node(state, operand, labels if operand.shape else ()) for operand in node.operands)
+    return Call(row.name, args)
+
+
+def write_out(state: Lowering, node: Apply, row: Op) -> Node | None:
+    """Return a composite, a derivative f'(z) or an operation without templates in simpler ones; else None.
+
+    Raises:
+        UnsupportedOpError: nothing says how to compute it.
+    """
+    if row.slope is not None and times_primed(node) == 1:
+        whole = unprimed(node)
+        return row.slope(node.operands[0], state.outputs.get(whole, whole))
+    form = row.stable or row.define
+    if form is not None:
+        return form(*node.operands, *map(int, node.params))
+    if row.numpy and row.c and not times_primed(node):
+        return None
+    if row.body is not None and not times_primed(node):
+        return row.body(_Written, *node.operands)
+    targets = [target for target, text in (("numpy", row.numpy), ("c", row.c)) if text]
+    raise UnsupportedOpError(
+        f"({state.eq}) {state.equation.name.latex if state.equation else ''}: {row.name} cannot be computed by "
+        f"{'numpy or c' if not targets else 'both targets, only by ' + targets[0]}; "
+        f"write it with operations that have code, or give its row in derive/ops a body"
+    )
+
+
+def lower_number(state: Lowering, value: sympy.Expr) -> Body:
+    """Return an exact number; the number of samples in it stays open."""
+    value = value.subs({symbol: number for symbol, number in state.numbers.items()})
+    if state.single:
+        value = value.subs({state.samples: 1})
+    if value.is_Rational:
+        return Number(Fraction(int(value.p), int(value.q)))
+    if value == state.samples:
+        return Samples()
+    if value.is_Mul or value.is_Add:
+        row = table.MUL if value.is_Mul else table.ADD
+        top, bottom = value.as_numer_denom()
+        if bottom != 1:
+            return Call(table.DIV, (lower_number(state, top), lower_number(state, bottom)))
+        return reduce(lambda a, b: Call(row, (a, b)), [lower_number(state, arg) for arg in value.args])
+    if value.is_Pow and value.free_symbols:
+        top, bottom = value.as_numer_denom()
+        if bottom != 1:
+            return Call(table.DIV, (lower_number(state, top), lower_number(state, bottom)))
+        return Call(table.POW, (lower_number(state, value.base), lower_number(state, value.exp)))
+    if value.free_symbols:
+        raise UnboundSizeError(f"({state.eq}): the number {value} has a size in it that nothing fixes")
+    return Number(float(value))
+
+
+def _product(state: Lowering, node: Apply, labels: tuple[str, ...]) -> Body:
+    """Lower a contraction: operands towards the labels of its einsum."""
+    assert node.op.spec is not None
+    left, right = node.op.spec(tuple(operand.shape for operand in node.operands), *node.params).split("->")
+    lengths = _lengths(left.split(","), node.operands)
+    kept = [letter for letter in right if state.axes((lengths[letter],))]
+    bound = dict(zip(kept, labels, strict=True))
+    summed = {k: state.label(v) for k, v in lengths.items() if k not in right and state.axes((v,))}
+    bound |= summed
+    bodies = [
+        lower_node(state, operand, tuple(bound[letter] for letter in letters if letter in bound))
+        for letters, operand in zip(left.split(","), node.operands, strict=True)
+    ]
+    return contract(state, bodies, tuple(summed.values()))
+
+
+def _lengths(letters: list[str], operands: tuple[Node, ...]) -> dict[str, sympy.Expr]:
+    """Return the size of each letter of an einsum."""
+    shapes = [tuple(length for length in operand.shape if length != ROW) for operand in operands]
+    return {
+        k: v for word, shape in zip(letters, shapes, strict=True) for k, v in zip(word, shape, strict=True)
+    }
+
+
+def contract(state: Lowering, bodies: list[Body], summed: tuple[str, ...]) -> Body:
+    """Return the sum over labels of a product of bodies."""
+    shared = [label for label in summed if all(label in labels_of(body) for body in bodies)]
+    if len(bodies) != 2 or not summed or shared != list(summed):
+        return add_up(state, table.SUM, multiply(*bodies), summed)
+    (factor_a, a), (factor_b, b) = (_materialise(state, body) for body in bodies)
+    out = state.temp(dict.fromkeys(label for label in (*a.labels, *b.labels) if label not in summed))
+    state.statements.append(Contract(out, a, b, state.eq))
+    return multiply(factor_a, factor_b, out)
+
+
+def _materialise(state: Lowering, body: Body) -> tuple[Body, Ref]:
+    """Return a number in front and a reference; a body that is neither gets a statement of its own."""
+    if isinstance(body, Ref):
+        return ONE, body
+    if isinstance(body, Call) and body.op == table.MUL and not labels_of(body.args[0]):
+        factor, ref = _materialise(state, body.args[1])
+        return multiply(body.args[0], factor), ref
+    out = state.temp(_in_order(state, labels_of(body)))
+    state.statements.append(Map(out, body, state.eq))
+    return ONE, out
+
+
+def _in_order(state: Lowering, labels: Iterable[str]) -> list[str]:
+    kept = set(labels)
+    return [label for label in state.labels if label in kept]
+
+
+def multiply(*bodies: Body) -> Body:
+    """Return a product, without factors of one.
+
+    >>> multiply(ONE, Ref("x", ("i",)), ONE)
+    Ref(name='x', labels=('i',))
+    """
+    factors = [body for body in bodies if body != ONE]
+    return reduce(lambda a, b: Call(table.MUL, (a, b)), factors) if factors else ONE
+
+
+def _reduction(state: Lowering, node: Apply, labels: tuple[str, ...]) -> Body:
+    """Lower a reduction along an axis, or over all."""
+    (operand,) = node.operands
+    axis = int(node.params[0]) if node.params else None
+    kept = iter(labels)
+    inner, summed = [], []
+    for k, length in enumerate(operand.shape):
+        if not state.axes((length,)):
+            continue
+        if axis is None or k == axis:
+            summed.append(state.label(length))
+        inner.append(summed[-1] if axis is None or k == axis else next(kept))
+    return add_up(state, node.op.name, lower_node(state, operand, tuple(inner)), tuple(summed))
+
+
+def add_up(state: Lowering, op: str, body: Body, summed: tuple[str, ...]) -> Body:
+    """Return the reduction of a body over labels; a label that it lacks multiplies a sum by its size."""
+    present = labels_of(body)
+    over = tuple(label for label in summed if label in present)
+    counts = [_count(state, label) for label in summed if label not in present] if op == table.SUM else []
+    if not over:
+        return multiply(*counts, body)
+    out = state.temp(_in_order(state, present - set(over)))
+    state.statements.append(Reduce(out, op, over, body, state.eq))
+    return multiply(*counts, out)
+
+
+def _count(state: Lowering, label: str) -> Body:
+    size = state.labels[label]
+    if size == BATCH:
+        return Samples()
+    return Number(Fraction(size if isinstance(size, int) else state.sizes.named()[size]))

@@ -1,0 +1,60 @@
+"""Hoisting: a function that does not depend on the inner index gets a statement of its own.
+
+`Z[b,k] - log(S[b])` takes one logarithm a sample, not one a class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from codegen.program import (
+    BATCH,
+    Body,
+    Call,
+    Contract,
+    Map,
+    Program,
+    Ref,
+    Statement,
+    Value,
+    extents,
+    labels_of,
+    walk,
+)
+
+
+@dataclass(slots=True)
+class _State:
+    program: Program
+    values: dict[str, Value]
+    statements: list[Statement]
+
+
+def hoist(program: Program) -> Program:
+    """Return the program with invariant function calls moved in front of the statement that they stand in."""
+    state = _State(program, dict(program.values), [])
+    for statement in program.statements:
+        if isinstance(statement, Contract):
+            state.statements.append(statement)
+            continue
+        body = _hoist_from(state, statement, statement.body)
+        state.statements.append(replace(statement, body=body))
+    return replace(program, values=state.values, statements=tuple(state.statements))
+
+
+def _hoist_from(state: _State, statement: Statement, body: Body) -> Body:
+    if not isinstance(body, Call):
+        return body
+    if not labels_of(body) < set(extents(state.program, statement)) or not _is_costly(body):
+        return Call(body.op, tuple(_hoist_from(state, statement, arg) for arg in body.args))
+    sizes = extents(state.program, statement)
+    labels = tuple(sorted(labels_of(body), key=lambda label: (sizes[label] != BATCH, label)))
+    name = next(f"t{k}" for k in range(1, 10**6) if f"t{k}" not in state.values)
+    latex = state.program.equations[statement.eq]
+    state.values[name] = Value(name, latex, tuple(sizes[label] for label in labels), "temp")
+    state.statements.append(Map(Ref(name, labels), body, statement.eq))
+    return Ref(name, labels)
+
+
+def _is_costly(body: Body) -> bool:
+    return any(isinstance(part, Call) and part.row.slope is not None for part in walk(body))

@@ -1,0 +1,96 @@
+"""What training needs to know of a record: its form over mini-batches, and what one sample looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from codegen.errors import CodegenError
+from codegen.lower import lower
+from codegen.names import model_names
+from codegen.optimizers import with_optimizer
+from codegen.passes.pipeline import optimise
+from codegen.program import Program
+from codegen.sizes import Sizes, as_number
+from derive.backprop import derive_gradients
+from derive.batch import batched
+from derive.derivation import Derivation
+from derive.expr import Var
+from derive.model import Definition, Network
+from derive.notation import batch_name, code_name
+from derive.shapes import ROW
+
+
+def batch_form(derivation: Derivation) -> Derivation:
+    """Return the record over a mini-batch: itself, the one that it carries, or derived now.
+
+    Raises:
+        CodegenError: it ends in no loss.
+        ModelError: a value of one sample is a matrix.
+    """
+    if derivation.loss is None:
+        raise CodegenError(f"{derivation.title}: there is no loss to train by; add one, such as L = ...")
+    if derivation.samples is not None:
+        return derivation
+    if derivation.batch is not None:
+        return derivation.batch
+    forward = [Definition(e.name, e.value) for e in derivation.equations if e.role in ("definition", "loss")]
+    network = Network(derivation.title, tuple(forward), derivation.loss, derivation.parameters)
+    return derive_gradients(batched(network))
+
+
+def sample_shape(record: Derivation, name: Var) -> tuple[Any, ...]:
+    """Return the shape of one sample's value."""
+    return tuple(length for length in name.shape if length not in (ROW, record.samples))
+
+
+def has_samples(record: Derivation, name: Var) -> bool:
+    """Tell whether a value has one entry a sample."""
+    return record.samples in name.shape
+
+
+def lowered(record: Derivation, sizes: Sizes, dtype: str, optimizer: str = "sgd") -> Program:
+    """Return the program of a record of mini-batches, optimised."""
+    return optimise(lower(with_optimizer(record, optimizer), sizes, dtype))
+
+
+def known_shape(record: Derivation, name: Var, sizes: Sizes | None) -> tuple[int | None, ...]:
+    """Return one sample's shape, None where nothing fixes a length."""
+    numbers = {} if sizes is None else sizes.numbers
+    return tuple(as_number(length, numbers) for length in sample_shape(record, name))
+
+
+def page_spelling(source: Derivation, record: Derivation, name: Var) -> str:
+    """Return a name of the record as the user's page spells it: x for X."""
+    spellings = {batch_name(v.latex): v.latex for v in source.data}
+    spellings |= {rf"\mathbf{{{batch}}}": latex for batch, latex in spellings.items()}
+    return name.latex if source is record else spellings.get(name.latex, name.latex)
+
+
+def constant_data(record: Derivation, name: Var, arrays: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return the array of a symbol that has no entry a sample, such as a given strength of decay.
+
+    Raises:
+        CodegenError: there is none.
+    """
+    code = model_names(record)[name]
+    found = next((arrays[key] for key in (name.latex, code) if key in arrays), None)
+    if found is None:
+        raise CodegenError(
+            f"no array of the data is called {name.latex}; give {code}=, one value for all samples"
+        )
+    return np.asarray(found)
+
+
+def spelled_alike(name: Var, word: str) -> bool:
+    r"""Tell whether a word means a name: as LaTeX, as it is in code, or for one sample, \hat{y} for \hat{Y}.
+
+    >>> spelled_alike(Var(r"\hat{Y}"), "y_hat")
+    False
+    >>> spelled_alike(Var(r"\hat{Y}"), r"\hat{y}")
+    True
+    """
+    return word in (name.latex, code_name(name.latex)) or batch_name(word) == name.latex

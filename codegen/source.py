@@ -1,0 +1,49 @@
+"""The training function as source that a person can read, for `derive compile`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from codegen.errors import CodegenError
+from codegen.names import file_name, model_names
+from codegen.prediction import predicted
+from codegen.record import batch_form, lowered
+from codegen.sizes import resolve_sizes
+from codegen.targets.c import emit_c
+from codegen.targets.numpy import emit_numpy
+from derive.derivation import Derivation
+
+EMITTERS = {"c": emit_c, "numpy": emit_numpy}
+
+
+def training_source(
+    derivation: Derivation,
+    target: str = "c",
+    sizes: Mapping[str, int] | None = None,
+    dtype: str = "float32",
+    name: str | None = None,
+    optimizer: str = "sgd",
+) -> str:
+    """Return the source of loss, gradients and update over a mini-batch.
+
+    Args:
+        derivation: Of one sample, or of a mini-batch.
+        target: `c` or `numpy`.
+        sizes: Sizes by name; what is not given is 16, and the source says so.
+        dtype: `float32` or `float64`.
+        name: Prefix of the names in C; made of the title if None.
+        optimizer: `sgd`, `momentum` or `adam`.
+    Raises:
+        CodegenError: the target or a size is unknown, or the model has no form for mini-batches.
+    """
+    if target not in EMITTERS:
+        raise CodegenError(f"target: met {target}; expected one of {', '.join(EMITTERS)}")
+    record = batch_form(derivation)
+    resolved = resolve_sizes(record, sizes)
+    program = lowered(record, resolved, dtype, optimizer)
+    output = predicted(record)
+    assumed = ", ".join(f"{size} = {resolved.named()[size]}" for size in resolved.assumed)
+    note = f"Assumed, since nothing fixes them: {assumed}." if assumed else ""
+    return EMITTERS[target](
+        program, file_name(name or record.title), output and model_names(record)[output], note
+    )

@@ -1,0 +1,348 @@
+r"""Training: compile a record, bind arrays to its symbols, take steps. The loop over epochs stands in `fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from codegen.data import bind_arrays
+from codegen.engines import ENGINES, Engine
+from codegen.errors import CodegenError, NonFiniteError
+from codegen.init import initial_parameters
+from codegen.names import file_name, model_names
+from codegen.optimizers import find_optimizer, with_optimizer
+from codegen.prediction import predicted, targets
+from codegen.program import BATCH, Program
+from codegen.record import batch_form, constant_data, has_samples, known_shape, lowered, page_spelling
+from codegen.sizes import Sizes, resolve_sizes
+from codegen.trace import first_not_finite
+from derive.derivation import Derivation
+from derive.expr import Var
+from derive.shapes import ROW
+
+Array = npt.NDArray[Any]
+CHUNK = 4096  # steps in one call of compiled code: Ctrl-C waits for no longer than these take
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a trainer was compiled."""
+
+    target: str = "c"
+    batch: int = 64
+    dtype: str = "float32"
+    optimizer: str = "sgd"
+    lr: float = 0.01
+    sizes: Mapping[str, int] | None = None
+    seed: int = 0
+
+
+def compile(  # codegen.compile, as the README has it
+    derivation: Derivation,
+    target: str = "c",
+    batch: int = 64,
+    dtype: str = "float32",
+    optimizer: str = "sgd",
+    lr: float = 0.01,
+    sizes: Mapping[str, int] | None = None,
+    seed: int = 0,
+) -> Trainer:
+    """Prepare the training of a model; it is compiled once `bind` knows the data's sizes.
+
+    Args:
+        derivation: Of one sample, or of a mini-batch.
+        target: `c` or `numpy`.
+        batch: Samples in a mini-batch; the last of an epoch may be smaller.
+        dtype: `float32` or `float64`.
+        optimizer: `sgd`, `momentum` or `adam`.
+        lr: Learning rate.
+        sizes: Sizes that the data do not fix, `{"h": 32}`; others become 16 and are noted in `Trainer.notes`.
+        seed: Of the parameters' start, and of shuffling.
+    Raises:
+        CodegenError: a setting is unknown, or the model has no form for mini-batches.
+    """
+    if target not in ENGINES:
+        raise CodegenError(f"target: met {target}; expected one of {', '.join(ENGINES)}")
+    if dtype not in ("float32", "float64"):
+        raise CodegenError(f"dtype: met {dtype}; expected float32 or float64")
+    if batch < 1:
+        raise CodegenError(f"batch: met {batch}; expected at least 1")
+    find_optimizer(optimizer)
+    return Trainer(derivation, Settings(target, batch, dtype, optimizer, lr, sizes, seed))
+
+
+class Trainer:
+    """A model being trained.
+
+    Attributes:
+        record: Its equations over a mini-batch.
+        params: Name to array, live: what is written here is what the next step uses.
+        state: The optimiser's memory, name to array.
+        steps: How many steps were taken.
+        notes: What was assumed or converted, for the user.
+    """
+
+    def __init__(self, derivation: Derivation, settings: Settings) -> None:
+        self.source, self.record, self.settings = derivation, batch_form(derivation), settings
+        self.params: dict[str, Array] = {}
+        self.state: dict[str, Array] = {}
+        self.data: dict[str, Array] = {}
+        self.steps, self.position = 0, 0
+        self.notes: tuple[str, ...] = ()
+        self.shuffle = False
+        self.bindings: Mapping[str, str] | None = None
+        self.names = model_names(with_optimizer(self.record, settings.optimizer))
+        self.sizes: Sizes | None = None
+        self.bound: _Compiled | None = None
+
+    # ---- data ----------------------------------------------------------------------------------------------
+
+    def bind(
+        self, *, shuffle: bool = False, bindings: Mapping[str, str] | None = None, **arrays: Any
+    ) -> Trainer:
+        """Give the model its data: arrays with one row a sample, by symbol or by name in code.
+
+        Args:
+            shuffle: Draw a new order of the samples for every epoch; else mini-batches come in order.
+            bindings: Symbol to array name, where names differ.
+            arrays: Name to array; whole numbers bound to a vector are class labels.
+        Raises:
+            DeriveError: a symbol has no array, or shapes disagree.
+        """
+        self.data, notes = self.fitted({name: np.asarray(array) for name, array in arrays.items()}, bindings)
+        shapes = {v: self.sheet_shape(v) for v in self.record.data}
+        sizes = resolve_sizes(self.record, self.settings.sizes, shapes)
+        if self.sizes is None or sizes.numbers != self.sizes.numbers:
+            self.sizes = sizes
+            self.build()
+        self.shuffle, self.bindings, self.position = shuffle, bindings, 0
+        assumed = [
+            f"{name} = {sizes.named()[name]}: nothing fixes this size; set it with sizes="
+            for name in sizes.assumed
+        ]
+        self.notes = (*notes, *assumed)
+        return self
+
+    def fitted(
+        self,
+        arrays: Mapping[str, Array],
+        bindings: Mapping[str, str] | None = None,
+        only: Sequence[Var] | None = None,
+    ) -> tuple[dict[str, Array], tuple[str, ...]]:
+        """Return arrays by their names in code, in the model's type, and what was done to make them fit."""
+        wanted = self.record.data if only is None else only
+        rows = {self.spelled(v): v for v in wanted if has_samples(self.record, v)}
+        shapes = {name: known_shape(self.record, v, self.sizes) for name, v in rows.items()}
+        bound = bind_arrays(shapes, arrays, bindings)
+        result = {self.names[rows[name]]: self.cast(array) for name, array in bound.arrays.items()}
+        for v in wanted:
+            if v not in rows.values():
+                result[self.names[v]] = self.cast(constant_data(self.record, v, arrays))
+        return result, bound.notes
+
+    def spelled(self, name: Var) -> str:
+        """Return a name of the record as the user's own page spells it: x for X."""
+        return page_spelling(self.source, self.record, name)
+
+    def cast(self, array: Array) -> Array:
+        """Return an array in the model's type, contiguous."""
+        return np.ascontiguousarray(array, self.settings.dtype).reshape(np.shape(array))
+
+    def sheet_shape(self, name: Var) -> tuple[int, ...]:
+        """Return the shape of bound data with its axes as on the sheet."""
+        array = self.data[self.names[name]]
+        if not has_samples(self.record, name):
+            return array.shape
+        kept = [length for length in name.shape if length != ROW]
+        rest = iter(array.shape[1:])
+        return tuple(len(array) if length == self.record.samples else next(rest) for length in kept)
+
+    # ---- compiling -----------------------------------------------------------------------------------------
+
+    def build(self, sizes: Sizes | None = None) -> None:
+        """Compile for the sizes, and draw the parameters."""
+        self.sizes = sizes if sizes is not None else self.sizes
+        assert self.sizes is not None
+        program = lowered(self.record, self.sizes, self.settings.dtype, self.settings.optimizer)
+        output = predicted(self.record)
+        name = None if output is None else self.names[output]
+        title = file_name(self.record.title)
+        engine = ENGINES[self.settings.target](program, title, name)
+        self.bound = _Compiled(program, engine, name)
+        self.params = initial_parameters(program, self.settings.seed)
+        self.state = {
+            v.name: np.zeros_like(self.params[_owner(program, v.name)]) for v in program.of_role("state")
+        }
+        self.steps = self.position = 0
+
+    @property
+    def compiled(self) -> _Compiled:
+        """The compiled model.
+
+        Raises:
+            CodegenError: no data were bound yet.
+        """
+        if self.bound is None:
+            raise CodegenError(f"{self.record.title}: no data yet; call bind(x=…, y=…) first")
+        return self.bound
+
+    @property
+    def program(self) -> Program:
+        """The program that was compiled."""
+        return self.compiled.program
+
+    @property
+    def code(self) -> str:
+        """The generated source."""
+        return self.compiled.engine.source
+
+    # ---- training ------------------------------------------------------------------------------------------
+
+    def rates(self, steps: int) -> list[Array]:
+        """Return the rates of the next steps, one array each, in the order of the program."""
+        numbers = np.arange(self.steps + 1, self.steps + steps + 1, dtype=np.float64)
+        rates = find_optimizer(self.settings.optimizer).rates(self.settings.lr, numbers)
+        return [
+            np.ascontiguousarray(rates[v.latex], self.settings.dtype) for v in self.program.of_role("rate")
+        ]
+
+    def run(self, steps: int) -> float:
+        """Take steps over the mini-batches, the next where the last run stopped; return the last loss.
+
+        Raises:
+            NonFiniteError: the loss became infinite or no number; parameters are those before that step.
+        """
+        loss = float("nan")
+        while steps > 0:
+            count = min(steps, CHUNK, self.batches - self.position % self.batches if self.shuffle else CHUNK)
+            losses = self.take(self.ordered(), self.position, count)
+            self.position += count
+            steps -= count
+            loss = float(losses[-1])
+        return loss
+
+    def ordered(self) -> dict[str, Array]:
+        """Return the data in the order of the current epoch."""
+        if not self.shuffle:
+            return self.data
+        return self.reordered(self.order(self.position // self.batches))
+
+    def order(self, epoch: int) -> Array:
+        """Return the order of the samples in an epoch; it depends on the seed and the epoch alone."""
+        return np.random.default_rng([self.settings.seed, 1, epoch]).permutation(self.rows)
+
+    def reordered(self, order: Array) -> dict[str, Array]:
+        """Return the data with samples in another order."""
+        constant = {v.name for v in self.program.of_role("data") if BATCH not in v.sizes}
+        return {
+            name: a if name in constant else np.ascontiguousarray(a[order]) for name, a in self.data.items()
+        }
+
+    def take(self, data: Mapping[str, Array], first: int, steps: int) -> Array:
+        """Take steps over given data; return their losses, all finite.
+
+        Raises:
+            NonFiniteError: names the step and the first equation whose value is not finite.
+        """
+        engine, batch = self.compiled.engine, self.settings.batch
+        losses = engine.train(data, self.params, self.state, self.rates(steps), batch, first, steps)
+        self.steps += len(losses)
+        if len(losses) < steps:
+            raise self.explained(data, first + len(losses))
+        return losses
+
+    def explained(self, data: Mapping[str, Array], step: int) -> NonFiniteError:
+        """Return the error that says where a loss stopped being a finite number."""
+        batch = self.settings.batch
+        number = step % self.batches
+        part = {v.name: data[v.name] for v in self.program.of_role("data")}
+        rows = slice(number * batch, number * batch + batch)
+        part = {name: a[rows] if BATCH in self.program.values[name].sizes else a for name, a in part.items()}
+        where = first_not_finite(self.program, part, self.params)
+        return NonFiniteError(
+            f"the loss is not finite at mini-batch {number + 1} of {self.batches}; {where}. "
+            f"Parameters are those before this step. Lower lr (now {self.settings.lr:g}) or scale the data."
+        )
+
+    def epoch(self, order: Array | None = None, check: Callable[[], None] | None = None) -> float:
+        """Take one step on every mini-batch, in the given order of samples; return the mean loss over samples.
+
+        Args:
+            order: A permutation of the samples; as they are if None.
+            check: Called between calls of compiled code.
+        """
+        data = self.data if order is None else self.reordered(order)
+        losses: list[Array] = []
+        for first in range(0, self.batches, CHUNK):
+            losses.append(self.take(data, first, min(CHUNK, self.batches - first)))
+            if check is not None:
+                check()
+        batch = self.settings.batch
+        counts = [min(batch, self.rows - k * batch) for k in range(self.batches)]
+        return float(np.average(np.concatenate(losses).astype(np.float64), weights=counts))
+
+    @property
+    def rows(self) -> int:
+        """The number of samples bound."""
+        return next(len(self.data[v.name]) for v in self.program.of_role("data") if BATCH in v.sizes)
+
+    @property
+    def batches(self) -> int:
+        """The number of mini-batches in an epoch."""
+        return -(-self.rows // self.settings.batch)
+
+    @property
+    def classes(self) -> int | None:
+        """The number of classes, where the target is a vector of several."""
+        (target, *_) = targets(self.record) or (None,)
+        sizes = self.program.values[self.names[target]].sizes if target is not None else ()
+        numbers = [self.program.sizes.get(str(size), size) for size in sizes if size != BATCH]
+        return int(numbers[0]) if numbers and int(numbers[0]) > 1 else None
+
+    # ---- asking --------------------------------------------------------------------------------------------
+
+    def loss_and_gradients(self, **arrays: Any) -> tuple[float, dict[str, Array]]:
+        """Return the loss and the gradient by each parameter, over the bound data or over the given ones."""
+        data = self.fitted({k: np.asarray(v) for k, v in arrays.items()})[0] if arrays else self.data
+        return self.compiled.engine.gradients(data, self.params)
+
+    def predict(self, *inputs: Any, **arrays: Any) -> Array:
+        """Return predictions, one row a sample; inputs by position or by name.
+
+        Raises:
+            CodegenError: the model has no name for what it predicts.
+        """
+        if self.compiled.predicted is None:
+            raise CodegenError(
+                f"{self.record.title}: no name is compared with a target; give the prediction a name"
+            )
+        wanted = self.inputs
+        named = dict(zip((self.spelled(v) for v in wanted), inputs, strict=False)) | arrays
+        data, _ = self.fitted({k: np.asarray(v) for k, v in named.items()}, only=wanted)
+        return self.compiled.engine.predict(data, self.params)
+
+    @property
+    def inputs(self) -> list[Var]:
+        """The data that a prediction needs."""
+        compared = targets(self.record)
+        return [v for v in self.record.data if v not in compared]
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A program, the engine that runs it, and the name that it predicts."""
+
+    program: Program
+    engine: Engine
+    predicted: str | None
+
+
+def _owner(program: Program, state: str) -> str:
+    """Return the parameter that a state belongs to: the one updated under the same number."""
+    number = next(s.eq for s in program.updates if s.out.name == state)
+    parameters = {v.name for v in program.of_role("parameter")}
+    return next(s.out.name for s in program.updates if s.eq == number and s.out.name in parameters)

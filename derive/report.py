@@ -1,0 +1,98 @@
+"""The verdicts of a page: as lines for people, as JSON for programs."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from derive.read.infer import compact
+from derive.sheet.text import to_unicode
+from derive.verify.claims import JudgedClaim
+
+VERDICTS = ("proved", "verified", "refuted", "ill-typed", "undecided", "unread")
+CONVENTION = (
+    "vectors are columns; a gradient has the shape of its variable; a formula for one sample speaks of one sample"
+)
+FALSE, OPEN = ("refuted", "ill-typed"), ("undecided", "unread")
+
+
+def summary(claims: Sequence[JudgedClaim]) -> dict[str, int]:
+    """Count the verdicts."""
+    return {word: sum(claim.verdict.verdict == word for claim in claims) for word in VERDICTS}
+
+
+def exit_code(claims: Sequence[JudgedClaim]) -> int:
+    """Return 1 where a claim is false, 3 where one is open, else 0."""
+    words = [claim.verdict.verdict for claim in claims]
+    return 1 if any(w in FALSE for w in words) else 3 if any(w in OPEN for w in words) else 0
+
+
+def to_json(source: str, symbols: Sequence[dict[str, object]], claims: Sequence[JudgedClaim]) -> dict[str, Any]:
+    """Return the report as the contract has it."""
+    return {
+        "source": source, "convention": CONVENTION, "symbols": list(symbols),
+        "claims": [claim_json(claim) for claim in claims], "summary": summary(claims),
+    }  # fmt: skip
+
+
+def claim_json(claim: JudgedClaim) -> dict[str, Any]:
+    """Return one claim as the contract has it."""
+    verdict = claim.verdict
+    example, diagnosis = verdict.counterexample, verdict.diagnosis
+    return {
+        "id": None, "line": claim.place.line, "column": claim.place.column, "latex": claim.latex,
+        "lhs": claim.lhs, "rhs": claim.rhs, "verdict": verdict.verdict, "assumptions": list(verdict.assumptions),
+        "reason": verdict.reason, "seconds": round(claim.seconds, 4),
+        "counterexample": None if example is None else
+        {"symbols": example.symbols, "claimed": example.claimed, "derived": example.derived},
+        "diagnosis": None if diagnosis is None else
+        {"kind": diagnosis.kind, "text": diagnosis.text, "corrected": compact(diagnosis.corrected)},
+    }  # fmt: skip
+
+
+def to_lines(source: str, claims: Sequence[JudgedClaim], verbose: bool = False) -> list[str]:
+    """Return the report for a terminal of 80 columns."""
+    lines = [f"{source}: {CONVENTION}"] if claims else [f"{source}: no claim was found"]
+    section = ""
+    for claim in claims:
+        if claim.title and claim.title != section:
+            section = claim.title
+            lines += ["", section]
+        lines += _claim_lines(claim, verbose)
+    counts = ", ".join(f"{count} {word}" for word, count in summary(claims).items() if count)
+    return [wrapped for line in [*lines, "", counts or "0 claims"] for wrapped in _wrap(line)]
+
+
+def _claim_lines(claim: JudgedClaim, verbose: bool) -> list[str]:
+    verdict = claim.verdict
+    sign = "✓" if verdict.verdict in ("proved", "verified") else "✗" if verdict.verdict in FALSE else "?"
+    lines = [f"  {sign} {verdict.verdict:<9} line {claim.place.line:<4} {to_unicode(' '.join(claim.latex.split()))}"]
+    if verdict.verdict not in ("proved", "verified") or verbose:
+        lines.append(f"      {_words(verdict.reason)}")
+    if verdict.diagnosis is not None:
+        lines.append(f"      {verdict.diagnosis.kind}: {_words(verdict.diagnosis.text)}")
+        lines.append(f"      holds: {to_unicode(compact(verdict.diagnosis.corrected))}")
+    if verdict.counterexample is not None:
+        lines.append(f"      claimed {_short(verdict.counterexample.claimed)}")
+        lines.append(f"      derived {_short(verdict.counterexample.derived)}")
+    if verbose:
+        lines += [f"      given: {_words(text.replace('$', ''))}" for text in verdict.assumptions]
+    return lines
+
+
+def _words(text: str) -> str:
+    r"""Return a sentence with the LaTeX in it as Unicode, word by word."""
+    return " ".join(to_unicode(word) if "\\" in word or "^" in word else word for word in text.split())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        inner = ", ".join(_short(item) for item in value[:4])
+        return f"[{inner}{', …' if len(value) > 4 else ''}]"
+    return f"{value:.6g}"
+
+
+def _wrap(line: str) -> list[str]:
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(line, 80, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
