@@ -6,7 +6,9 @@ from derive.expr import matrix, ones, scalar, vector
 from derive.ops.elementwise import exp, log, relu, sigmoid, softplus, sqrt, tanh, unknown
 from derive.ops.reduction import mean, softmax, total
 from derive.verify.judge import Verdict
-from derive.version import VERSION as __version__
+from derive.version import VERSION
+
+__version__ = VERSION
 
 __all__ = [
     "Derivation", "DeriveError", "MissingRuleError", "Model", "ModelError", "ShapeError", "UnreadError", "Verdict",

@@ -22,7 +22,8 @@ from derive.sheet.html import to_html
 from derive.sheet.markdown import to_markdown
 from derive.sheet.plain import to_text
 from derive.sheet.write import save_document
-from derive.verify.claims import bench_for, judge_claim
+from derive.verify.bench import bench_for
+from derive.verify.claims import judge_claim
 from derive.verify.judge import Verdict
 from derive.workbook import Workbook, derive_network
 
@@ -70,7 +71,9 @@ class Model:
             TypeError: the value is no expression.
         """
         if not isinstance(value, Node):
-            raise TypeError(f"{name}: the value is a {type(value).__name__}; give an expression of vectors and matrices")
+            raise TypeError(
+                f"{name}: the value is a {type(value).__name__}; give an expression of vectors and matrices"
+            )
         variable = name if isinstance(name, Var) else Var(name, value.shape)
         self._definitions.append(Definition(variable, value))
         return variable
@@ -110,7 +113,9 @@ class Model:
         return f"{self.title}: {equations}"
 
     def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(f"{d.name.latex} &= {equation_latex(d.name, d.value).split(' = ', 1)[1]}" for d in self._definitions)
+        rows = r" \\ ".join(
+            f"{d.name.latex} &= {equation_latex(d.name, d.value).split(' = ', 1)[1]}" for d in self._definitions
+        )
         return rf"$$\begin{{aligned}} {rows} \end{{aligned}}$$"
 
 
@@ -130,7 +135,7 @@ class Derivation(record.Derivation):
         Raises:
             DeriveError: the ending is unknown, or the file cannot be written.
         """
-        return save_document(self.document(), path)
+        return save_document(self.document(), Path(path))
 
     def check(self, claim: str) -> Verdict:
         r"""Judge an equation in LaTeX, such as `\frac{\partial L}{\partial W} = \delta x^T`.

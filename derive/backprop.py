@@ -108,7 +108,12 @@ def activation_of(network: Network, name: Var) -> Definition | None:
 
 
 def _applies_to(value: Node, name: Var) -> bool:
-    return isinstance(value, Apply) and value.operands == (name,) and (value.op.prime or value.op.define is not None) and bool(value.shape == name.shape)
+    return (
+        isinstance(value, Apply)
+        and value.operands == (name,)
+        and (value.op.prime or value.op.define is not None)
+        and bool(value.shape == name.shape)
+    )
 
 
 def _activates(network: Network, name: Var) -> bool:
@@ -155,7 +160,9 @@ def pull_back(
         if not wanted.intersection(variables(operand)):
             continue
         if k >= len(node.op.vjp):
-            raise MissingRuleError(f"{node.op.name} has no derivative for its operand {k + 1}; add it to its row in derive/ops/")
+            raise MissingRuleError(
+                f"{node.op.name} has no derivative for its operand {k + 1}; add it to its row in derive/ops/"
+            )
         handed = node.op.vjp[k](cotangent, output or node, *node.operands, *node.params)
         yield from pull_back(operand, _unbroadcast(handed, operand), wanted, None, (*passed, (node.op, k)))
 

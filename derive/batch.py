@@ -35,8 +35,13 @@ def batched(network: Network, samples: str = "N") -> Network:
     columns = _column_names(network, per_sample, count)
     definitions = [_lift_definition(item, columns, count) for item in network.definitions]
     loss = _fresh_name(network, ("J", r"\bar{L}", r"\mathcal{J}"))
+    assert network.loss is not None
     definitions.append(Definition(loss, mean(columns.get(network.loss, network.loss))))
-    cotangents = {columns[v]: delta_name(v.latex, batch=True) for v in network.cotangents if v in columns and network.cotangents[v].startswith(r"\delta")}
+    cotangents = {
+        columns[v]: delta_name(v.latex, batch=True)
+        for v, name in network.cotangents.items()
+        if v in columns and name.startswith(r"\delta")
+    }
     return replace(
         network, definitions=tuple(definitions), loss=loss, samples=count, cotangents=cotangents,
         parameters=trained(network),

@@ -20,7 +20,7 @@ from codegen.data import load_data, parse_bindings, split_held_out
 from derive.derivation import Derivation
 from derive.errors import DeriveError
 from derive.files import check_writable, write_whole
-from derive.report import exit_code, to_json, to_lines
+from derive.report import exit_code, in_unicode, to_json, to_lines
 from derive.sheet.plain import to_text
 from derive.sheet.write import SUFFIXES, save_document
 from derive.version import VERSION
@@ -30,7 +30,9 @@ LATER = ("jax", "onnx", "wasm")
 HELD_OUT = 0.2
 log = logging.getLogger("derive")
 
-section_option = click.option("--section", metavar="HEADING", help="Words of the heading that picks one model of a page.")
+section_option = click.option(
+    "--section", metavar="HEADING", help="Words of the heading that picks one model of a page."
+)
 source_argument = click.argument("source", metavar="SOURCE")
 
 
@@ -48,7 +50,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except DeriveError as error:
-            click.echo(f"derive: {' '.join(str(error).split())}", err=True)
+            click.echo(f"derive: {in_unicode(' '.join(str(error).split()))}", err=True)
             ctx.exit(2)
 
 
@@ -79,7 +81,9 @@ def _verbose() -> bool:
 
 @main.command()
 @source_argument
-@click.option("-o", "--output", type=click.Path(path_type=Path), help=f"Where; the ending chooses: {' '.join(SUFFIXES)}.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help=f"Where; the ending chooses: {' '.join(SUFFIXES)}."
+)
 @section_option
 def sheet(source: str, output: Path | None, section: str | None) -> None:
     r"""Write the derivation sheet; as text on the terminal without -o.
@@ -192,8 +196,12 @@ def _emit(output: Path | None, text: str) -> None:
 
 @main.command()
 @source_argument
-@click.option("--data", "data_file", required=True, type=click.Path(path_type=Path), help="Arrays: .npz or .csv, a row a sample.")
-@click.option("--bind", "bindings", multiple=True, metavar="SYMBOL=ARRAY", help="Which array is which symbol, such as x=images.")
+@click.option(
+    "--data", "data_file", required=True, type=click.Path(path_type=Path), help="Arrays: .npz or .csv, a row a sample."
+)
+@click.option(
+    "--bind", "bindings", multiple=True, metavar="SYMBOL=ARRAY", help="Which array is which symbol, such as x=images."
+)
 @click.option("--target", default="c", show_default=True, help="c or numpy.")
 @click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=32, show_default=True)
@@ -206,7 +214,9 @@ def _emit(output: Path | None, text: str) -> None:
 @click.option("--resume", type=click.Path(path_type=Path), help="A checkpoint to go on from.")
 @size_option
 @section_option
-def train(source: str, data_file: Path, bindings: Sequence[str], target: str, section: str | None, **options: Any) -> None:
+def train(
+    source: str, data_file: Path, bindings: Sequence[str], target: str, section: str | None, **options: Any
+) -> None:
     r"""Train on real data; a page that describes one sample is trained in mini-batches.
 
     A fifth of the samples is held out, or what the file calls NAME_test. Ctrl-C keeps what was learned.
@@ -223,7 +233,8 @@ def train(source: str, data_file: Path, bindings: Sequence[str], target: str, se
     _, derivation = _chosen(source, section)
     settings = {name: options[name] for name in ("batch", "dtype", "optimizer", "lr", "seed")}
     trainer = codegen.compile(derivation, target=target, sizes=_sizes(options["sizes"]), **settings)
-    trainer.bind(bindings=parse_bindings(bindings), **fit_on)
+    arrays: dict[str, Any] = dict(fit_on)
+    trainer.bind(bindings=parse_bindings(bindings), **arrays)
     for note in trainer.notes:
         log.info(note)
     history = _fit(trainer, held_out, parse_bindings(bindings), options)
@@ -233,7 +244,9 @@ def train(source: str, data_file: Path, bindings: Sequence[str], target: str, se
         log.info("wrote %s", options["save"])
 
 
-def _fit(trainer: codegen.Trainer, held_out: dict[str, Any], bindings: dict[str, str], options: dict[str, Any]) -> codegen.History:
+def _fit(
+    trainer: codegen.Trainer, held_out: dict[str, Any], bindings: dict[str, str], options: dict[str, Any]
+) -> codegen.History:
     """Train with a progress bar that shows loss and metric."""
     console = Console(stderr=True)
     columns = (
@@ -274,9 +287,13 @@ def _report(trainer: codegen.Trainer, history: codegen.History, count: int) -> N
 
 @main.command()
 @source_argument
-@click.option("--params", "params_file", required=True, type=click.Path(path_type=Path), help="What `derive train --save` wrote.")
+@click.option(
+    "--params", "params_file", required=True, type=click.Path(path_type=Path), help="What `derive train --save` wrote."
+)
 @click.option("--target", default="c", show_default=True, help="c, header or numpy.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Where; its stem is the prefix of all names.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Where; its stem is the prefix of all names."
+)
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @section_option
 def export(source: str, params_file: Path, target: str, output: Path, dtype: str, section: str | None) -> None:

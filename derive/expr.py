@@ -72,6 +72,7 @@ class Var(Node):
     """
 
     def __new__(cls, latex: str | Str, shape: Any = (), domain: str | Str = "real") -> Var:
+        """Make a variable; sizes may be words."""
         sizes = sympy.Tuple(*map(size, shape))
         node = cast(Var, sympy.Basic.__new__(cls, as_word(latex), sizes, as_word(domain)))
         node.shape = tuple(sizes)
@@ -92,6 +93,7 @@ class Const(Node):
     """A number, exact; sizes may occur in it (`1/N`)."""
 
     def __new__(cls, value: Numeric) -> Const:
+        """Make a number; a float becomes the fraction that it prints as."""
         exact = sympy.nsimplify(value, rational=True) if isinstance(value, float) else sympy.Integer(0) + value
         node = cast(Const, sympy.Basic.__new__(cls, exact))
         node.shape = ()
@@ -107,6 +109,7 @@ class Apply(Node):
     """An operation of the table, by name, on operands; whatever is no Node is a parameter (an axis, a size)."""
 
     def __new__(cls, name: str | Str, *args: Any) -> Apply:
+        """Apply an operation; raises ShapeError where its row refuses the operands' shapes."""
         operands = tuple(arg for arg in args if isinstance(arg, Node))
         params = tuple(arg for arg in args if not isinstance(arg, Node))
         word = as_word(name)

@@ -19,7 +19,8 @@ def write_whole(target: Path, data: bytes) -> Path:
         _replace(target, data)
     except OSError as error:
         raise DeriveError(
-            f"{target} cannot be written ({error.strerror or error}); name a folder that exists and that you may write to"
+            f"{target} cannot be written ({error.strerror or error}); "
+            "name a folder that exists and that you may write to"
         ) from error
     return target
 

@@ -58,7 +58,7 @@ def _print(node: Node, entries: _Entries) -> tuple[str, int]:
     if entries.letters and node.shape and (node.op.body is None and not node.op.prime):
         inner, _ = _print(node, WHOLE)
         return f"{_bracket(inner) if not _is_name(inner) else inner}_{{{''.join(_letters(node.shape, entries))}}}", ATOM
-    if node.op.reduce == "sum" or node.op.define is not None and node.shape == ():
+    if node.op.reduce == "sum" or (node.op.define is not None and node.shape == ()):
         return _reduction(node, entries)
     return _template(node, node.op, entries)
 
@@ -122,7 +122,12 @@ def _encloses(template: str) -> bool:
 
 def _collides(op: Op, place: int, text: str) -> bool:
     """Tell whether a second superscript would hit the first: (W^{[2]})^T."""
-    return op.binds == SUPERSCRIPT and place == 0 and ("^" in text or text.startswith(r"\frac")) and not text.startswith("(")
+    return (
+        op.binds == SUPERSCRIPT
+        and place == 0
+        and ("^" in text or text.startswith(r"\frac"))
+        and not text.startswith("(")
+    )
 
 
 def _bracket(text: str) -> str:

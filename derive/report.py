@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -69,21 +70,25 @@ def _claim_lines(claim: JudgedClaim, verbose: bool) -> list[str]:
     sign = "✓" if verdict.verdict in ("proved", "verified") else "✗" if verdict.verdict in FALSE else "?"
     lines = [f"  {sign} {verdict.verdict:<9} line {claim.place.line:<4} {to_unicode(' '.join(claim.latex.split()))}"]
     if verdict.verdict not in ("proved", "verified") or verbose:
-        lines.append(f"      {_words(verdict.reason)}")
+        lines.append(f"      {in_unicode(verdict.reason)}")
     if verdict.diagnosis is not None:
-        lines.append(f"      {verdict.diagnosis.kind}: {_words(verdict.diagnosis.text)}")
+        lines.append(f"      {verdict.diagnosis.kind}: {in_unicode(verdict.diagnosis.text)}")
         lines.append(f"      holds: {to_unicode(compact(verdict.diagnosis.corrected))}")
     if verdict.counterexample is not None:
         lines.append(f"      claimed {_short(verdict.counterexample.claimed)}")
         lines.append(f"      derived {_short(verdict.counterexample.derived)}")
     if verbose:
-        lines += [f"      given: {_words(text.replace('$', ''))}" for text in verdict.assumptions]
+        lines += [f"      given: {in_unicode(text)}" for text in verdict.assumptions]
     return lines
 
 
-def _words(text: str) -> str:
-    r"""Return a sentence with the LaTeX in it as Unicode, word by word."""
-    return " ".join(to_unicode(word) if "\\" in word or "^" in word else word for word in text.split())
+def in_unicode(text: str) -> str:
+    r"""Return a sentence with its `$…$` as Unicode, for a terminal.
+
+    >>> in_unicode(r"insert $\delta^{[1]}$")
+    'insert δ^[1]'
+    """
+    return re.sub(r"\$(.+?)\$", lambda match: to_unicode(match[1]), text)
 
 
 def _short(value: Any) -> str:

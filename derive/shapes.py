@@ -64,7 +64,7 @@ def match_signature(signature: str, shapes: Sequence[Shape]) -> Shape | None:
         if len(letters) != len(shape):
             return None
         for letter, length in zip(letters, shape, strict=True):
-            if letter != "." and length == ROW or sizes.setdefault(letter, length) != length:
+            if (letter != "." and length == ROW) or sizes.setdefault(letter, length) != length:
                 return None
     return tuple(sizes[letter] for letter in right)
 

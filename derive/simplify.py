@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import mul
-from typing import Any
+from typing import cast
 
 import sympy
 
@@ -51,8 +51,8 @@ def write_out_slopes(node: Node, known: Known) -> Found | None:
         if not (isinstance(part, Apply) and part.op.prime and part.op.slope and times_primed(part) == 1):
             return None
         output = known.named(unprimed(part))
-        reasons.append(part.op.because)
-        return part.op.slope(part.operands[0], output)
+        reasons.append(str(part.op.because))
+        return cast(Node, part.op.slope(part.operands[0], output))
 
     after = rebuild(node, change)
     return (after, reasons[0], ()) if reasons else None
@@ -149,26 +149,21 @@ def _from_terms(terms: list[sympy.Expr], back: Mapping[sympy.Symbol, Node]) -> N
         negative, size = _signed(term, back)
         if node is None:
             node = -size if negative else size
-        else:
-            node = node - size if negative else node + size
+            continue
+        node = node - size if negative else node + size
     return Const(0) if node is None else node
 
 
 def _signed(term: sympy.Expr, back: Mapping[sympy.Symbol, Node]) -> tuple[bool, Node]:
     """Return whether a term is negative, and its size; (y - 1) is written as -(1 - y)."""
-    factors = list(sympy.Mul.make_args(term))
-    flips = [k for k, factor in enumerate(factors) if factor.is_Add and factor.as_coeff_Add()[0].is_negative]
-    for k in flips:
-        factors[k] = -factors[k]
-    number, rest = sympy.Mul(*factors, evaluate=len(factors) < 2).as_coeff_Mul() if not flips else (1, None)
-    if rest is None:
-        numbers = [factor for factor in factors if factor.is_Number]
-        number = sympy.Mul(*numbers)
-        factors = [abs(number), *(factor for factor in factors if not factor.is_Number)]
-        size = reduce(mul, (_from_factors(factor, back) for factor in factors if factor != 1))
-        return bool(number.is_negative) != bool(len(flips) % 2), size
-    negative = bool(number.is_negative)
-    return negative, _from_factors(-term if negative else term, back)
+    negative, kept = False, []
+    for factor in sympy.Mul.make_args(term):
+        flip = factor.is_negative if factor.is_Number else factor.is_Add and factor.as_coeff_Add()[0].is_negative
+        if flip:
+            negative, factor = not negative, -factor
+        if factor != 1:
+            kept.append(factor)
+    return negative, _from_factors(sympy.Mul(*kept, evaluate=False) if len(kept) > 1 else sympy.Mul(*kept), back)
 
 
 def _reading_order(term: sympy.Expr) -> tuple[bool, list[str], str]:

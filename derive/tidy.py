@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import reduce
 from operator import mul
+from typing import TypeGuard
 
 from derive.expr import Apply, Const, Node
 from derive.op import TABLE
@@ -26,7 +27,7 @@ def tidy(node: Node) -> Node:
     return (rule(fresh) if rule else None) or fresh
 
 
-def is_op(node: Node, name: str) -> bool:
+def is_op(node: Node, name: str) -> TypeGuard[Apply]:
     """Tell whether a node applies the operation."""
     return isinstance(node, Apply) and node.op is TABLE[name]
 

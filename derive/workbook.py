@@ -16,8 +16,9 @@ from derive.errors import DeriveError, ModelError
 from derive.expr import Var
 from derive.model import Network
 from derive.read.blocks import Heading
+from derive.read.facts import Facts, sort_equations
 from derive.read.infer import ReadModel, build_model, compact, symbols_of
-from derive.read.models import Facts, Sketch, check_conflicts, claim_sketch, sketch_models, sort_equations
+from derive.read.models import Sketch, check_conflicts, claim_sketch, sketch_models
 from derive.read.outline import Equation, Outline, outline
 from derive.read.page import load_page
 from derive.sheet.compose import ClaimLine, Part, compose
@@ -154,14 +155,21 @@ class Workbook:
                 )
 
     def _all_sketches(self) -> list[Sketch]:
-        """Return the models, and those that a section of claims takes from above, in the order of the page."""
-        carried: list[Sketch] = []
-        for section, claims in self._claims_by_section().items():
-            sketch = claim_sketch(section, claims, self.sketches, self.outline, self.facts)
-            if sketch is not None and sketch.carried and sketch.loss is not None and _speaks_of(claims, sketch):
-                carried.append(sketch)
+        """Return the models, and those that a section of claims makes of one above, in the order of the page."""
+        spoken_of = [s for s in self._spoken_of.values() if s is not None and s.loss is not None]
+        carried = [s for s in spoken_of if s not in self.sketches]
         return sorted([*self.sketches, *carried], key=lambda s: (s.section, s.order))
 
+    @cached_property
+    def _spoken_of(self) -> dict[int, Sketch | None]:
+        """The model that the claims of each section speak of."""
+        models: dict[int, Sketch | None] = {}
+        for section, claims in self._claims_by_section.items():
+            sketch = claim_sketch(section, claims, self.sketches, self.outline, self.facts)
+            models[section] = sketch and next((s for s in self.sketches if _same_model(s, sketch)), sketch)
+        return models
+
+    @cached_property
     def _claims_by_section(self) -> dict[int, list[tuple[int, Equation]]]:
         groups: dict[int, list[tuple[int, Equation]]] = {}
         for order, claim in self.facts.claims:
@@ -169,7 +177,7 @@ class Workbook:
         return groups
 
     def _section(self, number: int, sketch: Sketch) -> Section:
-        claims = [c for _, c in self._claims_by_section().get(sketch.section, [])]
+        claims = [c for at, own in self._spoken_of.items() if own is sketch for _, c in self._claims_by_section[at]]
         model = build_model(sketch, self.facts, self.outline, claims)
         return Section(sketch.title, sketch.headings, model.network, f"{number}.", model, tuple(claims))
 
@@ -208,20 +216,19 @@ class Workbook:
         )
 
     def document(self) -> Document:
-        """Return the derivation sheet of all models."""
-        judged: dict[int, list[JudgedClaim]] = {}
-        for claim in self.judged():
-            judged.setdefault(claim.place.section, []).append(claim)
+        """Return the derivation sheet of all models, with the verdict on what the page claims of each."""
+        judged = {(claim.place.line, claim.place.column): claim for claim in self.judged()}
         parts = []
         for section in self.sections:
-            own = judged.pop(section.model.sketch.section, []) if section.model is not None and section.claims else []
-            parts.append(Part(section.derive(), tuple(map(_claim_line, own))))
+            places = dict.fromkeys((claim.place.line, claim.place.column) for claim in section.claims)
+            lines = tuple(_claim_line(judged[place]) for place in places if place in judged)
+            parts.append(Part(section.derive(), lines))
         title = self.title if self.is_page else parts[0].derivation.title
         return compose(title, parts)
 
 
-def _speaks_of(claims: Sequence[tuple[int, Equation]], sketch: Sketch) -> bool:
-    return len(claims) > 1
+def _same_model(one: Sketch, other: Sketch) -> bool:
+    return one.definitions == other.definitions and one.loss is other.loss
 
 
 def _matches(words: str, headings: Sequence[str]) -> bool:
@@ -230,7 +237,11 @@ def _matches(words: str, headings: Sequence[str]) -> bool:
 
 def _claim_line(claim: JudgedClaim) -> ClaimLine:
     verdict = claim.verdict
-    note = verdict.reason if verdict.diagnosis is None else f"{verdict.diagnosis.kind}: ${compact(verdict.diagnosis.corrected)}$"
+    note = (
+        verdict.reason
+        if verdict.diagnosis is None
+        else f"{verdict.diagnosis.kind}: ${compact(verdict.diagnosis.corrected)}$"
+    )
     return ClaimLine(claim.latex, verdict.verdict, note, claim.place.line)
 
 
@@ -242,12 +253,18 @@ def load_python(spec: str) -> Section:
     path, _, name = spec.partition(":")
     if not Path(path).is_file():
         raise DeriveError(f"{path} is no file; give a page or a Python file that defines a derive.Model")
-    found = {key: value for key, value in runpy.run_path(path).items() if hasattr(value, "network") and hasattr(value, "gradients")}
+    found = {
+        key: value
+        for key, value in runpy.run_path(path).items()
+        if hasattr(value, "network") and hasattr(value, "gradients")
+    }
     unique = {id(value): key for key, value in found.items()}
     if name and name not in found:
         raise DeriveError(f"{path} defines no model {name}; it has {', '.join(found) or 'none'}")
     if not name and len(unique) != 1:
-        raise DeriveError(f"{path} defines {len(unique)} models; name one as {path}:NAME ({', '.join(found) or 'none'})")
+        raise DeriveError(
+            f"{path} defines {len(unique)} models; name one as {path}:NAME ({', '.join(found) or 'none'})"
+        )
     model = found[name or next(iter(found))]
     network = model.network()
     return Section(network.title, (network.title,), network, "")

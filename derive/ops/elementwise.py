@@ -103,11 +103,11 @@ function(
     latex="e^{{{0}}}", binds=4, numpy="np.exp({0})", c="exp({0})",
 )  # fmt: skip
 function(
-    "log", lambda f, x: f.log(x), lambda x, y: 1 / x, r"\log' x = 1/x", "dlmf",
+    "log", lambda f, x: f.log(x), lambda x, y: Const(1) / x, r"\log' x = 1/x", "dlmf",
     latex=r"\log({0})", numpy="np.log({0})", c="log({0})", draw=(0.2, 3.0),
 )  # fmt: skip
 function(
-    "sqrt", lambda f, x: f.sqrt(x), lambda x, y: 1 / (2 * y), r"\sqrt{x}' = 1 / (2\sqrt{x})", "dlmf",
+    "sqrt", lambda f, x: f.sqrt(x), lambda x, y: Const(1) / (Const(2) * y), r"\sqrt{x}' = 1 / (2\sqrt{x})", "dlmf",
     latex=r"\sqrt{{{0}}}", numpy="np.sqrt({0})", c="sqrt({0})", draw=(0.2, 3.0),
 )  # fmt: skip
 function(
@@ -119,12 +119,12 @@ function(
     latex=r"\cos({0})", numpy="np.cos({0})", c="cos({0})",
 )  # fmt: skip
 function(
-    "sigmoid", lambda f, x: 1 / (1 + f.exp(-x)), lambda x, y: y * (1 - y),
+    "sigmoid", lambda f, x: 1 / (1 + f.exp(-x)), lambda x, y: y * (Const(1) - y),
     r"\sigma' = \sigma (1 - \sigma)", "goodfellow2016",
     latex=r"\sigma{p}({0})", numpy="sigmoid({0})", c="sigmoid({0})", prime=True,
 )  # fmt: skip
 function(
-    "tanh", lambda f, x: (f.exp(2 * x) - 1) / (f.exp(2 * x) + 1), lambda x, y: 1 - y**2,
+    "tanh", lambda f, x: (f.exp(2 * x) - 1) / (f.exp(2 * x) + 1), lambda x, y: Const(1) - y**2,
     r"\tanh' = 1 - \tanh^2", "dlmf", latex=r"\tanh{p}({0})", numpy="np.tanh({0})", c="tanh({0})", prime=True,
 )  # fmt: skip
 function(
@@ -142,7 +142,7 @@ function(
     numpy="softplus({0})", c="softplus({0})", prime=True,
 )  # fmt: skip
 function(
-    "abs", lambda f, x: x * (2 * f.step(x) - 1), lambda x, y: 2 * Apply("step", x) - 1,
+    "abs", lambda f, x: x * (2 * f.step(x) - 1), lambda x, y: Const(2) * Apply("step", x) - 1,
     r"|x|' = \mathrm{sign}(x)", "goodfellow2016", latex=r"|{0}|", numpy="np.abs({0})", c="fabs({0})",
     draw=(0.1, 2.0), kink="-1 at 0",
 )  # fmt: skip

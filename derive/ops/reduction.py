@@ -94,7 +94,7 @@ def _softmax_rule(y_bar: Node, y: Node, x: Node, *axis: Any) -> Node:
 
 register(Op(
     "softmax", _same,
-    r"\frac{\partial \hat y_i}{\partial z_j} = \hat y_i ([i = j] - \hat y_j)", "goodfellow2016",
+    r"\frac{\partial s_i}{\partial z_j} = s_i ([i = j] - s_j)", "goodfellow2016",
     r"\text{{softmax}}({0})", (_softmax_rule,), define=_exponentials, stable=_shifted,
 ))  # fmt: skip
 

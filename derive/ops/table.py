@@ -11,5 +11,21 @@ MATMUL, TRANSPOSE = "matmul", "transpose"
 SUM, ONES, LOG, SOFTMAX, SIGMOID = "sum", "ones", "log", "softmax", "sigmoid"
 RATIONAL = (ADD, SUB, NEG, MUL, DIV, POW)
 
-__all__ = ["ADD", "DIV", "LOG", "MATMUL", "MUL", "NEG", "ONES", "POW", "RATIONAL", "SIGMOID", "SOFTMAX", "SUB", "SUM", "TABLE", "TRANSPOSE"]
+__all__ = [
+    "ADD",
+    "DIV",
+    "LOG",
+    "MATMUL",
+    "MUL",
+    "NEG",
+    "ONES",
+    "POW",
+    "RATIONAL",
+    "SIGMOID",
+    "SOFTMAX",
+    "SUB",
+    "SUM",
+    "TABLE",
+    "TRANSPOSE",
+]
 __all__ += ["contraction", "elementwise", "reduction"]

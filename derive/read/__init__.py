@@ -1,0 +1,1 @@
+"""Reading pages: from markup and LaTeX to models with shapes, and to claims."""

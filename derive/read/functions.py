@@ -53,7 +53,9 @@ def read_definition(call: ast.Call, body: ast.Node, functions: Mapping[str, Func
     if expr is None:
         parameters = tuple(render(arg) for arg in call.args)
         return Function("", parameters, body)
-    return next((Function(op) for op in _elementwise_rows() if _equal(expr, op)), Function("", (render(call.args[0]),), body))
+    return next(
+        (Function(op) for op in _elementwise_rows() if _equal(expr, op)), Function("", (render(call.args[0]),), body)
+    )
 
 
 def _elementwise_rows() -> list[str]:

@@ -122,9 +122,7 @@ class _Visitor:
     def node(self, tree: Any) -> Node:
         rule = self.rules.get(type(tree))
         if rule is None:
-            raise UnreadError(
-                f"the grammar reads {tree.getText()!r} as a {type(tree).__name__}, which is not used"
-            )
+            raise UnreadError(f"the grammar reads {tree.getText()!r} as a {type(tree).__name__}, which is not used")
         return rule(tree)
 
     def additive(self, tree: Any) -> Node:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from derive.errors import DeriveError, ModelError, ShapeError
@@ -12,9 +12,10 @@ from derive.model import Definition, Network, free_variables, is_data, ordered, 
 from derive.notation import batch_name, delta_name, split_name
 from derive.ops import table
 from derive.read import syntax as ast
-from derive.read.kinds import Evidence, Reading, Written, equation_indices, fit, is_loss_name, readings
+from derive.read.facts import Facts, key_without_indices
 from derive.read.functions import SIGMA
-from derive.read.models import Facts, Sketch, key_without_indices
+from derive.read.kinds import Evidence, Reading, Written, equation_indices, fit, is_loss_name, readings
+from derive.read.models import Sketch
 from derive.read.outline import Equation, Outline, names_in
 from derive.read.outline import walk as walk_tree
 from derive.read.shaping import Sizes, build, name_sizes
@@ -69,7 +70,11 @@ def layer_letter(written: Iterable[Written]) -> str:
     """Return the letter of a general layer (`l` in `Z^{[l]}`), or ""."""
     for equation in written:
         for name in names_in(equation.left):
-            if isinstance(name.sup, ast.Name) and name.style in ("[]", "()") and name.sup.base in ("l", r"\ell", "k", "L"):
+            if (
+                isinstance(name.sup, ast.Name)
+                and name.style in ("[]", "()")
+                and name.sup.base in ("l", r"\ell", "k", "L")
+            ):
                 return name.sup.base
     return ""
 
@@ -84,7 +89,9 @@ def _next_layer(written: Sequence[Written]) -> list[Written]:
     shifted = []
     for equation in written:
         if any(name.sup == below for name in names_in(equation.right)):
-            above = Written(shift_layer(equation.left, letter), shift_layer(equation.right, letter), False, equation.line)
+            above = Written(
+                shift_layer(equation.left, letter), shift_layer(equation.right, letter), False, equation.line
+            )
             if render(above.left) not in known:
                 shifted.append(above)
     return shifted
@@ -97,20 +104,18 @@ def shift_layer(node: ast.Node, letter: str) -> ast.Node:
         if mark == ast.Name(letter):
             return replace(node, sup=ast.Sum("+", ast.Name(letter), ast.Number("1")))
         return replace(node, sup=ast.Name(letter)) if mark == ast.Sum("-", ast.Name(letter), ast.Number("1")) else node
-    changed = {}
-    for slot in node.__dataclass_fields__:
-        part = getattr(node, slot)
-        if isinstance(part, ast.NODES):
-            changed[slot] = shift_layer(part, letter)
-        elif isinstance(part, tuple) and part and isinstance(part[0], ast.NODES):
-            changed[slot] = tuple(shift_layer(item, letter) for item in part)
-    return replace(node, **changed)
+    return ast.map_children(node, lambda part: shift_layer(part, letter))
 
 
 # ---------------------------------------------------------------- kinds
 def _base_meaning(sketch: Sketch, written: Sequence[Written], facts: Facts, found: Outline) -> Meaning:
     called = {n for w in written for side in (w.left, w.right) for n in called_functions(side)}
-    sizes = {render(part.upper) for w in written for part in walk_tree(w.right) if isinstance(part, ast.Big) and isinstance(part.upper, ast.Name)}
+    sizes = {
+        render(part.upper)
+        for w in written
+        for part in walk_tree(w.right)
+        if isinstance(part, ast.Big) and isinstance(part.upper, ast.Name)
+    }
     sizes |= {word for shape in found.declared.values() for word in shape if not word.isdigit()}
     sizes -= {key_without_indices(w.left) for w in written if isinstance(w.left, ast.Name)}
     return Meaning({}, facts.functions_at(sketch.order, called), frozenset(sizes))
@@ -121,13 +126,15 @@ def called_functions(node: ast.Node) -> list[str]:
     return [render(replace(part.function, primes=0)) for part in walk_tree(node) if isinstance(part, ast.Call)]
 
 
-def _best(written: list[Written], meaning: Meaning, evidence: Evidence, score: object) -> Reading:
+def _best(written: list[Written], meaning: Meaning, evidence: Evidence, score: Callable[[Reading], int]) -> Reading:
     try:
-        candidates = [reading for reading, _ in zip(readings(written, meaning, evidence), range(READINGS), strict=False)]
+        candidates = [
+            reading for reading, _ in zip(readings(written, meaning, evidence), range(READINGS), strict=False)
+        ]
     except DeriveError as error:
         lines = ", ".join(str(line) for line in sorted({w.line for w in written}))
         raise type(error)(f"line {lines}: {error}") if isinstance(error, ShapeError | ModelError) else error from None
-    scores = [score(reading) for reading in candidates]  # type: ignore[operator]
+    scores = [score(reading) for reading in candidates]
     return candidates[scores.index(max(scores))]
 
 
@@ -140,7 +147,9 @@ def _typed(reading: Reading, claims: Sequence[Equation], sketch: Sketch, facts: 
         called = called_functions(claim.left) + called_functions(claim.right)
         functions = {**facts.functions_at(sketch.order, called), **reading.meaning.functions}
         sizes = reading.sizes.copy()
-        sizes.shapes.update({alias: reading.sizes.shapes[key] for alias, key in aliases.items() if key in reading.sizes.shapes})
+        sizes.shapes.update(
+            {alias: reading.sizes.shapes[key] for alias, key in aliases.items() if key in reading.sizes.shapes}
+        )
         try:
             fit(Written(claim.left, claim.right), replace(reading.meaning, kinds=kinds, functions=functions), sizes)
         except DeriveError:
@@ -209,7 +218,12 @@ def _variables(reading: Reading, written: Sequence[Written]) -> tuple[dict[str, 
     stacks = {_stack_key(n) for w in written for side in (w.left, w.right) for n in names_in(side) if _is_entry(n, w)}
     for key, kind in reading.meaning.kinds.items():
         latex = compact(key)
-        if key in stacks and kind == "matrix" and (capital := batch_name(key)) not in reading.meaning.kinds and capital != key:
+        if (
+            key in stacks
+            and kind == "matrix"
+            and (capital := batch_name(key)) not in reading.meaning.kinds
+            and capital != key
+        ):
             latex = capital
             notes.append(f"the rows of ${capital}$ are the vectors ${key}_j^T$")
         names[key] = Var(latex, reading.sizes.resolved(reading.sizes.shape(key, kind)))
@@ -254,11 +268,11 @@ def _name_sizes(sizes: Sizes, keys: Sequence[str], used: Sequence[str], taken: I
         for key in hidden:
             if sizes.find(sizes.shapes[key][0]) == root:
                 preferred[f"{key}@0"] = "h" if len(roots) == 1 else f"h_{place}"
-    name_sizes(sizes, [*inputs, *targets, *layered, *hidden, *used], taken, preferred)
+    name_sizes(sizes, [*inputs, *targets, *layered, *hidden, *used], [*taken, *used], preferred)
 
 
 def target_domains(network: Network) -> dict[Var, Var]:
-    """Return targets with what the loss says of their values: y log ŷ under a softmax is one-hot, y and 1 - y binary."""
+    """Return targets with what the loss says of them: in y log ŷ under a softmax y is one-hot, beside 1 - y binary."""
     loss = network.value(network.loss) if network.loss is not None else None
     if loss is None:
         return {}
@@ -292,16 +306,18 @@ def with_target_domains(network: Network) -> tuple[Network, dict[Var, Var]]:
     """Return the network with what its loss says of its targets, and the variables that this replaced."""
     domains = target_domains(network)
     swapped = tuple(replace(d, value=substitute(d.value, domains)) for d in network.definitions)
-    words = {"onehot": "is one-hot", "binary": "is 0 or 1"}
+    words = {"onehot": "is one-hot: the entries of a sample sum to 1", "binary": "is 0 or 1"}
     notes = tuple(f"${v.latex}$ {words[v.domain]}" for v in domains.values())
     return replace(network, definitions=swapped, assumptions=(*network.assumptions, *notes)), domains
 
 
-def _with_cotangents(
-    network: Network, names: Mapping[str, Var], facts: Facts, written: Sequence[Written]
-) -> Network:
+def _with_cotangents(network: Network, names: Mapping[str, Var], facts: Facts, written: Sequence[Written]) -> Network:
     """Name cotangents as the page does, and that of the layer above a general layer δ^{[l+1]}."""
-    own = {names[render(d.wrt)]: name for _, name, d in facts.cotangents if isinstance(d.wrt, ast.Name) and render(d.wrt) in names}
+    own = {
+        names[render(d.wrt)]: name
+        for _, name, d in facts.cotangents
+        if isinstance(d.wrt, ast.Name) and render(d.wrt) in names
+    }
     letter = layer_letter(written)
     if letter and network.loss is None:
         own.update({out: delta_name(out.latex) for out in outputs(network)})

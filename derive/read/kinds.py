@@ -149,7 +149,9 @@ def _keys(equation: Written) -> list[str]:
     indices = equation_indices(equation.left)
     keys = []
     for node in (equation.right, equation.left):
-        bound = frozenset(render(part.index) for part in walk(node) if isinstance(part, ast.Big) and part.index is not None)
+        bound = frozenset(
+            render(part.index) for part in walk(node) if isinstance(part, ast.Big) and part.index is not None
+        )
         keys += [key_of(name, indices | bound)[0] for name in names_in(node)]
     return list(dict.fromkeys(keys))
 
@@ -206,14 +208,14 @@ def _meet(left: Term, right: Term, sizes: Sizes, equation: Written) -> Term:
     """Unify the sides' shapes; a loss that came out as a vector is read as that of one entry."""
     one, other = measure(left, sizes), measure(right, sizes)
     if equation.is_loss and left.kind == "scalar" and right.kind == "vector" and not right.stacked:
-        sizes.unify(other[0], sympy.Integer(1), f"the loss {render(equation.left)} must be a scalar")
+        sizes.unify(other[0], sympy.Integer(1), f"the loss ${render(equation.left)}$ must be a scalar")
         return Term("sum", (right,))
     if left.stacked != right.stacked and (left.stacked or right.stacked):
-        raise ShapeError(f"{render(equation.left)} has an index that the other side does not have, or the reverse")
+        raise ShapeError(f"${render(equation.left)}$ has an index that the other side does not have, or the reverse")
     if left.kind != right.kind and not _fits_number(right, one):
-        raise ShapeError(f"{render(equation.left)} is a {left.kind}, the right side a {right.kind}")
+        raise ShapeError(f"${render(equation.left)}$ is a {left.kind}, the right side a {right.kind}")
     if left.kind == right.kind:
-        sizes.unify_shapes(one, other, f"{render(equation.left)} and its right side")
+        sizes.unify_shapes(one, other, f"${render(equation.left)}$ and its right side")
     return right
 
 

@@ -94,9 +94,7 @@ def _primed(items: Sequence[Item]) -> set[str]:
         row = stack.pop()
         stack += [item.items for item in row if isinstance(item, Bracket)]
         for at, item in enumerate(row):
-            if not (
-                isinstance(item, Token) and item.kind == "name" and item.text not in words.FUNCTION_WORDS
-            ):
+            if not (isinstance(item, Token) and item.kind == "name" and item.text not in words.FUNCTION_WORDS):
                 continue
             cursor = Cursor(row, at + 1)
             try:
@@ -155,11 +153,7 @@ def _check_depth(node: Node, start: int) -> None:
 def _children(part: object) -> list[object]:
     if isinstance(part, tuple):
         return list(part)
-    return [
-        getattr(part, slot)
-        for slot in getattr(part, "__slots__", ())
-        if not isinstance(getattr(part, slot), str)
-    ]
+    return [getattr(part, slot) for slot in getattr(part, "__slots__", ()) if not isinstance(getattr(part, slot), str)]
 
 
 # -------------------------------------------------------------------- rows, lists, continuation

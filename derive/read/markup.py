@@ -132,9 +132,7 @@ def _underlined(builder: Builder, match: re.Match[str]) -> int:
 
 def markdown(builder: Builder) -> None:
     """Scan Markdown, with the mathematics of Jekyll, GitHub and GitLab."""
-    front = re.compile(r"\ufeff?---[ \t\r]*\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t\r]*\n").match(
-        builder.text
-    )
+    front = re.compile(r"\ufeff?---[ \t\r]*\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t\r]*\n").match(builder.text)
     if front:
         builder.skip(0, front.end())
     openings: dict[str, Taker] = {

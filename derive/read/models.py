@@ -3,66 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from derive.errors import DeriveError, ModelError
-from derive.op import TABLE
+from derive.errors import ModelError
 from derive.read import syntax as ast
-from derive.read.functions import SIGMA, read_definition, usual
+from derive.read.facts import GREEK_DELTA, Definition, Facts, key_without_indices
 from derive.read.kinds import is_loss_name
-from derive.read.outline import Equation, Outline, Place, Unread, names_in, walk
+from derive.read.outline import Equation, Outline, names_in, walk
 from derive.read.spelling import render
-from derive.read.terms import Function
 
-_ELEMENTWISE = frozenset(["", *(name for name, row in TABLE.items() if row.body is not None)])
-GREEK_DELTA = r"\delta"
 LOSS_PHRASES = (
     ("binary cross-entropy", r"binary\s+cross[- ]entropy|log(?:istic)?\s+loss"),
     ("mean squared error", r"mean[- ]squared\s+error|\bMSE\b|squared\s+error"),
-    ("multi-class cross-entropy", r"(?:multi-?class|categorical)\s+cross[- ]entropy|cross[- ]entropy\s+loss\s+for\s+multi"),
+    (
+        "multi-class cross-entropy",
+        r"(?:multi-?class|categorical)\s+cross[- ]entropy|cross[- ]entropy\s+loss\s+for\s+multi",
+    ),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A name's equation on the page; `order` counts the page's equations."""
-
-    key: str
-    equation: Equation
-    order: int
-
-    @property
-    def section(self) -> int:
-        """The section that it stands in."""
-        return self.equation.place.section
-
-
-@dataclass(slots=True)
-class Facts:
-    """The page's equations, sorted: what defines a name, a function, a cotangent, and what claims."""
-
-    definitions: list[Definition] = field(default_factory=list)
-    functions: list[tuple[int, str, Function, Place]] = field(default_factory=list)
-    cotangents: list[tuple[int, str, ast.Derivative]] = field(default_factory=list)
-    claims: list[tuple[int, Equation]] = field(default_factory=list)
-    activations: list[tuple[int, int, ast.Call]] = field(default_factory=list)
-    unread: list[Unread] = field(default_factory=list)
-
-    def functions_at(self, order: int, names: Iterable[str]) -> dict[str, Function]:
-        """Return the meaning of functions at a point of the page.
-
-        Defined above: that. Defined only below: any function. Nowhere: the usual meaning, else any function.
-        """
-        meanings = {name: usual(name) or Function() for name in names}
-        below = [name for at, name, function, _ in self.functions if at > order and function.op in _ELEMENTWISE]
-        meanings.update({name: Function() for name in below})
-        meanings.update({name: function for at, name, function, _ in self.functions if at <= order})
-        return meanings
-
-    def assumes_sigmoid(self, names: Iterable[str]) -> bool:
-        """Tell whether σ is used although the page never says what it is."""
-        return SIGMA in names and not any(name == SIGMA for _, name, _, _ in self.functions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +41,7 @@ class Sketch:
         """The loss's spelling; `L` for any loss downstream."""
         return "L" if self.loss is None else render(self.loss.equation.left)
 
-    def keys(self) -> set[str]:
+    def defined(self) -> set[str]:
         """Return the names that it defines."""
         return {item.key for item in self.all()}
 
@@ -92,100 +50,10 @@ class Sketch:
         return self.definitions if self.loss is None else (*self.definitions, self.loss)
 
 
-def sort_equations(found: Outline) -> Facts:
-    """Tell definitions from claims, in the order of the page."""
-    facts = Facts(unread=list(found.unread))
-    for order, equation in enumerate(found.equations):
-        _sort(order, equation, facts)
-    return facts
-
-
-def _sort(order: int, equation: Equation, facts: Facts) -> None:
-    left, right = equation.left, equation.right
-    if _is_value(right) and not _is_claim_side(left):
-        return
-    if isinstance(left, ast.Call) and not left.function.primes:
-        _sort_call(order, equation, left, facts)
-    elif isinstance(left, ast.Name) and isinstance(right, ast.Derivative) and _names_a_cotangent(left, right, facts):
-        facts.cotangents.append((order, render(left), right))
-    elif _is_claim_side(left) or (isinstance(left, ast.Name) and left.base in (GREEK_DELTA, r"\Delta")):
-        facts.claims.append((order, equation))
-    elif isinstance(left, ast.Name):
-        _sort_name(order, equation, left, facts)
-    else:
-        facts.claims.append((order, equation))
-
-
-def _is_value(node: ast.Node) -> bool:
-    """Tell whether a side is a plain number: "let x = 0" sets a value and claims nothing."""
-    return isinstance(node, ast.Number) or (isinstance(node, ast.Neg) and isinstance(node.arg, ast.Number))
-
-
-def _is_claim_side(node: ast.Node) -> bool:
-    return any(isinstance(part, ast.Derivative) or (isinstance(part, ast.Call) and part.function.primes) for part in walk(node))
-
-
-def _names_a_cotangent(left: ast.Name, right: ast.Derivative, facts: Facts) -> bool:
-    return isinstance(right.wrt, ast.Name) and not any(d.key == render(left) for d in facts.definitions)
-
-
-def _sort_call(order: int, equation: Equation, left: ast.Call, facts: Facts) -> None:
-    """A call on the left defines a function; the further links of its chain claim."""
-    name = render(left.function)
-    plain = all(isinstance(arg, ast.Name) for arg in left.args)
-    again = any(known == name and place == equation.place for _, known, _, place in facts.functions)
-    if not plain or again:
-        facts.claims.append((order, equation))
-        return
-    facts.activations.append((order, equation.place.section, left))
-    try:
-        meaning = read_definition(left, equation.right, facts.functions_at(order, _called(equation.right)))
-    except DeriveError as error:
-        facts.unread.append(Unread(equation.latex, str(error), equation.place))
-        return
-    facts.functions.append((order, name, meaning, equation.place))
-
-
-def _called(node: ast.Node) -> list[str]:
-    return [render(replace(part.function, primes=0)) for part in walk(node) if isinstance(part, ast.Call)]
-
-
-def _sort_name(order: int, equation: Equation, left: ast.Name, facts: Facts) -> None:
-    """A name's first equation in a scope defines it; the same again says nothing; another one claims."""
-    key = key_without_indices(left)
-    earlier = [item for item in facts.definitions if item.key == key and item.section == equation.place.section]
-    if any(item.equation.right == equation.right for item in earlier):
-        return
-    here = [item for item in earlier if item.equation.place.label == equation.place.label]
-    if here and _declares(equation.right, facts):
-        return
-    if here:
-        facts.claims.append((order, equation))
-    else:
-        facts.definitions.append(Definition(key, equation, order))
-
-
-def _declares(node: ast.Node, facts: Facts) -> bool:
-    """Tell whether a side only says that something is a function of something: y = f(a, b) with an unknown f."""
-    if not isinstance(node, ast.Call) or not all(isinstance(arg, ast.Name) for arg in node.args):
-        return False
-    name = render(replace(node.function, primes=0))
-    return usual(name) is None and not any(known == name and f.op for _, known, f, _ in facts.functions)
-
-
-def key_without_indices(name: ast.Name) -> str:
-    """Return a name's spelling without running indices."""
-    kept = tuple(s for s in name.subs if not (isinstance(s, ast.Name) and len(s.base) == 1 and s.base in "ijklmnt"))
-    return render(replace(name, subs=kept))
-
-
-# ---------------------------------------------------------------- models
 def sketch_models(found: Outline, facts: Facts) -> list[Sketch]:
     """Return the models of a page: each end of a chain of definitions with all that it needs."""
     used = {
-        item.key + f"@{source.order}"
-        for definition in facts.definitions
-        for item, source in _uses(definition, facts)
+        item.key + f"@{source.order}" for definition in facts.definitions for item, source in _uses(definition, facts)
     }
     ends = [d for d in facts.definitions if f"{d.key}@{d.order}" not in used]
     sketches = [_sketch(end, found, facts) for end in ends]
@@ -255,7 +123,10 @@ def _sketch(end: Definition, found: Outline, facts: Facts) -> Sketch:
         for key in _needed(item.equation.right):
             source = resolve(key, item, facts)
             if source is not None and source.key not in closure:
-                if source.equation.latex == f"{render(source.equation.left)} = {render(source.equation.right)}" and source.equation.place is item.equation.place:
+                if (
+                    source.equation.latex == f"{render(source.equation.left)} = {render(source.equation.right)}"
+                    and source.equation.place is item.equation.place
+                ):
                     assumed.append(f"${source.equation.latex}$, as the section has it")
                 collect(source)
 
@@ -310,7 +181,9 @@ def _feeds(forward: Sequence[Definition], loss: Definition) -> bool:
     return bool({d.key for d in forward} & set(_needed(loss.equation.right)))
 
 
-def claim_sketch(section: int, claims: Sequence[tuple[int, Equation]], sketches: Sequence[Sketch], found: Outline, facts: Facts) -> Sketch | None:
+def claim_sketch(
+    section: int, claims: Sequence[tuple[int, Equation]], sketches: Sequence[Sketch], found: Outline, facts: Facts
+) -> Sketch | None:
     """Return the model that a section's claims speak of: its own, a sibling's, else the last above that fits best.
 
     A model from elsewhere without a loss takes the one that the claims' section names.
@@ -346,7 +219,7 @@ def _claim_keys(equation: Equation) -> set[str]:
 
 
 def _known(sketch: Sketch) -> set[str]:
-    return sketch.keys() | {key for item in sketch.all() for key in _needed(item.equation.right)}
+    return sketch.defined() | {key for item in sketch.all() for key in _needed(item.equation.right)}
 
 
 def _with_loss(sketch: Sketch, section: int, order: int, found: Outline, facts: Facts) -> Sketch:
@@ -359,7 +232,7 @@ def _with_loss(sketch: Sketch, section: int, order: int, found: Outline, facts: 
     return replace(
         sketch, title=title_of(headings), section=section, headings=headings, order=max(order, sketch.order),
         carried=True, loss=loss,
-        assumptions=tuple(dict.fromkeys([*sketch.assumptions, f"the forward equations are those of lines {lines}", *why])),
+        assumptions=tuple(dict.fromkeys([*sketch.assumptions, f"forward equations of lines {lines}", *why])),
     )  # fmt: skip
 
 
@@ -376,7 +249,9 @@ def check_conflicts(claims: Sequence[tuple[int, Equation]], facts: Facts) -> Non
         first = next((d for d in facts.definitions if d.key == key and d.section == equation.place.section), None)
         if first is None:
             continue
-        known = {k for d in facts.definitions for k in (d.key, *_needed(d.equation.right)) if d.section == first.section}
+        known = {
+            k for d in facts.definitions for k in (d.key, *_needed(d.equation.right)) if d.section == first.section
+        }
         fresh = [k for k in _needed(equation.right) if k not in known]
         if fresh:
             raise ModelError(

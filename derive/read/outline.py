@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from derive.errors import UnreadError
 from derive.read import syntax as ast
@@ -81,7 +82,11 @@ def outline(page: Page) -> Outline:
 def _states_something(latex: str) -> bool:
     """Tell whether a formula holds an equation; a lone symbol or fragment claims nothing."""
     bare = re.sub(r"_\{[^{}]*\}|\\(?:leq|geq|neq|le|ge|ne)\b", "", latex)
-    return not _PLACEHOLDER.search(latex) and re.search(r"(?<![<>:!])=|\\equiv|\\triangleq", bare) is not None and not re.search(r"=\s*\?", bare)
+    return (
+        not _PLACEHOLDER.search(latex)
+        and re.search(r"(?<![<>:!])=|\\equiv|\\triangleq", bare) is not None
+        and not re.search(r"=\s*\?", bare)
+    )
 
 
 def _placed(page: Page, found: Outline) -> Iterator[tuple[Formula, Place]]:
@@ -149,7 +154,7 @@ def _pairs(node: ast.Relation) -> Iterator[tuple[ast.Node, ast.Node]]:
     if len(links) > 2 and isinstance(links[0], ast.Name) and isinstance(links[1], ast.Call):
         links = links[1:]  # y = f(x) = … defines f; y only says what its value is called
     first = links[0]
-    for left, right in zip(links, links[1:], strict=False):
+    for left, right in pairwise(links):
         plain = isinstance(left, ast.Call) and isinstance(first, ast.Name)
         yield (left if left is first or plain else first), right
 
@@ -163,39 +168,25 @@ def is_update(node: ast.Relation) -> bool:
 def walk(node: ast.Node) -> Iterator[ast.Node]:
     """Yield a tree's nodes, outermost first."""
     yield node
-    for slot in node.__dataclass_fields__:
-        part = getattr(node, slot)
-        for item in part if isinstance(part, tuple) else (part,):
-            if isinstance(item, ast.NODES):
-                yield from walk(item)
+    for part in ast.children(node):
+        yield from walk(part)
 
 
-def names_in(node: ast.Node) -> list[ast.Name]:
+def names_in(node: ast.Node, bound: frozenset[ast.Node] = frozenset()) -> list[ast.Name]:
     """Return the names in a tree that stand for values: no functions, no scripts, no summation indices."""
-    found: list[ast.Name] = []
-
-    def visit(part: ast.Node, bound: frozenset[ast.Node]) -> None:
-        if isinstance(part, ast.Name):
-            if part not in bound:
-                found.append(part)
-        elif isinstance(part, ast.Big):
-            inner = bound | ({part.index} if part.index is not None else frozenset())
-            visit(part.body, inner)
-            if part.upper is not None:
-                visit(part.upper, bound)
-        else:
-            for slot in part.__dataclass_fields__:
-                value = getattr(part, slot)
-                for item in value if isinstance(value, tuple) else (value,):
-                    if isinstance(item, ast.NODES) and not (isinstance(part, ast.Call) and slot == "function"):
-                        visit(item, bound)
-
-    visit(node, frozenset())
-    return found
+    if isinstance(node, ast.Name):
+        return [] if node in bound else [node]
+    if isinstance(node, ast.Big):
+        inner = bound | ({node.index} if node.index is not None else frozenset())
+        return names_in(node.body, inner) + (names_in(node.upper, bound) if node.upper is not None else [])
+    parts = node.args if isinstance(node, ast.Call) else ast.children(node)
+    return [name for part in parts for name in names_in(part, bound)]
 
 
 def _is_placeholder(node: ast.Node) -> bool:
-    return any(isinstance(part, ast.Name) and len(part.base) > 4 and _PLACEHOLDER.search(part.base) for part in walk(node))
+    return any(
+        isinstance(part, ast.Name) and len(part.base) > 4 and _PLACEHOLDER.search(part.base) for part in walk(node)
+    )
 
 
 def _take_mention(name: ast.Name, after: str, found: Outline) -> None:

@@ -84,11 +84,7 @@ def measure(term: Term, sizes: Sizes) -> Shape:
     if term.op == "#":
         return ()
     if term.op == "":
-        kind = (
-            {"scalar": "vector", "vector": "matrix", "row": "matrix"}[term.kind]
-            if term.stacked
-            else term.kind
-        )
+        kind = {"scalar": "vector", "vector": "matrix", "row": "matrix"}[term.kind] if term.stacked else term.kind
         return sizes.shape(str(term.leaf), kind)
     shapes = [measure(arg, sizes) for arg in term.args]
     row = TABLE[term.op]
@@ -136,9 +132,7 @@ def build(term: Term, sizes: Sizes, names: Mapping[str, Var]) -> Node:
     return Apply(term.op, *(build(arg, sizes, names) for arg in term.args), *term.params)
 
 
-def name_sizes(
-    sizes: Sizes, order: Iterable[str], taken: Iterable[str], preferred: Mapping[str, str]
-) -> None:
+def name_sizes(sizes: Sizes, order: Iterable[str], taken: Iterable[str], preferred: Mapping[str, str]) -> None:
     """Give every unknown size a readable name, in the order of the names that have it.
 
     `preferred` maps a name's key to the letter for its first axis; otherwise letters come in turn.

@@ -187,9 +187,7 @@ class _Speller:
 
     def derivative(self, node: Derivative) -> str:
         if node.sign == r"\nabla":
-            of = (
-                self.spell(node.of) if isinstance(node.of, Name | Call) else _in_brackets(self.spell(node.of))
-            )
+            of = self.spell(node.of) if isinstance(node.of, Name | Call) else _in_brackets(self.spell(node.of))
             return (r"\nabla " if node.wrt is None else rf"\nabla_{{{self.spell(node.wrt)}}} ") + of
         assert node.wrt is not None
         of, wrt = self.spell(node.of), self.spell(node.wrt)
@@ -211,11 +209,7 @@ class _Speller:
         return rf"\{node.kind}{below}{above} {body}"
 
     def norm(self, node: Norm) -> str:
-        p = (
-            f"_{{{node.p if len(node.p) == 1 or not node.p.isalpha() else self.spell(Name(node.p))}}}"
-            if node.p
-            else ""
-        )
+        p = f"_{{{node.p if len(node.p) == 1 or not node.p.isalpha() else self.spell(Name(node.p))}}}" if node.p else ""
         return rf"\left\|{self.spell(node.arg)}\right\|{p}"
 
     def cases(self, node: Cases) -> str:

@@ -6,8 +6,9 @@ order and with the sign in which they were written. Giving them a meaning is the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +186,24 @@ NODES = (
     Number, Name, Neg, Sum, Product, Quotient, Power, Transpose, Call, Derivative, Big, Norm, Abs, Entry, Cases,
     Matrix, Group, Relation,
 )  # fmt: skip
+
+
+def children(node: Node) -> Iterator[Node]:
+    """Yield the trees directly below a node, scripts and functions included, in reading order."""
+    for slot in fields(node):
+        part = getattr(node, slot.name)
+        for item in part if isinstance(part, tuple) else (part,):
+            if isinstance(item, NODES):
+                yield item
+
+
+def map_children(node: Node, change: Callable[[Node], Node]) -> Node:
+    """Return a node with each tree directly below it replaced by what `change` makes of it."""
+    changed: dict[str, Any] = {}
+    for slot in fields(node):
+        part = getattr(node, slot.name)
+        if isinstance(part, NODES):
+            changed[slot.name] = change(part)
+        elif isinstance(part, tuple) and part and isinstance(part[0], NODES):
+            changed[slot.name] = tuple(map(change, part))
+    return replace(node, **changed) if changed else node

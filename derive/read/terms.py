@@ -6,9 +6,10 @@ with an index (`z_j`) is an entry of a stack: the term holds the whole stack, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 import sympy
 
@@ -70,7 +71,7 @@ def key_of(name: ast.Name, indices: frozenset[str]) -> tuple[str, str]:
     """Return a name's key, without subscripts that are indices, and the index that it is an entry along."""
     running = [sub for sub in name.subs if isinstance(sub, ast.Name) and render(sub) in indices]
     if len(running) > 1:
-        raise UnreadError(f"{render(name)} has two running indices; write it with matrices")
+        raise UnreadError(f"${render(name)}$ has two running indices; write it with matrices")
     kept = tuple(sub for sub in name.subs if sub not in running)
     return render(replace(name, subs=kept)), render(running[0]) if running else ""
 
@@ -84,7 +85,7 @@ def elaborate(node: ast.Node, meaning: Meaning) -> Term:
     """
     handler = _HANDLERS.get(type(node))
     if handler is None:
-        raise UnreadError(f"{render(node)} is not understood here")
+        raise UnreadError(f"${render(node)}$ is not understood here")
     return handler(node, meaning)
 
 
@@ -101,12 +102,12 @@ def _name(node: ast.Name, meaning: Meaning) -> Term:
     if key in meaning.sizes and not index:
         return Term("#", leaf=sympy.Symbol(key, integer=True, positive=True))
     if key not in meaning.kinds:
-        raise UnreadError(f"the symbol {render(node)} is not defined here")
+        raise UnreadError(f"the symbol ${render(node)}$ is not defined here")
     kind = meaning.kinds[key]
     if not index:
         return Term("", kind=kind, leaf=key)
     if kind not in ENTRY_KIND:
-        raise ShapeError(f"{render(node)}: {key} is a {kind} and has no entries")
+        raise ShapeError(f"${render(node)}$: {key} is a {kind} and has no entries")
     return Term("", kind=ENTRY_KIND[kind], leaf=key, stacked=index)
 
 
@@ -117,7 +118,7 @@ def _negative(node: ast.Neg, meaning: Meaning) -> Term:
 def _sum(node: ast.Sum, meaning: Meaning) -> Term:
     left, right = elaborate(node.left, meaning), elaborate(node.right, meaning)
     if left.kind != right.kind and not any(term.op == "#" for term in (left, right)):
-        raise ShapeError(f"{render(node)} adds a {left.kind} and a {right.kind}")
+        raise ShapeError(f"${render(node)}$ adds a {left.kind} and a {right.kind}")
     return entrywise("add" if node.sign == "+" else "sub", left, right)
 
 
@@ -126,9 +127,7 @@ def entrywise(op: str, *args: Term, params: tuple[object, ...] = ()) -> Term:
     kinds = {term.kind for term in args if term.kind != "scalar"}
     stacks = {term.stacked for term in args if term.stacked}
     if len(kinds) > 1 or len(stacks) > 1:
-        raise ShapeError(
-            f"{op}: {' and '.join(term.kind for term in args)} do not go together entry by entry"
-        )
+        raise ShapeError(f"{op}: {' and '.join(term.kind for term in args)} do not go together entry by entry")
     loose = [term for term in args if not term.stacked and term.kind != "scalar"]
     if stacks and loose:
         raise ShapeError(f"{op}: an entry of a stack and a whole {loose[0].kind} do not go together")
@@ -141,7 +140,7 @@ def _product(node: ast.Product, meaning: Meaning) -> Term:
         return entrywise("mul", left, right)
     if node.sign in HADAMARD or (node.sign == "*" and left.kind == right.kind == "vector"):
         if left.kind != right.kind:
-            raise ShapeError(f"{render(node)} is an entrywise product of a {left.kind} and a {right.kind}")
+            raise ShapeError(f"${render(node)}$ is an entrywise product of a {left.kind} and a {right.kind}")
         return entrywise("mul", left, right)
     if left.kind == right.kind == "vector":
         if meaning.dot == "entrywise" or (meaning.dot == "hadamard" and node.sign):
@@ -165,9 +164,9 @@ def multiply(left: Term, right: Term, node: ast.Node) -> Term:
         return Term("matmul", (transpose(right), transpose(left)), "scalar", stacked=right.stacked)
     kind = _PRODUCTS.get((left.kind, right.kind))
     if kind is None:
-        raise ShapeError(f"{render(node)} multiplies a {left.kind} by a {right.kind}")
+        raise ShapeError(f"${render(node)}$ multiplies a {left.kind} by a {right.kind}")
     if left.stacked or right.stacked:
-        raise UnreadError(f"{render(node)}: this product of entries is not read; write it with matrices")
+        raise UnreadError(f"${render(node)}$: this product of entries is not read; write it with matrices")
     return Term("matmul", (left, right), kind)
 
 
@@ -188,7 +187,7 @@ def _quotient(node: ast.Quotient, meaning: Meaning) -> Term:
     if top.op == "#" and bottom.op == "#":
         return Term("#", leaf=top.leaf / bottom.leaf)  # type: ignore[operator]
     if bottom.kind not in ("scalar", top.kind) and top.kind != "scalar":
-        raise ShapeError(f"{render(node)} divides a {top.kind} by a {bottom.kind}")
+        raise ShapeError(f"${render(node)}$ divides a {top.kind} by a {bottom.kind}")
     return entrywise("div", top, bottom)
 
 
@@ -200,7 +199,7 @@ def _power(node: ast.Power, meaning: Meaning) -> Term:
     if exponent.op == "neg" and exponent.args[0].op == "#":
         exponent = Term("#", leaf=-exponent.args[0].leaf)  # type: ignore[operator]
     if exponent.op != "#" or base.kind in ("matrix", "row"):
-        raise UnreadError(f"the power {render(node)} is not understood here")
+        raise UnreadError(f"the power ${render(node)}$ is not understood here")
     if exponent.leaf == sympy.Rational(1, 2):
         return entrywise("sqrt", base)
     return entrywise("pow", base, exponent)
@@ -208,14 +207,14 @@ def _power(node: ast.Power, meaning: Meaning) -> Term:
 
 def _squared_norm(arg: Term, node: ast.Node) -> Term:
     if arg.stacked:
-        raise UnreadError(f"{render(node)}: the norm of an entry is not read here")
+        raise UnreadError(f"${render(node)}$: the norm of an entry is not read here")
     square = entrywise("pow", arg, Term("#", leaf=sympy.Integer(2)))
     return Term("sum", (square,)) if arg.kind != "scalar" else square
 
 
 def _norm(node: ast.Norm, meaning: Meaning) -> Term:
     if node.p not in ("", "2", "F"):
-        raise UnreadError(f"the norm {render(node)} is not read; use the 2-norm")
+        raise UnreadError(f"the norm ${render(node)}$ is not read; use the 2-norm")
     return entrywise("sqrt", _squared_norm(elaborate(node.arg, meaning), node))
 
 
@@ -234,15 +233,10 @@ def _call(node: ast.Call, meaning: Meaning) -> Term:
         except UnreadError:  # its formula goes beyond what is read: then it is any function of its argument
             if len(node.args) != 1:
                 raise
-    if (
-        len(node.args) == 2
-        and isinstance(node.args[0], ast.Number)
-        and node.args[0].text == "0"
-        and name == "max"
-    ):
+    if len(node.args) == 2 and isinstance(node.args[0], ast.Number) and node.args[0].text == "0" and name == "max":
         return entrywise("relu", elaborate(node.args[1], meaning))
     if len(node.args) != 1:
-        raise UnreadError(f"{render(node)}: a function of {len(node.args)} arguments is not read here")
+        raise UnreadError(f"${render(node)}$: a function of {len(node.args)} arguments is not read here")
     return _apply(function, name, node, elaborate(node.args[0], meaning))
 
 
@@ -261,7 +255,7 @@ def _apply(function: Function, name: str, node: ast.Call, arg: Term) -> Term:
 def _whole(op: str, node: ast.Call, arg: Term) -> Term:
     """Apply a function of all entries, such as softmax, to a vector or to a stack of scalars."""
     if node.function.primes or (arg.kind != "vector" if not arg.stacked else arg.kind != "scalar"):
-        raise ShapeError(f"{render(node)} needs a vector; this is a {arg.kind}")
+        raise ShapeError(f"${render(node)}$ needs a vector; this is a {arg.kind}")
     if TABLE[op].shape(((sympy.Integer(2),),)) == ():
         return Term(op, (replace(arg, stacked="", kind="vector"),), "scalar")
     return Term(op, (arg,), arg.kind, stacked=arg.stacked)
@@ -270,7 +264,7 @@ def _whole(op: str, node: ast.Call, arg: Term) -> Term:
 def _with_arguments(function: Function, node: ast.Call) -> ast.Node:
     if len(function.parameters) != len(node.args):
         raise UnreadError(
-            f"{render(node)} has {len(node.args)} arguments; its definition has {len(function.parameters)}"
+            f"${render(node)}$ has {len(node.args)} arguments; its definition has {len(function.parameters)}"
         )
     assert function.body is not None
     return substitute(function.body, dict(zip(function.parameters, node.args, strict=True)))
@@ -280,23 +274,16 @@ def substitute(node: ast.Node, values: Mapping[str, ast.Node]) -> ast.Node:
     """Return a formula's tree with names replaced."""
     if isinstance(node, ast.Name):
         return values.get(render(node), node)
-    changed = {}
-    for slot in node.__dataclass_fields__:
-        part = getattr(node, slot)
-        if isinstance(part, ast.NODES):
-            changed[slot] = substitute(part, values)
-        elif isinstance(part, tuple) and part and isinstance(part[0], ast.NODES):
-            changed[slot] = tuple(substitute(item, values) for item in part)
-    return replace(node, **changed) if changed else node
+    return ast.map_children(node, lambda part: substitute(part, values))
 
 
 def _big(node: ast.Big, meaning: Meaning) -> Term:
     if node.kind != "sum" or not isinstance(node.index, ast.Name):
-        raise UnreadError(f"{render(node)} is not read; only sums with an index are")
+        raise UnreadError(f"${render(node)}$ is not read; only sums with an index are")
     index = render(node.index)
     body = elaborate(node.body, replace(meaning, indices=meaning.indices | {index}))
     if body.stacked != index or body.kind != "scalar":
-        raise UnreadError(f"{render(node)}: the sum over {index} is not understood here")
+        raise UnreadError(f"${render(node)}$: the sum over {index} is not understood here")
     extent = None
     if isinstance(node.upper, ast.Name) and render(node.upper) in meaning.sizes:
         extent = sympy.Symbol(render(node.upper), integer=True, positive=True)
@@ -310,20 +297,19 @@ def cotangent_key(of: str, by: str) -> str:
 
 def _derivative(node: ast.Derivative, meaning: Meaning) -> Term:
     if not isinstance(node.of, ast.Name) or not isinstance(node.wrt, ast.Name):
-        raise UnreadError(f"the derivative {render(node)} is not understood here")
+        raise UnreadError(f"the derivative ${render(node)}$ is not understood here")
     key = cotangent_key(render(node.of), render(node.wrt))
     by, index = key_of(node.wrt, meaning.indices)
     if key not in meaning.kinds and index:
         key = cotangent_key(render(node.of), by)
     if key not in meaning.kinds:
-        raise UnreadError(
-            f"{render(node)}: the model here does not lead from {render(node.wrt)} to {render(node.of)}"
-        )
+        met = f"${render(node)}$: the model here does not lead"
+        raise UnreadError(f"{met} from ${render(node.wrt)}$ to ${render(node.of)}$")
     kind = meaning.kinds[key]
     return Term("", kind=ENTRY_KIND.get(kind, kind) if index else kind, leaf=key, stacked=index)
 
 
-_HANDLERS = {
+_HANDLERS: dict[type, Callable[[Any, Meaning], Term]] = {
     ast.Number: _number, ast.Name: _name, ast.Neg: _negative, ast.Sum: _sum, ast.Product: _product,
     ast.Transpose: _transpose, ast.Quotient: _quotient, ast.Power: _power, ast.Norm: _norm, ast.Abs: _absolute,
     ast.Call: _call, ast.Big: _big, ast.Derivative: _derivative,

@@ -110,14 +110,10 @@ class _Scanner:
         r"""`x^Ty` raises to T alone, `\frac12` is a half."""
         run = match[0]
         if run.isalpha() and run.islower() and is_word(run):
-            raise UnreadError(
-                f"{run!r} at column {match.start() + 1} needs braces around it", match.start() + 1
-            )
+            raise UnreadError(f"{run!r} at column {match.start() + 1} needs braces around it", match.start() + 1)
         kind = "number" if run[0].isdigit() else "name"
         if run[0] == ".":
-            raise UnreadError(
-                f"{run!r} at column {match.start() + 1} needs braces around it", match.start() + 1
-            )
+            raise UnreadError(f"{run!r} at column {match.start() + 1} needs braces around it", match.start() + 1)
         return Token(kind, run[0], match.start(), match.start() + 1, run[0])
 
     def bar(self, match: re.Match[str]) -> list[Token]:
@@ -135,9 +131,7 @@ class _Scanner:
 
     def environment(self, match: re.Match[str]) -> list[Token]:
         inner = _GROUPS["environment"]
-        name = {"array": "matrix", "dcases": "cases", "rcases": "cases"}.get(
-            match[inner + 2], match[inner + 2]
-        )
+        name = {"array": "matrix", "dcases": "cases", "rcases": "cases"}.get(match[inner + 2], match[inner + 2])
         return [Token("sign", f"{match[inner + 1]} {name}", match.start(), match.end())]
 
     def row(self, match: re.Match[str]) -> list[Token]:
@@ -173,9 +167,7 @@ class _Scanner:
         if letters in words.FUNCTION_WORDS:
             return [Token("name", letters, match.start(), match.end(), letters)]
         if len(letters) == 2 and letters.isalpha():
-            return [
-                Token("name", rf"\{command}{{{c}}}", match.start(), match.end(), match[0]) for c in letters
-            ]
+            return [Token("name", rf"\{command}{{{c}}}", match.start(), match.end(), match[0]) for c in letters]
         if len(letters) > 2 and letters.isalpha() and not is_word(letters):
             column = match.start() + 1
             raise UnreadError(f"{match[0]!r} at column {column} may be one name or a product", column)
@@ -186,9 +178,7 @@ class _Scanner:
 
     def scientific(self, match: re.Match[str]) -> list[Token]:
         column = match.start() + 1
-        raise UnreadError(
-            f"{match[0]!r} at column {column} may be a power of ten or a product with e", column
-        )
+        raise UnreadError(f"{match[0]!r} at column {column} may be a power of ten or a product with e", column)
 
     def number(self, match: re.Match[str]) -> list[Token]:
         return [Token("number", match[0], match.start(), match.end())]
@@ -231,9 +221,7 @@ def cut_run(run: str, start: int, functions: Collection[str]) -> list[Token]:
     Raises:
         UnreadError: A run such as `ylog`, which ends with a function's name.
     """
-    whole = (
-        r"\_" in run or run in functions or run in words.FUNCTION_WORDS or is_word(run.rstrip("0123456789"))
-    )
+    whole = r"\_" in run or run in functions or run in words.FUNCTION_WORDS or is_word(run.rstrip("0123456789"))
     if not whole and len(run) > 4 and re.search(r"[a-z]{4}", run) and re.search(r"[aeiou]", run):
         raise UnreadError(f"{run!r} at column {start + 1} may be a word or a product; put spaces", start + 1)
     if not whole or (run.isalpha() and run not in functions and run not in words.FUNCTION_WORDS):
@@ -243,6 +231,5 @@ def cut_run(run: str, start: int, functions: Collection[str]) -> list[Token]:
     if whole:
         return [Token("name", run, start, start + len(run), run)]
     return [
-        Token("name", piece[0], start + piece.start(), start + piece.end(), run)
-        for piece in _LETTERS.finditer(run)
+        Token("name", piece[0], start + piece.start(), start + piece.end(), run) for piece in _LETTERS.finditer(run)
     ]

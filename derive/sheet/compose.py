@@ -121,9 +121,8 @@ def _space(name: Var) -> doc.Spans:
 
 def _derived(equation: Equation) -> list[doc.Block]:
     """Show the steps, then the result; a result that is its only step needs no table."""
-    result = doc.Equation(
-        equation.id, f"{equation.name.latex} = {to_latex(equation.value)}", _reason(equation), mark(equation.check), anchor(equation)
-    )
+    latex = f"{equation.name.latex} = {to_latex(equation.value)}"
+    result = doc.Equation(equation.id, latex, _reason(equation), mark(equation.check), anchor(equation))
     if len(equation.steps) < 2:
         return [result]
     rows = [
@@ -135,7 +134,8 @@ def _derived(equation: Equation) -> list[doc.Block]:
 
 def _reason(equation: Equation) -> doc.Spans:
     if len(equation.steps) == 1:
-        return (*_because(equation.steps[0]), *((doc.Text("; "), *_space(equation.name)) if equation.name.shape else ()))
+        space = (doc.Text("; "), *_space(equation.name)) if equation.name.shape else ()
+        return (*_because(equation.steps[0]), *space)
     return _space(equation.name)
 
 
@@ -156,7 +156,7 @@ def _claim(claim: ClaimLine) -> doc.Block:
 
 def _shapes(derivation: Derivation) -> doc.Block:
     """List every name with its shape and what it is."""
-    roles = {**{v: "parameter" for v in derivation.parameters}, **{v: "given" for v in derivation.data}}
+    roles = {**dict.fromkeys(derivation.parameters, "parameter"), **dict.fromkeys(derivation.data, "given")}
     names: dict[Var, str] = {}
     for equation in derivation.equations:
         if equation.role in ("definition", "loss"):
@@ -164,7 +164,8 @@ def _shapes(derivation: Derivation) -> doc.Block:
                 names.setdefault(name, roles.get(name, "computed"))
             names.setdefault(equation.name, "loss" if equation.role == "loss" else "computed")
     rows = tuple(
-        ((doc.Math(name.latex),), (doc.Math(shape_latex(name.shape)),), (doc.Text(role),)) for name, role in names.items()
+        ((doc.Math(name.latex),), (doc.Math(shape_latex(name.shape)),), (doc.Text(role),))
+        for name, role in names.items()
     )
     header = ((doc.Text("Symbol"),), (doc.Text("Space"),), (doc.Text("Role"),))
     return doc.Table(header, rows)

@@ -69,7 +69,9 @@ def _edits(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
                     yield Edit(second.node, kind, f"{first.text}; {second.text}")
 
 
-def rewrites(node: ast.Node, change: Callable[[ast.Node], Iterator[tuple[ast.Node, str]]]) -> Iterator[tuple[ast.Node, str]]:
+def rewrites(
+    node: ast.Node, change: Callable[[ast.Node], Iterator[tuple[ast.Node, str]]]
+) -> Iterator[tuple[ast.Node, str]]:
     """Yield the tree with one of its parts changed, for every part and every change of it."""
     yield from change(node)
     for slot in node.__dataclass_fields__:
@@ -87,29 +89,28 @@ def rewrites(node: ast.Node, change: Callable[[ast.Node], Iterator[tuple[ast.Nod
 
 
 def _signs(node: ast.Node) -> Iterator[Edit]:
-    inner = node.arg if isinstance(node, ast.Neg) else ast.Neg(node)
-    yield Edit(inner, "sign", "the sign of the whole right side is wrong")
+    if isinstance(node, ast.Sum) and node.sign == "-":
+        yield Edit(ast.Sum("-", node.right, node.left), "sign", "the difference is the wrong way round")
 
     def flip(part: ast.Node) -> Iterator[tuple[ast.Node, str]]:
-        if isinstance(part, ast.Sum):
-            yield replace(part, sign="-" if part.sign == "+" else "+"), f"the sign of {render(part.right)} is wrong"
         if isinstance(part, ast.Neg):
-            yield part.arg, f"the sign of {render(part.arg)} is wrong"
+            yield part.arg, f"the sign of ${render(part.arg)}$ is wrong"
+        if isinstance(part, ast.Sum):
+            yield replace(part, sign="-" if part.sign == "+" else "+"), f"the sign of ${render(part.right)}$ is wrong"
 
     for new, text in rewrites(node, flip):
         yield Edit(new, "sign", text)
-    if isinstance(node, ast.Sum) and node.sign == "-":
-        yield Edit(ast.Sum("-", node.right, node.left), "sign", "the difference is the wrong way round")
+    yield Edit(ast.Neg(node), "sign", "the sign of the whole right side is wrong")
 
 
 def _transposes(node: ast.Node) -> Iterator[Edit]:
     def add(part: ast.Node) -> Iterator[tuple[ast.Node, str]]:
         if isinstance(part, ast.Name | ast.Sum | ast.Call | ast.Product | ast.Derivative):
-            yield ast.Transpose(part), f"{render(part)} must be transposed"
+            yield ast.Transpose(part), f"${render(part)}$ must be transposed"
 
     def drop(part: ast.Node) -> Iterator[tuple[ast.Node, str]]:
         if isinstance(part, ast.Transpose):
-            yield part.arg, f"{render(part.arg)} must not be transposed"
+            yield part.arg, f"${render(part.arg)}$ must not be transposed"
 
     for new, text in rewrites(node, add):
         if not any(isinstance(p, ast.Transpose) and isinstance(p.arg, ast.Transpose) for p in walk(new)):
@@ -121,12 +122,11 @@ def _transposes(node: ast.Node) -> Iterator[Edit]:
 def _products(node: ast.Node) -> Iterator[Edit]:
     def to_entrywise(part: ast.Node) -> Iterator[tuple[ast.Node, str]]:
         if isinstance(part, ast.Product) and part.sign != r"\circ":
-            text = f"{render(part.left)} and {render(part.right)} are multiplied entry by entry (∘), not as matrices"
-            yield replace(part, sign=r"\circ"), text
+            yield replace(part, sign=r"\circ"), _entrywise_text(part.left, part.right)
 
     def to_matrix(part: ast.Node) -> Iterator[tuple[ast.Node, str]]:
         if isinstance(part, ast.Product) and part.sign:
-            text = f"{render(part.left)} and {render(part.right)} are multiplied as matrices, not entry by entry"
+            text = f"${render(part.left)}$ and ${render(part.right)}$ are multiplied as matrices, not entry by entry"
             yield replace(part, sign=""), text
 
     for new, text in rewrites(node, to_entrywise):
@@ -142,8 +142,11 @@ def _regrouped(node: ast.Node) -> Iterator[tuple[ast.Node, str]]:
     factors = _chain(node)
     for cut in range(1, len(factors)):
         left, right = _joined(factors[:cut]), _joined(factors[cut:])
-        text = f"{render(left)} and {render(right)} are multiplied entry by entry (∘), not as matrices"
-        yield ast.Product(r"\circ", left, right), text
+        yield ast.Product(r"\circ", left, right), _entrywise_text(left, right)
+
+
+def _entrywise_text(left: ast.Node, right: ast.Node) -> str:
+    return f"${render(left)}$ and ${render(right)}$ are multiplied entry by entry (∘), not as matrices"
 
 
 def _chain(node: ast.Node) -> list[ast.Node]:
@@ -160,7 +163,7 @@ def _joined(factors: Sequence[ast.Node]) -> ast.Node:
 def _orders(node: ast.Node) -> Iterator[Edit]:
     def swap(part: ast.Node) -> Iterator[tuple[ast.Node, str]]:
         if isinstance(part, ast.Product):
-            text = f"{render(part.left)} and {render(part.right)} stand in the wrong order"
+            text = f"${render(part.left)}$ and ${render(part.right)}$ stand in the wrong order"
             yield replace(part, left=part.right, right=part.left), text
 
     for new, text in rewrites(node, swap):
@@ -171,7 +174,7 @@ def _slope_places(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     def move(part: ast.Node) -> Iterator[tuple[ast.Node, str]]:
         if isinstance(part, ast.Call) and part.function.primes:
             for name in words.names:
-                text = f"{render(part.function)} is to be taken at {render(name)}, not at {render(part.args[0])}"
+                text = f"${render(part.function)}$ is to be taken at ${render(name)}$, not at ${render(part.args[0])}$"
                 yield replace(part, args=(name,)), text
 
     for new, text in rewrites(node, move):
@@ -182,7 +185,7 @@ def _primes(node: ast.Node) -> Iterator[Edit]:
     def toggle(part: ast.Node) -> Iterator[tuple[ast.Node, str]]:
         if isinstance(part, ast.Call):
             primes = 0 if part.function.primes else 1
-            text = f"{render(part)} must {'not ' if primes == 0 else ''}be a derivative"
+            text = f"${render(part)}$ must {'not ' if primes == 0 else ''}be a derivative"
             yield replace(part, function=replace(part.function, primes=primes)), text
 
     for new, text in rewrites(node, toggle):
@@ -194,7 +197,7 @@ def _layers(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
         if isinstance(part, ast.Name):
             for name in words.names:
                 if name.base == part.base and name != part:
-                    yield name, f"{render(part)} must be {render(name)}"
+                    yield name, f"${render(part)}$ must be ${render(name)}$"
 
     for new, text in rewrites(node, shift):
         yield Edit(new, "layer index", text)
@@ -202,7 +205,7 @@ def _layers(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
 
 def _factors(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     for slope in words.slopes:
-        text = f"the factor {render(slope)} is missing"
+        text = f"the factor ${render(slope)}$ is missing"
         yield Edit(ast.Product(r"\circ", node, slope), "missing derivative", text)
     half = ast.Quotient(ast.Number("1"), ast.Number("2"))
     scales: list[tuple[ast.Node, str]] = [(ast.Number("2"), "2"), (half, "1/2")]
@@ -222,10 +225,10 @@ def _without(node: ast.Product, size: str) -> ast.Node:
 def _dropped(node: ast.Node) -> Iterator[Edit]:
     def drop(part: ast.Node) -> Iterator[tuple[ast.Node, str]]:
         if isinstance(part, ast.Product):
-            yield part.left, f"the factor {render(part.right)} must go"
-            yield part.right, f"the factor {render(part.left)} must go"
+            yield part.left, f"the factor ${render(part.right)}$ must go"
+            yield part.right, f"the factor ${render(part.left)}$ must go"
         if isinstance(part, ast.Sum):
-            yield part.left, f"the term {render(part.right)} must go"
+            yield part.left, f"the term ${render(part.right)}$ must go"
 
     for new, text in rewrites(node, drop):
         yield Edit(new, "extra factor", text)
@@ -236,7 +239,7 @@ def _other_names(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
         if isinstance(part, ast.Name):
             for name in words.names:
                 if name != part:
-                    yield name, f"{render(part)} must be {render(name)}"
+                    yield name, f"${render(part)}$ must be ${render(name)}$"
 
     for new, text in rewrites(node, rename):
         yield Edit(new, "wrong name", text)

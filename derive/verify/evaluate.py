@@ -201,7 +201,9 @@ def derivative_at(network: Network, by: Var, point: Point, ends: Mapping[Var, Ar
         trial = Point(point.kind, point.sizes, {**point.values, by: moved})
         run(network, trial, {by: moved})
         parts = [trial.values[end] if weights is None else trial.values[end] * weights for end, weights in ends.items()]
-        result[place] = sum((entry for part in parts for entry in np.asarray(part, object).ravel()), point.kind.of(0)).tangent()
+        result[place] = sum(
+            (entry for part in parts for entry in np.asarray(part, object).ravel()), point.kind.of(0)
+        ).tangent()
     return result
 
 

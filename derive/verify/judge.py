@@ -88,7 +88,9 @@ def judge(left: Node, right: Node, setting: Setting) -> Verdict:
     """
     assumptions = setting.derivation.assumptions
     if not shapes_agree(left, right):
-        return Verdict("ill-typed", f"the left side is {show_shape(left.shape)}, the right side {show_shape(right.shape)}")
+        return Verdict(
+            "ill-typed", f"the left side is {show_shape(left.shape)}, the right side {show_shape(right.shape)}"
+        )
     left, right = (_with_primary_names(side, setting) for side in (left, right))
     proof = prove(left, right, setting)
     differs = _differs(left, right, setting)
@@ -97,7 +99,9 @@ def judge(left: Node, right: Node, setting: Setting) -> Verdict:
     if not differs:
         if proof:
             return Verdict("proved", proof, assumptions)
-        return Verdict("verified", f"equal in exact arithmetic at {POINTS} random points of different sizes", assumptions)
+        return Verdict(
+            "verified", f"equal in exact arithmetic at {POINTS} random points of different sizes", assumptions
+        )
     example = find_counterexample(left, right, setting)
     if example is None or proof:
         return Verdict("undecided", "the sides differ in exact arithmetic, yet no real point shows it", assumptions)
@@ -120,7 +124,7 @@ def _with_primary_names(node: Node, setting: Setting) -> Node:
 
 # ---------------------------------------------------------------- proof
 def prove(left: Node, right: Node, setting: Setting) -> str:
-    """Return how the normal forms agree, or "" if no inlining makes them agree; names are inlined one kind at a time."""
+    """Return how the normal forms agree, or "" if no inlining of names makes them agree."""
     backward = {e.name: e.value for e in setting.derivation.equations if e.role in ("cotangent", "gradient")}
     backward.update({name: value for name, (_, _, value) in setting.partials.items()})
     forward = {e.name: e.value for e in setting.derivation.equations if e.role in ("definition", "loss")}
@@ -156,7 +160,9 @@ def evaluate_side(node: Node, setting: Setting, point: Point) -> Array:
             of, by, _ = setting.partials[name]
             point.values[name] = derivative_at(setting.network, by, point, {of: None})
         else:
-            point.values[name] = derivative_at(setting.network, setting.cotangents[name], point, end_weights(setting, point))
+            point.values[name] = derivative_at(
+                setting.network, setting.cotangents[name], point, end_weights(setting, point)
+            )
     return evaluate(node, point)
 
 
@@ -219,5 +225,5 @@ def _plain(array: Array) -> Any:
 
 def agrees(left: Node, right: Node, setting: Setting) -> bool:
     """Tell whether two sides agree at exact points of the model itself; nothing derived is used."""
-    primary = [_with_primary_names(side, setting) for side in (left, right)]
-    return shapes_agree(*primary) and _differs(*primary, setting) is False
+    one, other = (_with_primary_names(side, setting) for side in (left, right))
+    return shapes_agree(one, other) and _differs(one, other, setting) is False

@@ -236,7 +236,7 @@ class Real:
 
     def __pow__(self, exponent: Any) -> Real:
         power = _exponent(exponent)
-        if power.denominator != 1 and self.x <= 0 or power < 0 and self.x == 0:
+        if (power.denominator != 1 and self.x <= 0) or (power < 0 and self.x == 0):
             raise RetryError
         n = MP.mpf(power.numerator) / power.denominator
         slope = n * self.x ** (n - 1) if self.x != 0 or power >= 1 else MP.mpf(0)

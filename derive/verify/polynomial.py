@@ -158,7 +158,9 @@ def canonical(term: Term) -> Term:
     if not bound:
         return tuple(sorted(term, key=_factor_key))
     colour = _refine(term, bound)
-    groups = [list(group) for _, group in itertools.groupby(sorted(bound, key=lambda i: colour[i]), lambda i: colour[i])]
+    groups = [
+        list(group) for _, group in itertools.groupby(sorted(bound, key=lambda i: colour[i]), lambda i: colour[i])
+    ]
     orders = itertools.product(*(itertools.permutations(group) for group in groups))
     best: Term | None = None
     for order in itertools.islice(orders, MAX_ORDERINGS):
@@ -178,7 +180,9 @@ def _refine(term: Term, bound: list[Index]) -> dict[Index, str]:
             shown = [colour.get(i, f"={i.number}") for i in factor.indices]
             for slot, index in enumerate(factor.indices):
                 if index in places:
-                    places[index].append(f"{factor.head}^{exponent}@{slot}:{shown}:{[i == index for i in factor.indices]}")
+                    places[index].append(
+                        f"{factor.head}^{exponent}@{slot}:{shown}:{[i == index for i in factor.indices]}"
+                    )
         colour = {index: digest(f"{colour[index]}|{sorted(at)}") for index, at in places.items()}
     return colour
 

@@ -39,7 +39,9 @@ def _checked(equation: Equation, setting: Setting) -> Equation:
 def _against_the_model(name: Var, value: Node, setting: Setting) -> Check:
     """Compare a derived equation with the tangents of the model: no rule of the sweep takes part."""
     if agrees(name, value, setting):
-        return Check("verified", f"equal to the model's tangents in exact arithmetic at {POINTS} points of different sizes")
+        return Check(
+            "verified", f"equal to the model's tangents in exact arithmetic at {POINTS} points of different sizes"
+        )
     return Check("undecided", "the model's tangents differ, or no point could be evaluated")
 
 
