@@ -229,14 +229,16 @@ def train(
     for path in (options["save"], options["checkpoint"]):
         if path is not None:
             check_writable(path)
-    fit_on, held_out = split_held_out(load_data(data_file), HELD_OUT, options["seed"])
+    arrays = load_data(data_file)
     _, derivation = _chosen(source, section)
     settings = {name: options[name] for name in ("batch", "dtype", "optimizer", "lr", "seed")}
     trainer = codegen.compile(derivation, target=target, sizes=_sizes(options["sizes"]), **settings)
-    arrays: dict[str, Any] = dict(fit_on)
-    trainer.bind(bindings=parse_bindings(bindings), **arrays)
+    trainer.fitted({name: a for name, a in arrays.items() if not name.endswith("_test")}, parse_bindings(bindings))
+    fit_on, held_out = split_held_out(arrays, HELD_OUT, options["seed"])
+    samples: dict[str, Any] = dict(fit_on)
+    trainer.bind(bindings=parse_bindings(bindings), **samples)
     for note in trainer.notes:
-        log.info(note)
+        log.info(note.replace("with sizes=", "with --size"))
     history = _fit(trainer, held_out, parse_bindings(bindings), options)
     _report(trainer, history, len(next(iter(held_out.values()))))
     if options["save"] is not None:
