@@ -74,7 +74,8 @@ def test_a_page_with_an_error_exits_with_1_and_says_what_is_wrong(tmp_path: Path
 
 
 def test_an_unread_claim_exits_with_3(tmp_path: Path) -> None:
-    page = write(tmp_path, PAGE.read_text(encoding="utf-8") + "\n$$ \\frac{\\partial L}{\\partial b^{[2]}} = \\foo $$\n")
+    claim = r"$$ \frac{\partial L}{\partial b^{[2]}} = \foo $$"
+    page = write(tmp_path, PAGE.read_text(encoding="utf-8") + f"\n{claim}\n")
     result = run("check", page)
     assert result.exit_code == 3
     assert "unread" in result.output

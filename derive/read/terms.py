@@ -15,6 +15,7 @@ import sympy
 
 from derive.errors import ShapeError, UnreadError
 from derive.op import TABLE
+from derive.ops import table
 from derive.read import syntax as ast
 from derive.read.spelling import render
 
@@ -196,7 +197,7 @@ def _power(node: ast.Power, meaning: Meaning) -> Term:
     if isinstance(node.base, ast.Norm) and exponent.leaf == 2:
         return _squared_norm(elaborate(node.base.arg, meaning), node)
     base = elaborate(node.base, meaning)
-    if exponent.op == "neg" and exponent.args[0].op == "#":
+    if exponent.op == table.NEG and exponent.args[0].op == "#":
         exponent = Term("#", leaf=-exponent.args[0].leaf)  # type: ignore[operator]
     if exponent.op != "#" or base.kind in ("matrix", "row"):
         raise UnreadError(f"the power ${render(node)}$ is not understood here")

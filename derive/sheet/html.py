@@ -34,6 +34,7 @@ from derive.sheet.font import font_subset
 from derive.sheet.mathml import escape, to_mathml
 
 _CONTENTS_FROM: Final = 4  # headings that make a table of contents worth its place
+_CONTENTS_DEEP: Final = 12  # with more headings than these, the contents list the sections alone
 _ENTITY = re.compile(r"&#x([0-9a-f]+);|&(lt|gt|amp);")
 
 
@@ -99,7 +100,7 @@ def _contents(document: Document, headings: dict[int, str]) -> str:
     lines = []
     for i, anchor in headings.items():
         heading = document.blocks[i]
-        if isinstance(heading, Heading):
+        if isinstance(heading, Heading) and (heading.level == 1 or len(headings) <= _CONTENTS_DEEP):
             deep = ' class="deep"' if heading.level > 1 else ""
             lines.append(f'<li{deep}><a href="#{anchor}">{escape(heading.text)}</a></li>')
     return f'<nav aria-label="Contents"><ol>{"".join(lines)}</ol></nav>\n'

@@ -29,6 +29,7 @@ from derive.verify.polynomial import (
     replace_indices,
 )  # fmt: skip
 
+EXP, LOG, ROOT, STEP, BELOW = "exp", "log", "sqrt", "step", "poly"  # heads of atoms; BELOW: a sum in a denominator
 ROUNDS = 12  # rounds of clearing denominators before giving up
 
 
@@ -64,7 +65,7 @@ class Field:
         """Return e^x with one factor per term of x, so that e^(a+b) = e^a e^b."""
         result = constant(1)
         for term, number in x.terms.items():
-            if term and term[0][0].head.startswith("log:") and len(term) == 1 and number.denominator == 1:
+            if term and term[0][0].head.startswith(f"{LOG}:") and len(term) == 1 and number.denominator == 1:
                 inner = self.argument(term[0][0].head, term[0][0].indices)
                 result = (
                     result * self.power(inner, int(number))
@@ -76,7 +77,7 @@ class Field:
         return result
 
     def _exp_atom(self, term: Term, number: Fraction) -> Polynomial:
-        base = self.apply("exp", Polynomial({term: Fraction(1, number.denominator)})).single()
+        base = self.apply(EXP, Polynomial({term: Fraction(1, number.denominator)})).single()
         assert base is not None
         return atom(base[0][0][0].head, base[0][0][0].indices, number.numerator)
 
@@ -84,30 +85,30 @@ class Field:
         """Return log x; of a product of positive factors, the sum of their logs."""
         single = x.single()
         if single is None or single[1] <= 0 or not all(self._positive(factor.head) for factor, _ in single[0]):
-            return constant(0) if x.number() == 1 else self.apply("log", x)
+            return constant(0) if x.number() == 1 else self.apply(LOG, x)
         if any(is_bound(index) for index in indices_of(single[0])):
-            return self.apply("log", x)
-        result = constant(0) if single[1] == 1 else self.apply("log", constant(single[1]))
+            return self.apply(LOG, x)
+        result = constant(0) if single[1] == 1 else self.apply(LOG, constant(single[1]))
         for factor, exponent in single[0]:
-            if factor.head.startswith("exp:"):
+            if factor.head.startswith(f"{EXP}:"):
                 part = self.argument(factor.head, factor.indices)
-            elif factor.head.startswith("poly:"):
-                part = self.apply("log", self.argument(factor.head, factor.indices))
+            elif factor.head.startswith(f"{BELOW}:"):
+                part = self.apply(LOG, self.argument(factor.head, factor.indices))
             else:
-                part = self.apply("log", atom(factor.head, factor.indices))
+                part = self.apply(LOG, atom(factor.head, factor.indices))
             result = result + part.scaled(Fraction(exponent))
         return result
 
     def _positive(self, head: str) -> bool:
-        if head.startswith("poly:"):
+        if head.startswith(f"{BELOW}:"):
             terms = self.arguments[head][0].terms
             return all(n > 0 and all(self._positive(f.head) for f, _ in term) for term, n in terms.items())
         name = head.split(":")[0]
-        return name in ("exp", "sqrt") or head.startswith("#") or self.domains.get(head) in ("positive", "unit")
+        return name in (EXP, ROOT) or head.startswith("#") or self.domains.get(head) in ("positive", "unit")
 
     def sqrt(self, x: Polynomial) -> Polynomial:
         """Return the square root as an atom; its square is reduced."""
-        return self.apply("sqrt", x)
+        return self.apply(ROOT, x)
 
     def sin(self, x: Polynomial) -> Polynomial:
         """Return the sine as an atom."""
@@ -119,7 +120,7 @@ class Field:
 
     def step(self, x: Polynomial) -> Polynomial:
         """Return [x > 0] as an atom; it is its own square."""
-        return self.apply("step", x)
+        return self.apply(STEP, x)
 
     def power(self, x: Polynomial, exponent: int) -> Polynomial:
         """Return an integer power; a sum in a denominator becomes an atom of its own."""
@@ -140,7 +141,7 @@ class Field:
         shared = self._shared(x)
         lead = min(x.terms, key=repr)
         monic = (x * Polynomial({shared: Fraction(1)})).scaled(1 / x.terms[lead])
-        below = self.apply("poly", monic).single()
+        below = self.apply(BELOW, monic).single()
         assert below is not None
         ((factor, _),) = below[0]
         return atom(factor.head, factor.indices, -1) * Polynomial({shared: 1 / x.terms[lead]})
@@ -166,15 +167,15 @@ class Field:
             rest = term[:k] + term[k + 1 :]
             name = factor.head.split(":")[0]
             domain = self.domains.get(factor.head, "")
-            if exponent > 1 and (name == "step" or domain in ("binary", "onehot")):
+            if exponent > 1 and (name == STEP or domain in ("binary", "onehot")):
                 return Polynomial({canonical(((factor, 1), *rest)): Fraction(1)})
-            if exponent >= 2 and name == "sqrt":
+            if exponent >= 2 and name == ROOT:
                 inner = self.argument(factor.head, factor.indices)
                 return (
                     Polynomial({canonical(((factor, exponent - 2), *rest) if exponent > 2 else rest): Fraction(1)})
                     * inner
                 )
-            if exponent >= 1 and name == "poly":
+            if exponent >= 1 and name == BELOW:
                 inner = self.argument(factor.head, factor.indices)
                 left = ((factor, exponent - 1), *rest) if exponent > 1 else rest
                 return self._distribute(left, inner)
