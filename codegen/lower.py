@@ -39,6 +39,7 @@ from derive.derivation import Derivation, Equation
 from derive.expr import Apply, Const, Node, Var, times_primed, unprimed
 from derive.op import Op
 from derive.ops import elementwise, table
+from derive.printer import equation_latex
 from derive.shapes import ROW, Shape
 
 ONE = Number(Fraction(1))
@@ -169,7 +170,7 @@ def lower(
     wanted = [state.names[name] for name in outputs] or _default_outputs(state)
     return Program(
         derivation.title, dtype, state.values, tuple(statements), tuple(updates),
-        {e.id: e.name.latex for e in equations}, sizes.named(), tuple(wanted),
+        {e.id: equation_latex(e.name, e.value) for e in derivation.equations}, sizes.named(), tuple(wanted),
         {state.names[e.of]: state.names[e.name] for e in equations if e.role == "gradient" and e.of is not None},
     )  # fmt: skip
 

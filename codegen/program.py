@@ -114,7 +114,7 @@ class Program:
         values: Every value by its name in code, in order of appearance.
         statements: Each name is computed once, before it is used.
         updates: Statements that overwrite parameters and states.
-        equations: Number of an equation to the LaTeX of its left side.
+        formulas: Number of an equation to its LaTeX, `left = right`.
         sizes: The sizes that are fixed, by name.
         outputs: Names that must be computed: the loss and the gradients, or what was asked for.
         gradients: Each parameter's name to its gradient's.
@@ -125,7 +125,7 @@ class Program:
     values: Mapping[str, Value]
     statements: tuple[Statement, ...]
     updates: tuple[Statement, ...]
-    equations: Mapping[str, str]
+    formulas: Mapping[str, str]
     sizes: Mapping[str, int]
     outputs: tuple[str, ...]
     gradients: Mapping[str, str]
@@ -202,7 +202,7 @@ def show(program: Program) -> str:
     given = program.of_role("data", "parameter", "state", "rate")
     lines += [f"{value.role} {value.name}[{', '.join(map(str, value.sizes))}]" for value in given]
     for statement in (*program.statements, *program.updates):
-        lines.append(f"{show_statement(statement)}  # ({statement.eq}) {program.equations[statement.eq]}")
+        lines.append(f"{show_statement(statement)}  # ({statement.eq}) {program.values[statement.out.name].latex}")
     return "\n".join(lines) + "\n"
 
 

@@ -21,7 +21,7 @@ DEFAULT = 16
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Numbers for the sizes of a model, and which of them were nobody's choice."""
+    """Numbers for the sizes of a model, and which of them were nobody's choice, by their names in code."""
 
     numbers: Mapping[sympy.Symbol, int]
     assumed: tuple[str, ...] = ()
@@ -77,7 +77,8 @@ def resolve_sizes(
     open_ones = [symbol for symbol in symbols if symbol not in numbers] if assume else []
     numbers |= dict.fromkeys(open_ones, DEFAULT)
     ordered = {symbol: numbers[symbol] for symbol in symbols if symbol in numbers}
-    return Sizes(ordered, tuple(map(str, open_ones)))
+    words = Sizes(ordered).names()
+    return Sizes(ordered, tuple(words[symbol] for symbol in open_ones))
 
 
 def _given(symbols: Sequence[sympy.Symbol], given: Mapping[str, int]) -> dict[sympy.Symbol, int]:

@@ -50,7 +50,7 @@ def _hoist_from(state: _State, statement: Statement, body: Body) -> Body:
     sizes = extents(state.program, statement)
     labels = tuple(sorted(labels_of(body), key=lambda label: (sizes[label] != BATCH, label)))
     name = next(f"t{k}" for k in range(1, 10**6) if f"t{k}" not in state.values)
-    latex = state.program.equations[statement.eq]
+    latex = state.values[statement.out.name].latex
     state.values[name] = Value(name, latex, tuple(sizes[label] for label in labels), "temp")
     state.statements.append(Map(Ref(name, labels), body, statement.eq))
     return Ref(name, labels)

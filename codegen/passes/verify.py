@@ -31,7 +31,7 @@ def verify(program: Program) -> Program:
 def _check(program: Program, statement: Statement, known: set[str]) -> None:
     for ref in reads(statement):
         _require(ref.name in known, statement, f"{ref.name} is used before it is computed")
-    _require(statement.eq in program.equations, statement, "it belongs to no equation")
+    _require(statement.eq in program.formulas, statement, "it belongs to no equation")
     _check_labels(program, statement)
     _check_coverage(statement)
 

@@ -24,7 +24,7 @@ from codegen.program import (
     extents,
     reads,
 )
-from codegen.targets.spell import ATOM, Text, helpers_in, spell
+from codegen.targets.spell import ATOM, POWER, SIGN, Text, helpers_in, spell
 from derive.op import Op, find
 
 Lines = list[str]
@@ -70,7 +70,7 @@ class Loops:
     def number(self, number: Number) -> Text:
         """Return a literal of the file's type."""
         text = literal(number.value, self.program.dtype)
-        return text, 1 if number.value < 0 else ATOM
+        return text, SIGN if number.value < 0 else ATOM
 
     def template(self, row: Op) -> str:
         """Return how an operation is written, its functions with the file's prefix."""
@@ -103,7 +103,7 @@ class Loops:
 
         def leaf(part: Ref | Samples) -> Text:
             if isinstance(part, Samples):
-                return f"({self.real}){BATCH}", 3
+                return f"({self.real}){BATCH}", POWER
             return self.place(part, index), ATOM
 
         return spell(body, leaf, self.number, self.template)[0]
@@ -134,7 +134,7 @@ class Loops:
 
         def leaf(part: Ref | Samples) -> Text:
             if isinstance(part, Samples):
-                return f"({self.real}){BATCH}", 3
+                return f"({self.real}){BATCH}", POWER
             name = self.alias.get(part.name, part.name)
             return (f"{name}[{variable}]" if names[part].labels else self.place(part, {})), ATOM
 

@@ -265,7 +265,7 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], dict[str, str] | str]] = {
     "tanh": (("bits", "exp"), TANH),
     "sqrt": (("bits",), SQRT),
     "wave": (("bits",), _WAVE),
-    "sin": (("wave",), "\nstatic inline REAL @sin(REAL x)\n{\n    return @wave(x, 0u);\n}\n"),
+    "sin": (("wave",), "\nstatic inline REAL @sin(REAL x)\n{\n    return x == 0.0_r ? x : @wave(x, 0u);\n}\n"),
     "cos": (("wave",), "\nstatic inline REAL @cos(REAL x)\n{\n    return @wave(x, 1u);\n}\n"),
     "fabs": ((), "\nstatic inline REAL @fabs(REAL x)\n{\n    return x < 0.0_r ? -x : x + 0.0_r;\n}\n"),
     "step": (

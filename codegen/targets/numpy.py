@@ -27,7 +27,7 @@ from codegen.program import (
     reads,
     walk,
 )
-from codegen.targets.spell import ATOM, Text, helpers_in, spell
+from codegen.targets.spell import ATOM, POWER, PRODUCT, SIGN, Text, helpers_in, spell
 from derive.op import Op, find
 
 HELPERS = {
@@ -59,10 +59,10 @@ class _Printer:
         """Return a constant."""
         value = number.value
         if isinstance(value, Fraction) and value.denominator & (value.denominator - 1):
-            text, binds = f"{value.numerator} / {value.denominator}", 2
+            text, binds = f"{value.numerator} / {value.denominator}", PRODUCT
         else:
             text, binds = repr(int(value) if value == int(value) else float(value)), ATOM
-        return text, 1 if value < 0 else binds
+        return text, SIGN if value < 0 else binds
 
     def leaf(self, part: Ref | Samples, order: tuple[str, ...]) -> Text:
         """Return a value, its axes brought into the given order."""
@@ -130,12 +130,12 @@ class _Printer:
             a, b = b, a
         left, _ = self.factor(a, (*(label for label in a.labels if label != summed[0]), summed[0]))
         right, _ = self.factor(b, (summed[0], *(label for label in b.labels if label != summed[0])))
-        return f"{left} @ {right}", 2
+        return f"{left} @ {right}", PRODUCT
 
     def factor(self, ref: Ref, order: tuple[str, ...]) -> Text:
         """Return an operand of a product, in brackets where it needs them."""
         text, binds = self.leaf(ref, order)
-        return (text, binds) if binds >= 3 else (f"({text})", ATOM)
+        return (text, binds) if binds >= POWER else (f"({text})", ATOM)
 
     def einsum(self, statement: Contract) -> Text:
         """Return a contraction that is no matrix product."""
@@ -152,7 +152,7 @@ def aligned(text: str, binds: int, labels: tuple[str, ...], order: tuple[str, ..
     """Return an array's text with its axes brought into an order that may hold more labels.
 
     >>> aligned("m", ATOM, ("b",), ("b", "k"))
-    ('m[:, None]', 4)
+    ('m[:, None]', 5)
     """
     wanted = tuple(label for label in order if label in labels)
     atom = text if binds >= ATOM else f"({text})"

@@ -9,8 +9,8 @@ from codegen.errors import UnsupportedOpError
 from codegen.program import Body, Call, Number, Ref, Samples
 from derive.op import Op
 
-ATOM = 4
-Text = tuple[str, int]  # what is written, and how tightly it binds (see `Op.binds`)
+SUM, SIGN, PRODUCT, POWER, ATOM = 0, 1, 3, 4, 5  # how tightly text binds, as in `Op.binds`
+Text = tuple[str, int]  # what is written, and how tightly it binds
 
 
 def spell(

@@ -66,6 +66,8 @@ def costs(key: str, uses: Sequence[ast.Node], evidence: Evidence) -> dict[str, f
         return {KINDS[len(evidence.declared[key])]: 0.0}
     said = evidence.words.get(key, "")
     base = _by_spelling(key, uses)
+    if any(isinstance(use, ast.Transpose) for use in uses) and "scalar" in base:
+        base = {**base, "scalar": base["scalar"] + 3.0}  # nobody transposes a number
     for kind in KINDS:
         if kind in said:
             return {**{k: cost + 3 for k, cost in base.items()}, kind: 0.0}

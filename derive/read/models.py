@@ -197,9 +197,9 @@ def claim_sketch(
         list(sketches),
     )
     for place, group in enumerate(groups):
-        best = max((len(wanted & _known(s)) for s in group), default=0)
+        best = max((len(wanted & known_names(s)) for s in group), default=0)
         if best:
-            chosen = [s for s in group if len(wanted & _known(s)) == best][-1]
+            chosen = [s for s in group if len(wanted & known_names(s)) == best][-1]
             return chosen if place == 0 else _with_loss(chosen, section, order, found, facts)
     return None
 
@@ -218,7 +218,7 @@ def _claim_keys(equation: Equation) -> set[str]:
     return keys
 
 
-def _known(sketch: Sketch) -> set[str]:
+def known_names(sketch: Sketch) -> set[str]:
     return sketch.defined() | {key for item in sketch.all() for key in _needed(item.equation.right)}
 
 

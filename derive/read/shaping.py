@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import sympy
 
-from derive.errors import ShapeError
+from derive.errors import ShapeError, UnreadError
 from derive.expr import Apply, Const, Node, Var
 from derive.op import TABLE
-from derive.read.terms import Term
+from derive.read.terms import ROWS, Term
 from derive.shapes import ROW, Shape
 
 RANKS = {"scalar": 0, "vector": 1, "row": 1, "matrix": 2}
@@ -86,6 +86,8 @@ def measure(term: Term, sizes: Sizes) -> Shape:
     if term.op == "":
         kind = {"scalar": "vector", "vector": "matrix", "row": "matrix"}[term.kind] if term.stacked else term.kind
         return sizes.shape(str(term.leaf), kind)
+    if term.op == ROWS:
+        raise UnreadError("a number times a vector for each index is read under a sum over this index alone")
     shapes = [measure(arg, sizes) for arg in term.args]
     row = TABLE[term.op]
     if row.signatures:

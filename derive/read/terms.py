@@ -20,6 +20,7 @@ from derive.read import syntax as ast
 from derive.read.spelling import render
 
 HADAMARD = (r"\circ", r"\odot", r"\ast", r"\bullet", r"\otimes")
+ROWS, STACK_KINDS = "#rows", ("vector", "matrix")  # s_i x_i under a sum: a number times a vector, for each i
 ENTRY_KIND = {"vector": "scalar", "matrix": "vector"}
 
 
@@ -127,6 +128,10 @@ def entrywise(op: str, *args: Term, params: tuple[object, ...] = ()) -> Term:
     """Return an operation that acts entry by entry; numbers and scalars may stand beside anything."""
     kinds = {term.kind for term in args if term.kind != "scalar"}
     stacks = {term.stacked for term in args if term.stacked}
+    if op == table.MUL and kinds == {"vector"} and all(term.stacked for term in args) and len(stacks) == 1:
+        number, vector = sorted(args, key=lambda term: term.kind)
+        if number.kind == "scalar":
+            return Term(ROWS, (number, vector), "vector", stacked=vector.stacked)
     if len(kinds) > 1 or len(stacks) > 1:
         raise ShapeError(f"{op}: {' and '.join(term.kind for term in args)} do not go together entry by entry")
     loose = [term for term in args if not term.stacked and term.kind != "scalar"]
@@ -283,6 +288,9 @@ def _big(node: ast.Big, meaning: Meaning) -> Term:
         raise UnreadError(f"${render(node)}$ is not read; only sums with an index are")
     index = render(node.index)
     body = elaborate(node.body, replace(meaning, indices=meaning.indices | {index}))
+    if body.op == ROWS and body.stacked == index:
+        number, vector = (replace(arg, stacked="", kind=kind) for arg, kind in zip(body.args, STACK_KINDS, strict=True))
+        return multiply(transpose(vector), number, node)
     if body.stacked != index or body.kind != "scalar":
         raise UnreadError(f"${render(node)}$: the sum over {index} is not understood here")
     extent = None

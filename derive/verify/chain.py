@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from derive.backprop import derive_gradients
-from derive.errors import DeriveError
+from derive.errors import DeriveError, UnreadError
 from derive.expr import Node, Var, substitute
 from derive.model import Definition, Network, free_variables, restricted
 from derive.ops.elementwise import unknown
 from derive.read import syntax as ast
-from derive.read.models import Sketch
+from derive.read.models import Sketch, known_names
 from derive.read.outline import Equation, walk
 from derive.read.spelling import render
 from derive.read.terms import cotangent_key
@@ -27,8 +27,8 @@ def generic_chain(claim: Equation, sketches: Sequence[Sketch], section: int) -> 
     `∂L/∂θ = ∂L/∂z · ∂z/∂θ` holds for L a function of z and z one of θ; None where a claim is not of this kind.
     """
     pairs = _derivative_pairs(claim)
-    defined = {key for sketch in sketches if sketch.section == section for key in sketch.defined()}
-    if not pairs or any(key in defined for pair in pairs for key in pair):
+    known = {key for sketch in sketches if sketch.section == section for key in known_names(sketch)}
+    if not pairs or any(key in known for pair in pairs for key in pair):
         return None
     if not all(isinstance(p, PARTS) for s in (claim.left, claim.right) for p in walk(s)):
         return None
@@ -47,15 +47,18 @@ def generic_chain(claim: Equation, sketches: Sequence[Sketch], section: int) -> 
     note = f"{order} of ${free_variables(network)[0].latex}$, all scalars (for vectors: Jacobians in numerator layout)"
     derivation = replace(derivation, assumptions=(note,))
     setting = Setting(network, derivation, {}, network.loss, partials)
-    left = _chain_side(claim.left, names)
-    verdict = judge(left, _chain_side(claim.right, names), setting)
+    try:
+        left, right = _chain_side(claim.left, names), _chain_side(claim.right, names)
+    except UnreadError:
+        return None
+    verdict = judge(left, right, setting)
     if verdict.verdict != "refuted":
         return verdict
 
-    def holds(right: ast.Node) -> bool:
+    def holds(edited: ast.Node) -> bool:
         try:
-            return judge(left, _chain_side(right, names), setting).verdict == "proved"
-        except (AssertionError, DeriveError, KeyError):
+            return judge(left, _chain_side(edited, names), setting).verdict == "proved"
+        except DeriveError:
             return False
 
     return replace(verdict, diagnosis=diagnose(claim.left, claim.right, Vocabulary((), (), ()), holds))
@@ -112,6 +115,8 @@ def _chain_side(node: ast.Node, names: Mapping[str, Var]) -> Node:
         return left + right if node.sign == "+" else left - right
     if isinstance(node, ast.Neg):
         return -_chain_side(node.arg, names)
-    assert isinstance(node, ast.Derivative)
-    assert isinstance(node.of, ast.Name) and isinstance(node.wrt, ast.Name)
-    return names[cotangent_key(render(node.of), render(node.wrt))]
+    if isinstance(node, ast.Derivative) and node.wrt is not None:
+        key = cotangent_key(render(node.of), render(node.wrt))
+        if key in names:
+            return names[key]
+    raise UnreadError(f"${render(node)}$ is no part of a chain of derivatives")
