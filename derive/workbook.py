@@ -141,7 +141,7 @@ class Workbook:
         Raises:
             ModelError: the message names both lines.
         """
-        check_conflicts(self.facts.claims, self.facts)
+        check_conflicts(self.facts.claims, self.facts, self.outline)
 
     def _wants(self, sketch: Sketch) -> bool:
         return self.wanted is None or _matches(self.wanted, (*sketch.headings, sketch.title))

@@ -11,7 +11,7 @@ from derive.read import syntax as ast
 from derive.read.functions import SIGMA, read_definition, usual
 from derive.read.outline import Equation, Outline, Place, Unread, walk
 from derive.read.spelling import render
-from derive.read.terms import Function
+from derive.read.terms import Function, is_running
 
 _ELEMENTWISE = frozenset(["", *(name for name, row in TABLE.items() if row.body is not None)])
 GREEK_DELTA = r"\delta"
@@ -78,8 +78,15 @@ def _sort(order: int, equation: Equation, facts: Facts) -> None:
         facts.claims.append((order, equation))
     elif isinstance(left, ast.Name):
         _sort_name(order, equation, left, facts)
-    else:
+    elif not _is_power_of_new(left, facts):
         facts.claims.append((order, equation))
+
+
+def _is_power_of_new(left: ast.Node, facts: Facts) -> bool:
+    """Tell whether a left side such as σ² only names a quantity that nothing defines otherwise."""
+    if not (isinstance(left, ast.Power) and isinstance(left.base, ast.Name)):
+        return False
+    return not any(item.key == key_without_indices(left.base) for item in facts.definitions)
 
 
 def _is_value(node: ast.Node) -> bool:
@@ -143,5 +150,5 @@ def _declares(node: ast.Node, facts: Facts) -> bool:
 
 def key_without_indices(name: ast.Name) -> str:
     """Return a name's spelling without running indices."""
-    kept = tuple(s for s in name.subs if not (isinstance(s, ast.Name) and len(s.base) == 1 and s.base in "ijklmnt"))
+    kept = tuple(s for s in name.subs if not is_running(s))
     return render(replace(name, subs=kept))

@@ -15,7 +15,7 @@ from derive.read import syntax as ast
 from derive.read.outline import names_in, walk
 from derive.read.shaping import Sizes, measure
 from derive.read.spelling import render
-from derive.read.terms import Meaning, Term, elaborate, key_of
+from derive.read.terms import Meaning, Term, elaborate, is_running, key_of
 from derive.shapes import Shape
 
 LOSSES = frozenset(["L", "J", "E", "C", r"\ell", "MSE", "BCE", "CE", "NLL", "loss", "Loss", "cost", "Cost"])
@@ -92,13 +92,13 @@ def _by_spelling(key: str, uses: Sequence[ast.Node]) -> dict[str, float]:
 
 def _indexed(use: ast.Node) -> bool:
     name = use.arg if isinstance(use, ast.Transpose) else use
-    return isinstance(name, ast.Name) and any(isinstance(s, ast.Name) and len(s.base) == 1 for s in name.subs)
+    return isinstance(name, ast.Name) and any(map(is_running, name.subs))
 
 
 def equation_indices(left: ast.Node) -> frozenset[str]:
     """Return the running indices of an equation: the letters in its left side's subscripts."""
     names = [left] if isinstance(left, ast.Name) else names_in(left)
-    return frozenset(render(s) for name in names for s in name.subs if isinstance(s, ast.Name) and len(s.base) == 1)
+    return frozenset(render(s) for name in names for s in name.subs if is_running(s))
 
 
 def readings(equations: Sequence[Written], base: Meaning, evidence: Evidence) -> Iterator[Reading]:

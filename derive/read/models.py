@@ -236,8 +236,8 @@ def _with_loss(sketch: Sketch, section: int, order: int, found: Outline, facts: 
     )  # fmt: skip
 
 
-def check_conflicts(claims: Sequence[tuple[int, Equation]], facts: Facts) -> None:
-    """Refuse a second equation for a name that brings in symbols which nothing else knows.
+def check_conflicts(claims: Sequence[tuple[int, Equation]], facts: Facts, found: Outline) -> None:
+    """Refuse a second equation for a name that others use, if it brings in symbols that the page has nowhere else.
 
     Raises:
         ModelError: the two cannot be one model; the message names both lines.
@@ -249,11 +249,10 @@ def check_conflicts(claims: Sequence[tuple[int, Equation]], facts: Facts) -> Non
         first = next((d for d in facts.definitions if d.key == key and d.section == equation.place.section), None)
         if first is None:
             continue
-        known = {
-            k for d in facts.definitions for k in (d.key, *_needed(d.equation.right)) if d.section == first.section
-        }
-        fresh = [k for k in _needed(equation.right) if k not in known]
-        if fresh:
+        used = any(key in _needed(d.equation.right) for d in facts.definitions if d.section == first.section)
+        written = {k for d in facts.definitions for k in (d.key, *_needed(d.equation.right))} | set(found.words)
+        fresh = [k for k in _needed(equation.right) if k not in written]
+        if fresh and used and equation.place.line != first.equation.place.line:
             raise ModelError(
                 f"line {equation.place.line} defines {key} again, with {fresh[0]}; line {first.equation.place.line} "
                 f"defines it otherwise. Keep one of them in this section, or give one another name"

@@ -21,6 +21,8 @@ from derive.read.spelling import render
 
 HADAMARD = (r"\circ", r"\odot", r"\ast", r"\bullet", r"\otimes")
 ROWS, STACK_KINDS = "#rows", ("vector", "matrix")  # s_i x_i under a sum: a number times a vector, for each i
+INDEX_LETTERS = frozenset("ijklmnpqrt")  # letters that run; `s_c` and `W_h` are names of their own
+DEPTH = 12  # functions of the page written out inside each other
 ENTRY_KIND = {"vector": "scalar", "matrix": "vector"}
 
 
@@ -67,6 +69,12 @@ class Meaning:
     sizes: frozenset[str] = frozenset()
     indices: frozenset[str] = frozenset()
     dot: str = "inner"
+    depth: int = 0
+
+
+def is_running(sub: ast.Node) -> bool:
+    """Tell whether a subscript can be a running index."""
+    return isinstance(sub, ast.Name) and sub == ast.Name(sub.base) and sub.base in INDEX_LETTERS
 
 
 def key_of(name: ast.Name, indices: frozenset[str]) -> tuple[str, str]:
@@ -230,12 +238,14 @@ def _absolute(node: ast.Abs, meaning: Meaning) -> Term:
 
 def _call(node: ast.Call, meaning: Meaning) -> Term:
     name = render(replace(node.function, primes=0))
+    if name in meaning.kinds:
+        raise UnreadError(f"${name}$ is a quantity here, and is written as a function in ${render(node)}$")
     function = meaning.functions.get(name)
     if function is None:
         raise UnreadError(f"the function {name} is not known here")
-    if function.body is not None and not node.function.primes:
+    if function.body is not None and not node.function.primes and meaning.depth < DEPTH:
         try:
-            return elaborate(_with_arguments(function, node), meaning)
+            return elaborate(_with_arguments(function, node), replace(meaning, depth=meaning.depth + 1))
         except UnreadError:  # its formula goes beyond what is read: then it is any function of its argument
             if len(node.args) != 1:
                 raise

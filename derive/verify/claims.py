@@ -6,14 +6,17 @@ import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from derive.errors import DeriveError, ShapeError
-from derive.expr import Apply, Node, Var
+from derive.expr import Apply, Node, Var, rebuild
 from derive.expr import walk as walk_nodes
+from derive.op import TABLE
 from derive.printer import to_latex
 from derive.read import syntax as ast
 from derive.read.facts import Facts
 from derive.read.infer import build_model, called_functions
+from derive.read.kinds import is_loss_name
 from derive.read.models import Sketch, claim_sketch
 from derive.read.outline import Equation, Outline, Place, walk
 from derive.read.spelling import render
@@ -120,6 +123,9 @@ def _activates(value: Node) -> bool:
 
 
 def _judge_in(claim: Equation, bench: Bench) -> Verdict:
+    primed = [part.function for part in walk(claim.left) if isinstance(part, ast.Call) and part.function.primes]
+    if any(is_loss_name(function.base) for function in primed):
+        return Verdict("unread", "a loss is primed; by what it is differentiated is not read from its argument")
     try:
         setting, names = with_partials(claim, bench)
         left, right = sides(claim, replace(bench, names=names))
@@ -129,13 +135,52 @@ def _judge_in(claim: Equation, bench: Bench) -> Verdict:
         return Verdict("unread", str(error))
     try:
         verdict = judge(left, right, setting)
-        if verdict.verdict == "refuted" and (name := _opaque(claim, left, right, bench)):
-            return Verdict(
-                "undecided", f"the definition of {name} on the page goes beyond what is read", verdict.assumptions
-            )
+        if verdict.verdict == "refuted":
+            return _excused(verdict, claim, left, right, replace(bench, setting=setting))
         return verdict
     except (DeriveError, NotImplementedError, RecursionError) as error:
         return Verdict("undecided", str(error) or "the formula is nested too deeply", setting.derivation.assumptions)
+
+
+def _excused(verdict: Verdict, claim: Equation, left: Node, right: Node, bench: Bench) -> Verdict:
+    """Take back a refutation that hangs on a function of which the page does not say what it is.
+
+    A claim that holds for a usual activation may be right on a page that says so in words.
+    """
+    if name := _opaque(claim, left, right, bench):
+        return Verdict(
+            "undecided", f"the definition of {name} on the page goes beyond what is read", verdict.assumptions
+        )
+    if any(isinstance(part, ast.Call) and part.function.primes for part in walk(claim.right)):
+        return verdict  # it speaks of the function's derivative as such, whatever the function is
+    values = [definition.value for definition in bench.setting.network.definitions]
+    nodes = (left, right, *values)
+    labels = {str(part.params[1]) for node in nodes for part in walk_nodes(node) if _is_unknown(part)}
+    for op in _usual_activations() if labels else ():
+        definitions = tuple(replace(d, value=_named(d.value, op)) for d in bench.setting.network.definitions)
+        network = replace(bench.setting.network, definitions=definitions)
+        setting = replace(bench.setting, network=network, memory={})
+        if agrees(_named(left, op), _named(right, op), setting):
+            names = ", ".join(f"${label}$" for label in sorted(labels))
+            return Verdict("undecided", f"holds if {names} is {op}; the page does not say", verdict.assumptions)
+    return verdict
+
+
+def _is_unknown(part: Node) -> TypeGuard[Apply]:
+    return isinstance(part, Apply) and part.op.prime and part.op.body is None
+
+
+def _usual_activations() -> list[str]:
+    return [name for name, row in TABLE.items() if row.prime and row.body is not None]
+
+
+def _named(node: Node, op: str) -> Node:
+    """Return an expression with its unknown functions taken to be a known one."""
+
+    def change(part: Node) -> Node | None:
+        return Apply(op, _named(part.operands[0], op), *part.params) if _is_unknown(part) else None
+
+    return rebuild(node, change)
 
 
 def _opaque(claim: Equation, left: Node, right: Node, bench: Bench) -> str:
