@@ -71,9 +71,7 @@ def find_compiler() -> Compiler:
 
 def _version(command: tuple[str, ...]) -> str:
     try:
-        done = subprocess.run(
-            [*command, "--version"], capture_output=True, text=True, timeout=60, check=False
-        )
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60, check=False)
     except OSError:
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -100,10 +98,7 @@ def processor() -> str:
     except OSError:
         return f"{platform.machine()} {platform.processor()}"
     told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    return (
-        " ".join(told.get(key, "") for key in ("model name", "flags", "Features", "CPU part"))
-        + platform.machine()
-    )
+    return " ".join(told.get(key, "") for key in ("model name", "flags", "Features", "CPU part")) + platform.machine()
 
 
 def load_library(source: str, name: str) -> ctypes.CDLL:
@@ -125,9 +120,7 @@ def load_library(source: str, name: str) -> ctypes.CDLL:
 
 def compile_shared(source: str, name: str, compiler: Compiler, flags: Sequence[str]) -> Path:
     """Return the shared library of a source, from the cache or built now; safe between processes."""
-    key = hashlib.sha256(
-        "\0".join([source, *flags, *compiler.command, compiler.version, processor()]).encode()
-    )
+    key = hashlib.sha256("\0".join([source, *flags, *compiler.command, compiler.version, processor()]).encode())
     stem = f"{name}-{key.hexdigest()[:32]}"
     folder = cache_folder()
     library = folder / f"{stem}{_ending()}"

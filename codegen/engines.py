@@ -12,7 +12,8 @@ import numpy.typing as npt
 from codegen.build import load_library, run_python
 from codegen.passes.dead import eliminate
 from codegen.program import BATCH, Program, Value
-from codegen.targets.c import emit_c, scratch_of, training_scratch
+from codegen.targets.c import emit_c
+from codegen.targets.c_memory import scratch_of, training_scratch
 from codegen.targets.numpy import emit_numpy
 
 Array = npt.NDArray[Any]
@@ -83,10 +84,7 @@ class NumpyEngine:
         step, more = self.functions["step"], [state] if state else []
         for s in range(steps):
             start = (first + s) % batches * batch
-            part = {
-                name: array if name in constant else array[start : start + batch]
-                for name, array in data.items()
-            }
+            part = {name: array if name in constant else array[start : start + batch] for name, array in data.items()}
             with np.errstate(all="ignore"):  # a loss that is not finite is reported below, once
                 loss = float(step(params, part, *(rate[s] for rate in rates), *more))
             if not np.isfinite(loss):
@@ -176,10 +174,7 @@ class CEngine:
         assert self.inference is not None
         program = self.inference
         rows = row_count(program, data)
-        shape = [
-            rows if s == BATCH else program.sizes.get(str(s), s)
-            for s in program.values[program.outputs[0]].sizes
-        ]
+        shape = [rows if s == BATCH else program.sizes.get(str(s), s) for s in program.values[program.outputs[0]].sizes]
         out = np.empty([int(length) for length in shape], program.dtype)
         given = self.given([*program.of_role("data"), *program.of_role("parameter")], {**data, **params})
         function = getattr(self.library, f"{self.name}_predict")

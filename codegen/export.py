@@ -18,10 +18,9 @@ from codegen.build import run_python
 from codegen.errors import CodegenError
 from codegen.lower import lower
 from codegen.names import file_name, model_names
-from codegen.params import version
 from codegen.passes.pipeline import optimise
 from codegen.prediction import forward_equations, predicted
-from codegen.program import Program, show_statement
+from codegen.program import Program
 from codegen.record import batch_form, spelled_alike
 from codegen.sizes import resolve_sizes
 from codegen.targets.c_export import Vectors, emit_header, emit_source
@@ -30,6 +29,7 @@ from codegen.targets.numpy_export import emit_module
 from derive.derivation import Derivation
 from derive.errors import ModelError
 from derive.expr import Var, variables
+from derive.version import VERSION
 
 Array = npt.NDArray[Any]
 TARGETS = ("c", "header", "numpy")
@@ -114,9 +114,7 @@ def bake(
 
 def _known_sizes(derivation: Derivation, sizes: Mapping[str, int] | None) -> dict[str, int]:
     """Return the given sizes without those that the outputs do not need."""
-    present = {
-        str(s) for e in derivation.equations for v in [e.name, *variables(e.value)] for s in v.free_symbols
-    }
+    present = {str(s) for e in derivation.equations for v in [e.name, *variables(e.value)] for s in v.free_symbols}
     return {name: number for name, number in (sizes or {}).items() if name in present}
 
 
@@ -127,9 +125,7 @@ def _parameter(v: Var, name: str, params: Mapping[str, Any], dtype: str) -> Arra
         CodegenError: it is missing, or not finite.
     """
     if name not in params and v.latex not in params:
-        raise CodegenError(
-            f"params: {name} is missing; expected one array for every parameter of the outputs"
-        )
+        raise CodegenError(f"params: {name} is missing; expected one array for every parameter of the outputs")
     array = np.ascontiguousarray(params[name] if name in params else params[v.latex], dtype)
     array = array.reshape(np.shape(params[name] if name in params else params[v.latex]))
     if not np.isfinite(array).all():
@@ -147,9 +143,7 @@ def find_outputs(derivation: Derivation, outputs: Sequence[str]) -> tuple[Var, .
     if not outputs:
         name = predicted(derivation)
         if name is None:
-            raise CodegenError(
-                f"{derivation.title}: no name is compared with a target; say which outputs to export"
-            )
+            raise CodegenError(f"{derivation.title}: no name is compared with a target; say which outputs to export")
         return (name,)
     found = []
     for word in outputs:
@@ -199,10 +193,7 @@ def test_vectors(baked: Baked, samples: Mapping[str, Any], seed: int) -> Vectors
     program, dtype = baked.program, baked.program.dtype
     rng = np.random.default_rng(seed)
     inputs = [
-        {
-            v.name: np.asarray(rng.normal(size=_shape(program, v.sizes)), dtype)
-            for v in program.of_role("data")
-        }
+        {v.name: np.asarray(rng.normal(size=_shape(program, v.sizes)), dtype) for v in program.of_role("data")}
         for _ in range(RANDOM_VECTORS)
     ]
     inputs += _real_inputs(program, samples)
@@ -223,8 +214,7 @@ def _shape(program: Program, sizes: Sequence[int | str]) -> tuple[int, ...]:
 
 def _real_inputs(program: Program, samples: Mapping[str, Any]) -> list[dict[str, Array]]:
     arrays = {
-        v.name: next((np.asarray(a) for k, a in samples.items() if k == v.name), None)
-        for v in program.of_role("data")
+        v.name: next((np.asarray(a) for k, a in samples.items() if k == v.name), None) for v in program.of_role("data")
     }
     if not arrays or any(array is None for array in arrays.values()):
         return []
@@ -239,9 +229,7 @@ def _real_inputs(program: Program, samples: Mapping[str, Any]) -> list[dict[str,
     ]
 
 
-def _evaluate(
-    program: Program, params: Mapping[str, Array], inputs: Mapping[str, Array], dtype: str
-) -> list[Array]:
+def _evaluate(program: Program, params: Mapping[str, Array], inputs: Mapping[str, Array], dtype: str) -> list[Array]:
     source = emit_function(program, "predict")
     function = run_python(source, "reference")["predict"]
     cast = {name: np.asarray(array, dtype) for name, array in params.items()}
@@ -265,15 +253,12 @@ def fingerprint(params: Mapping[str, Array]) -> str:
 def note_of(program: Program, params: Mapping[str, Array]) -> str:
     """Return what the file says at its top: equations, sizes, versions, checksum, licence."""
     lines = ["", "Equations, numbered as on the sheet:"]
-    lines += [f"  ({s.eq}) {program.equations[s.eq]}:  {show_statement(s)}" for s in program.statements]
+    lines += [f"  ({eq}) {program.formulas[eq]}" for eq in dict.fromkeys(s.eq for s in program.statements)]
     lines += [
         "",
-        "Sizes: "
-        + (", ".join(f"{name} = {number}" for name, number in program.sizes.items()) or "all fixed"),
+        "Sizes: " + (", ".join(f"{name} = {number}" for name, number in program.sizes.items()) or "all fixed"),
     ]
     lines += [f"Parameters: {sum(a.size for a in params.values())} numbers, sha256 {fingerprint(params)}"]
-    lines += [
-        f"Made by derive {version()} with NumPy {np.__version__}. This file belongs to whoever made it: the"
-    ]
+    lines += [f"Made by derive {VERSION} with NumPy {np.__version__}. This file belongs to whoever made it: the"]
     lines += ["licence of derive does not extend to what it generates."]
     return "\n".join(lines)

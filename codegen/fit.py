@@ -73,9 +73,7 @@ def measure(metric: str, prediction: Array, target: Array) -> float:
     return float(np.mean((prediction > (0.0 if score else 0.5)) == (target > middle)))
 
 
-def evaluate(
-    trainer: Trainer, arrays: Mapping[str, Any], metric: str | None = None
-) -> tuple[str, float | None]:
+def evaluate(trainer: Trainer, arrays: Mapping[str, Any], metric: str | None = None) -> tuple[str, float | None]:
     """Return the metric's name and its value on samples; an empty name where predictions cannot be compared."""
     compared = targets(trainer.record)
     if trainer.compiled.predicted is None or len(compared) != 1:
@@ -136,11 +134,8 @@ def fit(
             history.epochs.append(record)
             _keep_best(trainer, history, record)
             if checkpoint is not None:
-                save_params(
-                    checkpoint,
-                    trainer,
-                    {"history": [asdict(e) for e in history.epochs], "metric": history.metric},
-                )
+                past = {"history": [asdict(epoch) for epoch in history.epochs], "metric": history.metric}
+                save_params(checkpoint, trainer, past, history.best_params)
             if on_epoch is not None:
                 on_epoch(record)
     except KeyboardInterrupt:
@@ -195,12 +190,8 @@ def _resumed(trainer: Trainer, path: str | Path) -> History:
     try:
         epochs = [Epoch(**record) for record in saved.meta.get("history", [])]
     except TypeError as error:
-        raise CodegenError(
-            f"{path}: its history cannot be read; expected a file from --checkpoint"
-        ) from error
-    history = History(str(saved.meta.get("metric", "")), epochs)
+        raise CodegenError(f"{path}: its history cannot be read; expected a file from --checkpoint") from error
+    history = History(str(saved.meta.get("metric", "")), epochs, best_params=dict(saved.best))
     if epochs:
-        history.best = max(epochs, key=lambda e: (_rank(history.metric, e), -e.number)).number
-        if history.best == len(epochs):
-            history.best_params = {name: array.copy() for name, array in trainer.params.items()}
+        history.best = max(epochs, key=lambda epoch: (_rank(history.metric, epoch), -epoch.number)).number
     return history

@@ -11,15 +11,15 @@ import numpy.typing as npt
 
 from codegen.build import load_library, run_python
 from codegen.errors import CodegenError
-from codegen.export import bake, find_outputs, only_needed, rows_program
+from codegen.export import bake, rows_program
 from codegen.names import file_name
-from codegen.program import BATCH, Program
-from codegen.record import batch_form, page_spelling
-from codegen.targets.c import emit_function as emit_c_function
-from codegen.targets.c import includes, prelude, scratch_of, size_constants
+from codegen.program import BATCH, Program, Value
+from codegen.targets.c_function import emit_function as emit_c_function
+from codegen.targets.c_function import includes, prelude, size_constants
+from codegen.targets.c_memory import scratch_of
 from codegen.targets.numpy import emit_function as emit_numpy_function
 from derive.derivation import Derivation
-from derive.expr import Var
+from derive.notation import batch_name
 
 Array = npt.NDArray[Any]
 
@@ -32,10 +32,8 @@ class Function:
         params: The parameters that it uses; a copy.
     """
 
-    def __init__(
-        self, program: Program, params: Mapping[str, Array], target: str, spellings: Mapping[str, Var]
-    ) -> None:
-        self.program, self.params, self.spellings = program, dict(params), spellings
+    def __init__(self, program: Program, params: Mapping[str, Array], target: str, spelled: Mapping[str, str]) -> None:
+        self.program, self.params, self.spelled = program, dict(params), spelled
         self.inputs = program.of_role("data")
         self.call = self._numpy() if target == "numpy" else self._c()
 
@@ -45,6 +43,8 @@ class Function:
         Raises:
             CodegenError: an input is missing or has another shape.
         """
+        if len(inputs) > len(self.inputs):
+            raise TypeError(f"met {len(inputs)} inputs; expected {len(self.inputs)}")
         given = [self._given(k, inputs, named) for k in range(len(self.inputs))]
         many = any(
             BATCH in value.sizes and array.ndim == len(value.sizes)
@@ -67,28 +67,25 @@ class Function:
         value = self.inputs[k]
         if k < len(inputs):
             return self._cast(inputs[k])
-        for word, array in named.items():
-            if word in (value.name, value.latex) or (
-                self.spellings.get(word) is not None and self.spellings[word].latex == value.latex
-            ):
-                return self._cast(array)
-        raise CodegenError(
-            f"{value.name} is missing; expected one array for each of {', '.join(v.name for v in self.inputs)}"
-        )
+        array = next((array for word, array in named.items() if self._means(word, value)), None)
+        if array is None:
+            names = ", ".join(self.spelled.get(v.latex, v.latex) for v in self.inputs)
+            raise CodegenError(f"{self.spelled.get(value.latex, value.latex)} is missing; expected {names}")
+        return self._cast(array)
+
+    def _means(self, word: str, value: Value) -> bool:
+        """Tell whether a keyword means an input: as in code, as on the page, or in the other case, x for X."""
+        return word in (value.name, value.latex, self.spelled.get(value.latex)) or word.lower() == value.name.lower()
 
     def _cast(self, array: Any) -> Array:
         return np.ascontiguousarray(array, self.program.dtype).reshape(np.shape(array))
 
     def _check(self, name: str, sizes: Sequence[int | str], array: Array) -> None:
         wanted = tuple(self.program.sizes.get(str(size), size) for size in sizes)
-        fits = array.ndim == len(wanted) and all(
-            w in (n, BATCH) for w, n in zip(wanted, array.shape, strict=True)
-        )
+        fits = array.ndim == len(wanted) and all(w in (n, BATCH) for w, n in zip(wanted, array.shape, strict=True))
         if not fits:
             shape = ", ".join("any" if w == BATCH else str(w) for w in wanted)
-            raise CodegenError(
-                f"{name}: met an array of shape {array.shape}; expected ({shape}), or one row of it"
-            )
+            raise CodegenError(f"{name}: met an array of shape {array.shape}; expected ({shape}), or one row of it")
 
     def _numpy(self) -> Any:
         self.source = emit_numpy_function(self.program, "predict")
@@ -147,10 +144,12 @@ def compile_function(
     """
     if target not in ("c", "numpy"):
         raise CodegenError(f"target: met {target}; expected c or numpy")
-    record = batch_form(derivation)
     baked = bake(derivation, params or {}, outputs, dtype, sizes)
     program = rows_program(derivation, baked, outputs)
-    needed = only_needed(record, find_outputs(record, outputs))
-    spellings = {page_spelling(derivation, record, v): v for v in needed.data}
     copies = {name: np.array(array) for name, array in baked.params.items()}
-    return Function(program, copies, target, spellings)
+    return Function(program, copies, target, _spelled(derivation))
+
+
+def _spelled(derivation: Derivation) -> dict[str, str]:
+    """Return how the user's page spells each of the data, by its LaTeX in the record that is compiled."""
+    return {batch_name(v.latex): v.latex for v in derivation.data} | {v.latex: v.latex for v in derivation.data}

@@ -21,14 +21,20 @@ def initial_parameters(program: Program, seed: int) -> dict[str, npt.NDArray[Any
     zero.
     """
     parameters = program.of_role("parameter")
-    return {
-        value.name: _draw(program, value, np.random.default_rng([seed, k]))
-        for k, value in enumerate(parameters)
-    }
+    return {value.name: _draw(program, value, np.random.default_rng([seed, k])) for k, value in enumerate(parameters)}
+
+
+def initial_states(program: Program) -> dict[str, npt.NDArray[Any]]:
+    """Return the optimiser's states, all zero."""
+    return {value.name: np.zeros(_shape(program, value), program.dtype) for value in program.of_role("state")}
+
+
+def _shape(program: Program, value: Value) -> tuple[int, ...]:
+    return tuple(program.sizes[size] if isinstance(size, str) else size for size in value.sizes)
 
 
 def _draw(program: Program, value: Value, rng: np.random.Generator) -> npt.NDArray[Any]:
-    shape = tuple(program.sizes[size] if isinstance(size, str) else size for size in value.sizes)
+    shape = _shape(program, value)
     product = next(
         (s for s in _forward(program) if isinstance(s, Contract) and value.name in (s.a.name, s.b.name)), None
     )

@@ -7,15 +7,12 @@ of its own. Batch first: whatever has one entry a sample lies in memory with one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import reduce
-from typing import Any
 
 import sympy
 
-from codegen.errors import UnboundSizeError, UnsupportedOpError
 from codegen.names import model_names
 from codegen.passes.stable import stabilise
 from codegen.program import (
@@ -29,118 +26,20 @@ from codegen.program import (
     Reduce,
     Ref,
     Samples,
-    Size,
     Statement,
     Value,
     labels_of,
 )
-from codegen.sizes import Sizes, as_number
+from codegen.scope import Scope
+from codegen.sizes import Sizes
+from codegen.written import lower_number, write_out
 from derive.derivation import Derivation, Equation
-from derive.expr import Apply, Const, Node, Var, times_primed, unprimed
-from derive.op import Op
-from derive.ops import elementwise, table
+from derive.expr import Apply, Const, Node, Var
+from derive.ops import table
 from derive.printer import equation_latex
-from derive.shapes import ROW, Shape
+from derive.shapes import ROW
 
 ONE = Number(Fraction(1))
-_LETTERS = "ijklmpqrsuvwxyz"
-
-
-class _Written:
-    """The field on which an operation without a template is written out: the functions, on nodes."""
-
-    exp, log, sqrt = elementwise.exp, elementwise.log, elementwise.sqrt
-
-    @staticmethod
-    def sin(x: Node) -> Node:
-        return Apply("sin", x)
-
-    @staticmethod
-    def cos(x: Node) -> Node:
-        return Apply("cos", x)
-
-    @staticmethod
-    def step(x: Node) -> Node:
-        return Apply("step", x)
-
-
-@dataclass(slots=True)
-class Lowering:
-    """The state of one lowering: names, values and statements so far.
-
-    `samples` is the size of the sample axis; `single` says that it is one, and its axis left out.
-    """
-
-    sizes: Sizes
-    samples: Any
-    single: bool
-    names: dict[Var, str]
-    outputs: dict[Node, Var]
-    values: dict[str, Value] = field(default_factory=dict)
-    statements: list[Statement] = field(default_factory=list)
-    equation: Equation | None = None
-    labels: dict[str, Size] = field(default_factory=dict)
-    temps: int = 0
-
-    @property
-    def numbers(self) -> Mapping[sympy.Symbol, int]:
-        """The numbers of the sizes."""
-        return self.sizes.numbers
-
-    @property
-    def eq(self) -> str:
-        """The number of the equation being lowered."""
-        return self.equation.id if self.equation else ""
-
-    def axes(self, shape: Shape) -> Shape:
-        """Return the sizes along which an index runs."""
-        return tuple(
-            length for length in shape if length != ROW and not (self.single and length == self.samples)
-        )
-
-    def size(self, length: sympy.Expr) -> Size:
-        """Return a size as the program keeps it: by name where it has one.
-
-        Raises:
-            UnboundSizeError: nothing fixes it.
-        """
-        if length == self.samples:
-            return BATCH
-        number = as_number(length, self.numbers)
-        if number is None:
-            raise UnboundSizeError(
-                f"({self.eq}): the size {length} has no number; bind data that has it, or give sizes={{'{length}': …}}"
-            )
-        return self.sizes.names()[length] if length.is_Symbol else number
-
-    def label(self, length: sympy.Expr) -> str:
-        """Return a fresh label for an axis: the batch is b, a size called h is h, else the next letter."""
-        size = self.size(length)
-        wish = "b" if size == BATCH else str(size).lower()
-        letters = [wish] if len(wish) == 1 and wish.isalpha() and (wish != "b" or size == BATCH) else []
-        spare = (
-            f"{letter}{k or ''}" for k in range(99) for letter in (letters if not k else []) + list(_LETTERS)
-        )
-        label = next(word for word in spare if word not in self.labels)
-        self.labels[label] = size
-        return label
-
-    def stored(self, labels: Iterable[str]) -> tuple[str, ...]:
-        """Return labels in the order of memory: the batch first."""
-        return tuple(sorted(labels, key=lambda label: self.labels[label] != BATCH))
-
-    def temp(self, labels: Iterable[str]) -> Ref:
-        """Return a reference to a new intermediate value."""
-        order = self.stored(labels)
-        taken = set(self.names.values()) | self.values.keys()
-        while True:
-            self.temps += 1
-            if f"t{self.temps}" not in taken:
-                break
-        name = f"t{self.temps}"
-        latex = self.equation.name.latex if self.equation else ""
-        self.values[name] = Value(name, latex, tuple(self.labels[label] for label in order), "temp")
-        return Ref(name, order)
 
 
 def lower(
@@ -175,18 +74,16 @@ def lower(
     )  # fmt: skip
 
 
-def _default_outputs(state: Lowering) -> list[str]:
+def _default_outputs(state: Scope) -> list[str]:
     return [value.name for value in state.values.values() if value.role in ("loss", "gradient")]
 
 
-def _start(derivation: Derivation, sizes: Sizes, single: bool) -> Lowering:
-    known = {
-        e.value: e.name for e in derivation.equations if isinstance(e.value, Apply) and e.role == "definition"
-    }
-    return Lowering(sizes, derivation.samples, single, model_names(derivation), known)
+def _start(derivation: Derivation, sizes: Sizes, single: bool) -> Scope:
+    known = {e.value: e.name for e in derivation.equations if isinstance(e.value, Apply) and e.role == "definition"}
+    return Scope(sizes, derivation.samples, single, model_names(derivation), known)
 
 
-def _declare(state: Lowering, derivation: Derivation, equations: tuple[Equation, ...]) -> None:
+def _declare(state: Scope, derivation: Derivation, equations: tuple[Equation, ...]) -> None:
     """Enter what is given, then what is computed."""
     computed = {e.name: e.role for e in equations if e.role != "update"}
     updated = {e.name for e in equations if e.role == "update"}
@@ -201,12 +98,12 @@ def _declare(state: Lowering, derivation: Derivation, equations: tuple[Equation,
         )
 
 
-def lower_equation(state: Lowering, equation: Equation) -> list[Statement]:
+def lower_equation(state: Scope, equation: Equation) -> list[Statement]:
     """Return the statements of one equation, the last of which computes its name."""
     state.equation, state.labels, state.statements = equation, {}, []
     labels = tuple(state.label(length) for length in state.axes(equation.name.shape))
     body = lower_node(state, equation.value, labels)
-    out = _refer(state, equation.name, labels)
+    out = state.refer(equation.name, labels)
     last = state.statements[-1] if state.statements else None
     if isinstance(body, Ref) and last is not None and last.out == body and body.labels == out.labels:
         del state.values[body.name]
@@ -222,16 +119,10 @@ def _rename(statement: Statement, out: Ref) -> Statement:
     return Map(out, statement.body, statement.eq)
 
 
-def _refer(state: Lowering, name: Var, labels: Sequence[str]) -> Ref:
-    """Return a reference to a name, its labels permuted as it lies in memory."""
-    code = state.names[name]
-    return Ref(code, tuple(labels[k] for k in state.values[code].sheet))
-
-
-def lower_node(state: Lowering, node: Node, labels: tuple[str, ...]) -> Body:
+def lower_node(state: Scope, node: Node, labels: tuple[str, ...]) -> Body:
     """Return a node as a body over the given labels, one per axis of the node; emits what must come before."""
     if isinstance(node, Var):
-        return _refer(state, node, labels)
+        return state.refer(node, labels)
     if isinstance(node, Const):
         return lower_number(state, node.value)
     assert isinstance(node, Apply)
@@ -249,56 +140,7 @@ def lower_node(state: Lowering, node: Node, labels: tuple[str, ...]) -> Body:
     return Call(row.name, args)
 
 
-def write_out(state: Lowering, node: Apply, row: Op) -> Node | None:
-    """Return a composite, a derivative f'(z) or an operation without templates in simpler ones; else None.
-
-    Raises:
-        UnsupportedOpError: nothing says how to compute it.
-    """
-    if row.slope is not None and times_primed(node) == 1:
-        whole = unprimed(node)
-        return row.slope(node.operands[0], state.outputs.get(whole, whole))
-    form = row.stable or row.define
-    if form is not None:
-        return form(*node.operands, *map(int, node.params))
-    if row.numpy and row.c and not times_primed(node):
-        return None
-    if row.body is not None and not times_primed(node):
-        return row.body(_Written, *node.operands)
-    targets = [target for target, text in (("numpy", row.numpy), ("c", row.c)) if text]
-    raise UnsupportedOpError(
-        f"({state.eq}) {state.equation.name.latex if state.equation else ''}: {row.name} cannot be computed by "
-        f"{'numpy or c' if not targets else 'both targets, only by ' + targets[0]}; "
-        f"write it with operations that have code, or give its row in derive/ops a body"
-    )
-
-
-def lower_number(state: Lowering, value: sympy.Expr) -> Body:
-    """Return an exact number; the number of samples in it stays open."""
-    value = value.subs({symbol: number for symbol, number in state.numbers.items()})
-    if state.single:
-        value = value.subs({state.samples: 1})
-    if value.is_Rational:
-        return Number(Fraction(int(value.p), int(value.q)))
-    if value == state.samples:
-        return Samples()
-    if value.is_Mul or value.is_Add:
-        row = table.MUL if value.is_Mul else table.ADD
-        top, bottom = value.as_numer_denom()
-        if bottom != 1:
-            return Call(table.DIV, (lower_number(state, top), lower_number(state, bottom)))
-        return reduce(lambda a, b: Call(row, (a, b)), [lower_number(state, arg) for arg in value.args])
-    if value.is_Pow and value.free_symbols:
-        top, bottom = value.as_numer_denom()
-        if bottom != 1:
-            return Call(table.DIV, (lower_number(state, top), lower_number(state, bottom)))
-        return Call(table.POW, (lower_number(state, value.base), lower_number(state, value.exp)))
-    if value.free_symbols:
-        raise UnboundSizeError(f"({state.eq}): the number {value} has a size in it that nothing fixes")
-    return Number(float(value))
-
-
-def _product(state: Lowering, node: Apply, labels: tuple[str, ...]) -> Body:
+def _product(state: Scope, node: Apply, labels: tuple[str, ...]) -> Body:
     """Lower a contraction: operands towards the labels of its einsum."""
     assert node.op.spec is not None
     left, right = node.op.spec(tuple(operand.shape for operand in node.operands), *node.params).split("->")
@@ -317,12 +159,10 @@ def _product(state: Lowering, node: Apply, labels: tuple[str, ...]) -> Body:
 def _lengths(letters: list[str], operands: tuple[Node, ...]) -> dict[str, sympy.Expr]:
     """Return the size of each letter of an einsum."""
     shapes = [tuple(length for length in operand.shape if length != ROW) for operand in operands]
-    return {
-        k: v for word, shape in zip(letters, shapes, strict=True) for k, v in zip(word, shape, strict=True)
-    }
+    return {k: v for word, shape in zip(letters, shapes, strict=True) for k, v in zip(word, shape, strict=True)}
 
 
-def contract(state: Lowering, bodies: list[Body], summed: tuple[str, ...]) -> Body:
+def contract(state: Scope, bodies: list[Body], summed: tuple[str, ...]) -> Body:
     """Return the sum over labels of a product of bodies."""
     shared = [label for label in summed if all(label in labels_of(body) for body in bodies)]
     if len(bodies) != 2 or not summed or shared != list(summed):
@@ -333,7 +173,7 @@ def contract(state: Lowering, bodies: list[Body], summed: tuple[str, ...]) -> Bo
     return multiply(factor_a, factor_b, out)
 
 
-def _materialise(state: Lowering, body: Body) -> tuple[Body, Ref]:
+def _materialise(state: Scope, body: Body) -> tuple[Body, Ref]:
     """Return a number in front and a reference; a body that is neither gets a statement of its own."""
     if isinstance(body, Ref):
         return ONE, body
@@ -345,7 +185,7 @@ def _materialise(state: Lowering, body: Body) -> tuple[Body, Ref]:
     return ONE, out
 
 
-def _in_order(state: Lowering, labels: Iterable[str]) -> list[str]:
+def _in_order(state: Scope, labels: Iterable[str]) -> list[str]:
     kept = set(labels)
     return [label for label in state.labels if label in kept]
 
@@ -360,7 +200,7 @@ def multiply(*bodies: Body) -> Body:
     return reduce(lambda a, b: Call(table.MUL, (a, b)), factors) if factors else ONE
 
 
-def _reduction(state: Lowering, node: Apply, labels: tuple[str, ...]) -> Body:
+def _reduction(state: Scope, node: Apply, labels: tuple[str, ...]) -> Body:
     """Lower a reduction along an axis, or over all."""
     (operand,) = node.operands
     axis = int(node.params[0]) if node.params else None
@@ -375,7 +215,7 @@ def _reduction(state: Lowering, node: Apply, labels: tuple[str, ...]) -> Body:
     return add_up(state, node.op.name, lower_node(state, operand, tuple(inner)), tuple(summed))
 
 
-def add_up(state: Lowering, op: str, body: Body, summed: tuple[str, ...]) -> Body:
+def add_up(state: Scope, op: str, body: Body, summed: tuple[str, ...]) -> Body:
     """Return the reduction of a body over labels; a label that it lacks multiplies a sum by its size."""
     present = labels_of(body)
     over = tuple(label for label in summed if label in present)
@@ -387,7 +227,7 @@ def add_up(state: Lowering, op: str, body: Body, summed: tuple[str, ...]) -> Bod
     return multiply(*counts, out)
 
 
-def _count(state: Lowering, label: str) -> Body:
+def _count(state: Scope, label: str) -> Body:
     size = state.labels[label]
     if size == BATCH:
         return Samples()

@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from sympy import Rational
 
 from codegen.errors import CodegenError
 from derive.backprop import LEARNING_RATE
 from derive.derivation import Derivation, Equation
-from derive.expr import Node, Var
+from derive.expr import Const, Node, Var
 from derive.ops.elementwise import sqrt
 
-MOMENTUM = 0.9
-DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba 2015
+MOMENTUM = Rational(9, 10)
+DECAY_1, DECAY_2, EPSILON = Rational(9, 10), Rational(999, 1000), 1e-8  # Kingma and Ba 2015
 CORRECTION_1, CORRECTION_2 = Var(r"\mathrm{correction}_m"), Var(r"\mathrm{correction}_v")
 
 Rates = Callable[[float, npt.NDArray[np.float64]], dict[str, npt.NDArray[np.float64]]]
@@ -43,19 +44,22 @@ def _sgd(w: Var, g: Var) -> Iterator[tuple[Var, Node]]:
 
 def _momentum(w: Var, g: Var) -> Iterator[tuple[Var, Node]]:
     m = Var(rf"m_{{{w.latex}}}", w.shape)
-    yield m, MOMENTUM * m + g
+    yield m, Const(MOMENTUM) * m + g
     yield w, w - LEARNING_RATE * m
 
 
 def _adam(w: Var, g: Var) -> Iterator[tuple[Var, Node]]:
     m, v = Var(rf"m_{{{w.latex}}}", w.shape), Var(rf"v_{{{w.latex}}}", w.shape)
-    yield m, DECAY_1 * m + (1 - DECAY_1) * g
-    yield v, DECAY_2 * v + (1 - DECAY_2) * (g * g)
+    yield m, Const(DECAY_1) * m + Const(1 - DECAY_1) * g
+    yield v, Const(DECAY_2) * v + Const(1 - DECAY_2) * (g * g)
     yield w, w - LEARNING_RATE * (CORRECTION_1 * m) / (sqrt(CORRECTION_2 * v) + EPSILON)
 
 
 def _adam_rates(lr: float, steps: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
-    corrections = {CORRECTION_1.latex: 1 / (1 - DECAY_1**steps), CORRECTION_2.latex: 1 / (1 - DECAY_2**steps)}
+    corrections = {
+        CORRECTION_1.latex: 1 / (1 - float(DECAY_1) ** steps),
+        CORRECTION_2.latex: 1 / (1 - float(DECAY_2) ** steps),
+    }
     return _plain(lr, steps) | corrections
 
 
@@ -83,7 +87,7 @@ def with_optimizer(derivation: Derivation, name: str) -> Derivation:
     gradients = {e.of: e.name for e in derivation.equations if e.role == "gradient"}
     equations: list[Equation] = []
     for equation in derivation.equations:
-        if equation.role != "update" or equation.of not in gradients:
+        if equation.role != "update" or equation.of is None or equation.of not in gradients:
             equations.append(equation)
             continue
         pairs = rule.updates(equation.of, gradients[equation.of])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import io
 import json
-import os
 import platform
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from codegen.errors import CodegenError
+from codegen.prediction import targets
+from codegen.program import BATCH
 from codegen.train import Trainer
+from derive.files import write_whole
+from derive.version import VERSION
 
 Array = npt.NDArray[Any]
-META, STATE = "meta", "optimizer."
+META, STATE, BEST = "meta", "optimizer.", "best."
 FORMAT = 1
 _DAMAGE = (
     OSError,
@@ -32,16 +34,19 @@ _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     NotImplementedError,
+    MemoryError,
+    RuntimeError,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a file of parameters holds: arrays by name, the optimiser's, and what was said of them."""
+    """What a file of parameters holds: arrays by name, the optimiser's, the best so far, and what was said of them."""
 
     params: dict[str, Array]
     state: dict[str, Array]
     meta: dict[str, Any]
+    best: dict[str, Array] = field(default_factory=dict)
 
 
 def describe(trainer: Trainer) -> dict[str, Any]:
@@ -52,58 +57,48 @@ def describe(trainer: Trainer) -> dict[str, Any]:
         "title": program.title,
         "sizes": dict(program.sizes),
         "symbols": {v.name: v.latex for v in (*program.of_role("data"), *program.of_role("parameter"))},
-        "classes": trainer.classes,
+        "classes": class_count(trainer),
         "dtype": settings.dtype,
         "optimizer": settings.optimizer,
         "lr": settings.lr,
         "batch": settings.batch,
         "seed": settings.seed,
         "steps": trainer.steps,
-        "versions": {"derive": version(), "numpy": np.__version__, "python": platform.python_version()},
+        "versions": {"derive": VERSION, "numpy": np.__version__, "python": platform.python_version()},
     }
 
 
-def version() -> str:
-    """Return the version of this package, or `unknown` in a checkout that is not installed."""
-    try:
-        return importlib.metadata.version("derive")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
+def class_count(trainer: Trainer) -> int | None:
+    """Return the number of classes, where the target is a vector of several."""
+    for name in targets(trainer.record)[:1]:
+        sizes = trainer.program.values[trainer.names[name]].sizes
+        numbers = [int(trainer.program.sizes.get(str(size), size)) for size in sizes if size != BATCH]
+        return numbers[0] if numbers and numbers[0] > 1 else None
+    return None
 
 
-def save_params(path: str | Path, trainer: Trainer, meta: Mapping[str, Any] | None = None) -> None:
+def save_params(
+    path: str | Path,
+    trainer: Trainer,
+    meta: Mapping[str, Any] | None = None,
+    best: Mapping[str, Array] | None = None,
+) -> None:
     """Write the parameters, the optimiser's state and a description; an existing file is replaced in one step.
 
     Args:
         path: Where; `.npz` is usual.
         trainer: After `bind`.
         meta: More to say, fit for JSON, such as the history of the training.
+        best: The best parameters so far, for a checkpoint.
+    Raises:
+        DeriveError: the file cannot be written.
     """
     text = json.dumps({**describe(trainer), **(meta or {})})
     state = {f"{STATE}{name}": array for name, array in trainer.state.items()}
-    write_npz(Path(path), {**trainer.params, **state, META: np.array(text)})
-
-
-def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write arrays to a file that appears only when it is complete.
-
-    Raises:
-        CodegenError: the folder cannot be written.
-    """
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise CodegenError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise CodegenError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    kept = {f"{BEST}{name}": array for name, array in (best or {}).items()}
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **{**trainer.params, **state, **kept, META: np.array(text)})
+    write_whole(Path(path), stream.getvalue())
 
 
 def load_params(path: str | Path) -> Saved:
@@ -113,7 +108,7 @@ def load_params(path: str | Path) -> Saved:
         CodegenError: it is no such file.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         meta = json.loads(str(arrays.pop(META))) if META in arrays else {}
     except _DAMAGE as error:
@@ -122,12 +117,13 @@ def load_params(path: str | Path) -> Saved:
             f"{path}: no file of parameters ({reason}); expected .npz from `derive train --save`"
         ) from error
     if not isinstance(meta, dict) or any(array.dtype.kind != "f" for array in arrays.values()):
-        raise CodegenError(
-            f"{path}: no file of parameters; expected arrays of floats from `derive train --save`"
-        )
-    params = {name: array for name, array in arrays.items() if not name.startswith(STATE)}
-    state = {name.removeprefix(STATE): array for name, array in arrays.items() if name.startswith(STATE)}
-    return Saved(params, state, meta)
+        raise CodegenError(f"{path}: no file of parameters; expected arrays of floats from `derive train --save`")
+    params = {name: array for name, array in arrays.items() if not name.startswith((STATE, BEST))}
+    return Saved(params, _under(STATE, arrays), meta, _under(BEST, arrays))
+
+
+def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def restore(trainer: Trainer, saved: Saved) -> None:
@@ -146,8 +142,6 @@ def restore(trainer: Trainer, saved: Saved) -> None:
             raise CodegenError(f"the file has the {kind}s {sorted(theirs)}; the model has {sorted(mine)}")
         for name, array in mine.items():
             if array.shape != theirs[name].shape:
-                raise CodegenError(
-                    f"{name}: the file has shape {theirs[name].shape}; the model has {array.shape}"
-                )
+                raise CodegenError(f"{name}: the file has shape {theirs[name].shape}; the model has {array.shape}")
             array[...] = theirs[name]
     trainer.steps = int(saved.meta.get("steps", 0))

@@ -12,17 +12,11 @@ TARGET_DOMAINS = ("binary", "onehot", "simplex", "sign", "index")
 
 def targets(derivation: Derivation) -> tuple[Var, ...]:
     """Return the data that predictions are compared with: by letter or domain, else the last that is used."""
-    named = [
-        v
-        for v in derivation.data
-        if v.domain in TARGET_DOMAINS or bare_letter(v.latex).lower() in TARGET_LETTERS
-    ]
+    named = [v for v in derivation.data if v.domain in TARGET_DOMAINS or bare_letter(v.latex).lower() in TARGET_LETTERS]
     if named and len(named) < len(derivation.data):
         return tuple(named)
     forward = forward_equations(derivation)
-    first = {
-        v: next((k for k, e in enumerate(forward) if v in variables(e.value)), 0) for v in derivation.data
-    }
+    first = {v: next((k for k, e in enumerate(forward) if v in variables(e.value)), 0) for v in derivation.data}
     last = max(first.values(), default=0)
     return tuple(v for v in derivation.data if first[v] == last and last > 0)
 

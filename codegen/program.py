@@ -169,11 +169,7 @@ def change_refs(body: Body, change: Callable[[Ref], Body]) -> Body:
     """Return a body with every reference replaced."""
     if isinstance(body, Ref):
         return change(body)
-    return (
-        Call(body.op, tuple(change_refs(arg, change) for arg in body.args))
-        if isinstance(body, Call)
-        else body
-    )
+    return Call(body.op, tuple(change_refs(arg, change) for arg in body.args)) if isinstance(body, Call) else body
 
 
 def change_statement(statement: Statement, change: Callable[[Ref], Ref]) -> Statement:

@@ -79,9 +79,7 @@ def constant_data(record: Derivation, name: Var, arrays: Mapping[str, npt.NDArra
     code = model_names(record)[name]
     found = next((arrays[key] for key in (name.latex, code) if key in arrays), None)
     if found is None:
-        raise CodegenError(
-            f"no array of the data is called {name.latex}; give {code}=, one value for all samples"
-        )
+        raise CodegenError(f"no array of the data is called {name.latex}; give {code}=, one value for all samples")
     return np.asarray(found)
 
 

@@ -82,9 +82,7 @@ def resolve_sizes(
 
 
 def _given(symbols: Sequence[sympy.Symbol], given: Mapping[str, int]) -> dict[sympy.Symbol, int]:
-    by_name = {code_name(str(symbol)): symbol for symbol in symbols} | {
-        str(symbol): symbol for symbol in symbols
-    }
+    by_name = {code_name(str(symbol)): symbol for symbol in symbols} | {str(symbol): symbol for symbol in symbols}
     for name, number in given.items():
         if str(name) not in by_name:
             known = ", ".join(map(str, symbols)) or "none"

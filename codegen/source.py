@@ -44,6 +44,4 @@ def training_source(
     output = predicted(record)
     assumed = ", ".join(f"{size} = {resolved.named()[size]}" for size in resolved.assumed)
     note = f"Assumed, since nothing fixes them: {assumed}." if assumed else ""
-    return EMITTERS[target](
-        program, file_name(name or record.title), output and model_names(record)[output], note
-    )
+    return EMITTERS[target](program, file_name(name or record.title), output and model_names(record)[output], note)

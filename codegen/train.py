@@ -2,6 +2,7 @@ r"""Training: compile a record, bind arrays to its symbols, take steps. The loop
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,23 +10,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from codegen.data import bind_arrays
+from codegen.binding import Binder
 from codegen.engines import ENGINES, Engine
 from codegen.errors import CodegenError, NonFiniteError
-from codegen.init import initial_parameters
+from codegen.init import initial_parameters, initial_states
 from codegen.names import file_name, model_names
 from codegen.optimizers import find_optimizer, with_optimizer
 from codegen.prediction import predicted, targets
 from codegen.program import BATCH, Program
-from codegen.record import batch_form, constant_data, has_samples, known_shape, lowered, page_spelling
+from codegen.record import batch_form, lowered
 from codegen.sizes import Sizes, resolve_sizes
 from codegen.trace import first_not_finite
 from derive.derivation import Derivation
 from derive.expr import Var
-from derive.shapes import ROW
 
 Array = npt.NDArray[Any]
-CHUNK = 4096  # steps in one call of compiled code: Ctrl-C waits for no longer than these take
+PATIENCE = 0.1  # seconds in one call of compiled code: Ctrl-C waits no longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +92,18 @@ class Trainer:
         self.state: dict[str, Array] = {}
         self.data: dict[str, Array] = {}
         self.steps, self.position = 0, 0
+        self.chunk = 16  # steps in one call of compiled code; adapts to `PATIENCE`
         self.notes: tuple[str, ...] = ()
         self.shuffle = False
         self.bindings: Mapping[str, str] | None = None
         self.names = model_names(with_optimizer(self.record, settings.optimizer))
+        self.binder = Binder(derivation, self.record, self.names, settings.dtype)
         self.sizes: Sizes | None = None
         self.bound: _Compiled | None = None
 
     # ---- data ----------------------------------------------------------------------------------------------
 
-    def bind(
-        self, *, shuffle: bool = False, bindings: Mapping[str, str] | None = None, **arrays: Any
-    ) -> Trainer:
+    def bind(self, *, shuffle: bool = False, bindings: Mapping[str, str] | None = None, **arrays: Any) -> Trainer:
         """Give the model its data: arrays with one row a sample, by symbol or by name in code.
 
         Args:
@@ -114,52 +114,23 @@ class Trainer:
             DeriveError: a symbol has no array, or shapes disagree.
         """
         self.data, notes = self.fitted({name: np.asarray(array) for name, array in arrays.items()}, bindings)
-        shapes = {v: self.sheet_shape(v) for v in self.record.data}
+        shapes = {v: self.binder.sheet_shape(v, self.data[self.names[v]]) for v in self.record.data}
         sizes = resolve_sizes(self.record, self.settings.sizes, shapes)
         if self.sizes is None or sizes.numbers != self.sizes.numbers:
             self.sizes = sizes
             self.build()
         self.shuffle, self.bindings, self.position = shuffle, bindings, 0
         assumed = [
-            f"{name} = {sizes.named()[name]}: nothing fixes this size; set it with sizes="
-            for name in sizes.assumed
+            f"{name} = {sizes.named()[name]}: nothing fixes this size; set it with sizes=" for name in sizes.assumed
         ]
         self.notes = (*notes, *assumed)
         return self
 
     def fitted(
-        self,
-        arrays: Mapping[str, Array],
-        bindings: Mapping[str, str] | None = None,
-        only: Sequence[Var] | None = None,
+        self, arrays: Mapping[str, Array], bindings: Mapping[str, str] | None = None, only: Sequence[Var] | None = None
     ) -> tuple[dict[str, Array], tuple[str, ...]]:
         """Return arrays by their names in code, in the model's type, and what was done to make them fit."""
-        wanted = self.record.data if only is None else only
-        rows = {self.spelled(v): v for v in wanted if has_samples(self.record, v)}
-        shapes = {name: known_shape(self.record, v, self.sizes) for name, v in rows.items()}
-        bound = bind_arrays(shapes, arrays, bindings)
-        result = {self.names[rows[name]]: self.cast(array) for name, array in bound.arrays.items()}
-        for v in wanted:
-            if v not in rows.values():
-                result[self.names[v]] = self.cast(constant_data(self.record, v, arrays))
-        return result, bound.notes
-
-    def spelled(self, name: Var) -> str:
-        """Return a name of the record as the user's own page spells it: x for X."""
-        return page_spelling(self.source, self.record, name)
-
-    def cast(self, array: Array) -> Array:
-        """Return an array in the model's type, contiguous."""
-        return np.ascontiguousarray(array, self.settings.dtype).reshape(np.shape(array))
-
-    def sheet_shape(self, name: Var) -> tuple[int, ...]:
-        """Return the shape of bound data with its axes as on the sheet."""
-        array = self.data[self.names[name]]
-        if not has_samples(self.record, name):
-            return array.shape
-        kept = [length for length in name.shape if length != ROW]
-        rest = iter(array.shape[1:])
-        return tuple(len(array) if length == self.record.samples else next(rest) for length in kept)
+        return self.binder.fit(arrays, bindings, self.sizes, only)
 
     # ---- compiling -----------------------------------------------------------------------------------------
 
@@ -174,9 +145,7 @@ class Trainer:
         engine = ENGINES[self.settings.target](program, title, name)
         self.bound = _Compiled(program, engine, name)
         self.params = initial_parameters(program, self.settings.seed)
-        self.state = {
-            v.name: np.zeros_like(self.params[_owner(program, v.name)]) for v in program.of_role("state")
-        }
+        self.state = initial_states(program)
         self.steps = self.position = 0
 
     @property
@@ -206,9 +175,7 @@ class Trainer:
         """Return the rates of the next steps, one array each, in the order of the program."""
         numbers = np.arange(self.steps + 1, self.steps + steps + 1, dtype=np.float64)
         rates = find_optimizer(self.settings.optimizer).rates(self.settings.lr, numbers)
-        return [
-            np.ascontiguousarray(rates[v.latex], self.settings.dtype) for v in self.program.of_role("rate")
-        ]
+        return [np.ascontiguousarray(rates[v.latex], self.settings.dtype) for v in self.program.of_role("rate")]
 
     def run(self, steps: int) -> float:
         """Take steps over the mini-batches, the next where the last run stopped; return the last loss.
@@ -216,12 +183,14 @@ class Trainer:
         Raises:
             NonFiniteError: the loss became infinite or no number; parameters are those before that step.
         """
+        if steps < 1:
+            raise ValueError(f"steps: met {steps}; expected at least 1")
         loss = float("nan")
         while steps > 0:
-            count = min(steps, CHUNK, self.batches - self.position % self.batches if self.shuffle else CHUNK)
-            losses = self.take(self.ordered(), self.position, count)
-            self.position += count
-            steps -= count
+            left = self.batches - self.position % self.batches  # in this epoch; the next has another order
+            losses = self.take(self.ordered(), self.position, min(steps, left) if self.shuffle else steps)
+            self.position += len(losses)
+            steps -= len(losses)
             loss = float(losses[-1])
         return loss
 
@@ -238,18 +207,19 @@ class Trainer:
     def reordered(self, order: Array) -> dict[str, Array]:
         """Return the data with samples in another order."""
         constant = {v.name for v in self.program.of_role("data") if BATCH not in v.sizes}
-        return {
-            name: a if name in constant else np.ascontiguousarray(a[order]) for name, a in self.data.items()
-        }
+        return {name: a if name in constant else np.ascontiguousarray(a[order]) for name, a in self.data.items()}
 
     def take(self, data: Mapping[str, Array], first: int, steps: int) -> Array:
-        """Take steps over given data; return their losses, all finite.
+        """Take steps over given data, as many as `PATIENCE` allows; return their losses, all finite.
 
         Raises:
             NonFiniteError: names the step and the first equation whose value is not finite.
         """
-        engine, batch = self.compiled.engine, self.settings.batch
+        engine, batch, steps = self.compiled.engine, self.settings.batch, min(steps, self.chunk)
+        started = time.perf_counter()
         losses = engine.train(data, self.params, self.state, self.rates(steps), batch, first, steps)
+        seconds = max(time.perf_counter() - started, 1e-6)
+        self.chunk = max(1, min(round(steps * PATIENCE / seconds), 4 * self.chunk, 1 << 16))
         self.steps += len(losses)
         if len(losses) < steps:
             raise self.explained(data, first + len(losses))
@@ -276,14 +246,13 @@ class Trainer:
             check: Called between calls of compiled code.
         """
         data = self.data if order is None else self.reordered(order)
-        losses: list[Array] = []
-        for first in range(0, self.batches, CHUNK):
-            losses.append(self.take(data, first, min(CHUNK, self.batches - first)))
+        losses: list[float] = []
+        while len(losses) < self.batches:
+            losses += self.take(data, len(losses), self.batches - len(losses)).tolist()
             if check is not None:
                 check()
         batch = self.settings.batch
-        counts = [min(batch, self.rows - k * batch) for k in range(self.batches)]
-        return float(np.average(np.concatenate(losses).astype(np.float64), weights=counts))
+        return float(np.average(losses, weights=[min(batch, self.rows - k * batch) for k in range(self.batches)]))
 
     @property
     def rows(self) -> int:
@@ -294,14 +263,6 @@ class Trainer:
     def batches(self) -> int:
         """The number of mini-batches in an epoch."""
         return -(-self.rows // self.settings.batch)
-
-    @property
-    def classes(self) -> int | None:
-        """The number of classes, where the target is a vector of several."""
-        (target, *_) = targets(self.record) or (None,)
-        sizes = self.program.values[self.names[target]].sizes if target is not None else ()
-        numbers = [self.program.sizes.get(str(size), size) for size in sizes if size != BATCH]
-        return int(numbers[0]) if numbers and int(numbers[0]) > 1 else None
 
     # ---- asking --------------------------------------------------------------------------------------------
 
@@ -317,11 +278,9 @@ class Trainer:
             CodegenError: the model has no name for what it predicts.
         """
         if self.compiled.predicted is None:
-            raise CodegenError(
-                f"{self.record.title}: no name is compared with a target; give the prediction a name"
-            )
+            raise CodegenError(f"{self.record.title}: no name is compared with a target; give the prediction a name")
         wanted = self.inputs
-        named = dict(zip((self.spelled(v) for v in wanted), inputs, strict=False)) | arrays
+        named = dict(zip((self.binder.spelled(v) for v in wanted), inputs, strict=False)) | arrays
         data, _ = self.fitted({k: np.asarray(v) for k, v in named.items()}, only=wanted)
         return self.compiled.engine.predict(data, self.params)
 
@@ -339,10 +298,3 @@ class _Compiled:
     program: Program
     engine: Engine
     predicted: str | None
-
-
-def _owner(program: Program, state: str) -> str:
-    """Return the parameter that a state belongs to: the one updated under the same number."""
-    number = next(s.eq for s in program.updates if s.out.name == state)
-    parameters = {v.name for v in program.of_role("parameter")}
-    return next(s.out.name for s in program.updates if s.eq == number and s.out.name in parameters)

@@ -103,9 +103,7 @@ def _log_one_plus_exp(node: Node, look: Look) -> Node | None:
 
 
 def _quotient(node: Node) -> tuple[Node, Node] | None:
-    return (
-        (node.operands[0], node.operands[1]) if is_op(node, table.DIV) and isinstance(node, Apply) else None
-    )
+    return (node.operands[0], node.operands[1]) if is_op(node, table.DIV) and isinstance(node, Apply) else None
 
 
 def _written_sigmoid(node: Node, look: Look) -> Node | None:
@@ -145,9 +143,7 @@ def _written_tanh(node: Node, look: Look) -> Node | None:
 
 REWRITES: tuple[Rewrite, ...] = (
     Rewrite("logarithm of the sigmoid", _log_sigmoid, r"\log \sigma(z) = -\mathrm{softplus}(-z)"),
-    Rewrite(
-        "logarithm of the other side", _log_one_minus_sigmoid, r"\log(1 - \sigma(z)) = -\mathrm{softplus}(z)"
-    ),
+    Rewrite("logarithm of the other side", _log_one_minus_sigmoid, r"\log(1 - \sigma(z)) = -\mathrm{softplus}(z)"),
     Rewrite("logarithm of softmax", _log_softmax, r"\log \mathrm{softmax}(z) = z - \log \textstyle\sum e^z"),
     Rewrite("log-sum-exp", _log_sum_exp, r"\log \textstyle\sum e^z = m + \log \sum e^{z - m},\ m = \max z"),
     Rewrite("softplus", _log_one_plus_exp, r"\log(1 + e^z) = \max(z, 0) + \log(1 + e^{-|z|})"),

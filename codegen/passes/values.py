@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from codegen.program import Program, Ref, Statement, change_statement, reads
+from codegen.program import Program, Reduce, Ref, Statement, change_statement, reads
 
 
 def number_values(program: Program) -> Program:
@@ -41,8 +41,7 @@ def canonical(statement: Statement) -> Statement:
         return Ref("" if ref == statement.out else ref.name, labels)
 
     assert all(ref != statement.out for ref in reads(statement)), "a statement reads its own result"
-    renamed = change_statement(statement, change)
-    over = (
-        {"over": tuple(sorted(numbers[label] for label in renamed.over))} if hasattr(renamed, "over") else {}
-    )
-    return replace(renamed, eq="", **over)
+    renamed = replace(change_statement(statement, change), eq="")
+    if isinstance(renamed, Reduce):
+        return replace(renamed, over=tuple(sorted(numbers[label] for label in renamed.over)))
+    return renamed

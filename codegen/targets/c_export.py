@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codegen.program import Program, Value
-from codegen.targets.c import comment, constant_name, emit_function, includes, prelude, size_constants
+from codegen.targets.c_function import comment, constant_name, emit_function, includes, prelude, size_constants
 
 Array = npt.NDArray[Any]
 PER_LINE = 6
@@ -61,7 +61,8 @@ def emit_header(program: Program, name: str, params: Mapping[str, Array], vector
     function = emit_function(program, name, "predict", used, constants=True)
     build = (
         f'In one file of the program: #define {upper}_IMPLEMENTATION before #include "{name}.h".\n'
-        f"Test it: cc -std=c99 -O2 -x c -D{upper}_IMPLEMENTATION -D{upper}_SELF_TEST {name}.h -o {name}_test && ./{name}_test"
+        f"Test it: cc -std=c99 -O2 -x c -D{upper}_IMPLEMENTATION -D{upper}_SELF_TEST {name}.h -o {name}_test "
+        f"&& ./{name}_test"
     )
     implementation = "".join([
         f"\n#ifdef {upper}_IMPLEMENTATION\n#ifdef {upper}_SELF_TEST\n#include <stdio.h>\n#endif\n", includes(),
@@ -169,13 +170,10 @@ def self_test(program: Program, name: str, vectors: Vectors) -> str:
     data = [v.name for v in program.of_role("data")]
     parts = [_vector_table(program, name, "in", key, [one[key] for one in vectors.inputs]) for key in data]
     parts += [
-        _vector_table(program, name, "out", key, [one[key] for one in vectors.outputs])
-        for key in program.outputs
+        _vector_table(program, name, "out", key, [one[key] for one in vectors.outputs]) for key in program.outputs
     ]
     lengths = {v: count(program, program.values[v]) for v in (*data, *program.outputs)}
-    arguments = [f"{name}_in_{key} + k * {lengths[key]}" for key in data] + [
-        f"got_{key}" for key in program.outputs
-    ]
+    arguments = [f"{name}_in_{key} + k * {lengths[key]}" for key in data] + [f"got_{key}" for key in program.outputs]
     locals_ = "".join(f"        {_kind(program)} got_{key}[{lengths[key]}];\n" for key in program.outputs)
     compare = "".join(_comparison(name, key, lengths[key]) for key in program.outputs)
     reason = f"{vectors.tolerance:.1e}: 16 times the rounding error of the same formulas in NumPy's {program.dtype}"

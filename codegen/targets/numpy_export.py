@@ -14,9 +14,7 @@ from codegen.targets.numpy import emit_helpers, function_body, head
 Array = npt.NDArray[Any]
 
 
-def emit_module(
-    program: Program, rows: Program, params: Mapping[str, Array], vectors: Vectors, note: str
-) -> str:
+def emit_module(program: Program, rows: Program, params: Mapping[str, Array], vectors: Vectors, note: str) -> str:
     """Return the source of a module with `predict(x)`: one sample, or one row a sample.
 
     Args:
@@ -42,8 +40,7 @@ def literal(array: Array) -> str:
 
 def _constants(program: Program, params: Mapping[str, Array]) -> str:
     lines = [
-        f"{v.name} = np.array({literal(params[v.name])}, np.{program.dtype})"
-        for v in program.of_role("parameter")
+        f"{v.name} = np.array({literal(params[v.name])}, np.{program.dtype})" for v in program.of_role("parameter")
     ]
     return "\n".join([*lines, ""])
 
@@ -69,9 +66,7 @@ def _predict(program: Program, rows: Program) -> str:
 def _self_test(program: Program, vectors: Vectors) -> str:
     inputs = [v.name for v in program.of_role("data")]
     given = ", ".join(f'"{k}": [{", ".join(literal(one[k]) for one in vectors.inputs)}]' for k in inputs)
-    wanted = ", ".join(
-        f'"{k}": [{", ".join(literal(one[k]) for one in vectors.outputs)}]' for k in program.outputs
-    )
+    wanted = ", ".join(f'"{k}": [{", ".join(literal(one[k]) for one in vectors.outputs)}]' for k in program.outputs)
     arguments = ", ".join(f'GIVEN["{k}"][k]' for k in inputs)
     return f'''GIVEN = {{{given}}}
 WANTED = {{{wanted}}}

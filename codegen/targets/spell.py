@@ -26,9 +26,7 @@ def spell(
         return leaf(body)
     row, text = body.row, template(body.row)
     if not text:
-        raise UnsupportedOpError(
-            f"{row.name} has no code for this target; give its row in derive/ops/ a template"
-        )
+        raise UnsupportedOpError(f"{row.name} has no code for this target; give its row in derive/ops/ a template")
     parts = [spell(arg, leaf, number, template) for arg in body.args]
     if text.endswith(")"):
         return text.format(*(part for part, _ in parts)), ATOM

@@ -219,6 +219,7 @@ def _claim_keys(equation: Equation) -> set[str]:
 
 
 def known_names(sketch: Sketch) -> set[str]:
+    """Return the names that a model defines or uses."""
     return sketch.defined() | {key for item in sketch.all() for key in _needed(item.equation.right)}
 
 
