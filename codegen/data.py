@@ -73,9 +73,7 @@ def load_data(path: Path) -> dict[str, Array]:
         _refuse_large(path, size)
         arrays = reader(path)
     except OSError as error:
-        raise DeriveError(
-            f"{path}: cannot be read ({_reason(error)}). Check the path of the data file."
-        ) from error
+        raise DeriveError(f"{path}: cannot be read ({_reason(error)}). Check the path of the data file.") from error
     for name, array in arrays.items():
         _check_values(path, name, array)
     return arrays
@@ -133,9 +131,7 @@ def _read_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
         with archive.open(member) as stream:
             return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
     except _DAMAGE as error:
-        raise DeriveError(
-            f"{path}: {name} is damaged ({_reason(error)}). Write it again with numpy.savez."
-        ) from error
+        raise DeriveError(f"{path}: {name} is damaged ({_reason(error)}). Write it again with numpy.savez.") from error
 
 
 # What zipfile and NumPy raise on bytes that nobody wrote on purpose.
@@ -431,8 +427,7 @@ def _split_at_random(
     halves = np.sort(order[count:]), np.sort(order[:count])
     split = {name for name, array in arrays.items() if array.ndim and len(array) == rows}
     train, held_out = (
-        {name: array[chosen] if name in split else array for name, array in arrays.items()}
-        for chosen in halves
+        {name: array[chosen] if name in split else array for name, array in arrays.items()} for chosen in halves
     )
     return train, held_out
 

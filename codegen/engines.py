@@ -16,6 +16,8 @@ from codegen.targets.c import emit_c
 from codegen.targets.c_memory import scratch_of, training_scratch
 from codegen.targets.numpy import emit_numpy
 
+ROLES = ("data", "parameter", "state")  # of what a step takes, in the order of its arguments
+TRAIN_COUNTS = (ctypes.c_long, ctypes.c_long, ctypes.c_int, ctypes.c_int)  # steps, first, batch, count
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 
@@ -114,6 +116,11 @@ class CEngine:
         self.scratch = np.empty(0, program.dtype)
         self.trainer = getattr(self.library, f"{name}_train")
         self.trainer.restype = ctypes.c_long
+        self.places = [(k, v.name) for k, role in enumerate(ROLES) for v in program.of_role(role)]
+        rates = len(program.of_role("rate"))
+        self.trainer.argtypes = [*TRAIN_COUNTS, *[ctypes.c_void_p] * (len(self.places) + rates + 2)]
+        self.counted = next((v.name for v in program.of_role("data") if BATCH in v.sizes), "")
+        self.kept: tuple[list[Array], list[ctypes.c_void_p]] = ([], [])
 
     def memory(self, count: int) -> ctypes.c_void_p:
         """Return scratch of at least the given length."""
@@ -132,6 +139,15 @@ class CEngine:
             if array.dtype != self.program.dtype or not array.flags.c_contiguous:
                 raise TypeError(f"{value.name}: met {array.dtype}; expected contiguous {self.program.dtype}")
         return [pointer(arrays[value.name]) for value in values]
+
+    def addresses(self, *groups: Arrays) -> list[ctypes.c_void_p]:
+        """Return the addresses of all arrays of a step; found once for the same arrays."""
+        arrays = [groups[k][name] for k, name in self.places]
+        if len(arrays) != len(self.kept[0]) or any(a is not b for a, b in zip(arrays, self.kept[0], strict=True)):
+            names = {name: array for (_, name), array in zip(self.places, arrays, strict=True)}
+            values = [self.program.values[name] for _, name in self.places]
+            self.kept = (arrays, self.given(values, names))
+        return self.kept[1]
 
     def gradients(self, data: Arrays, params: Arrays) -> tuple[float, dict[str, Array]]:
         """Return the loss and the gradient by each parameter."""
@@ -158,13 +174,10 @@ class CEngine:
         steps: int,
     ) -> Array:
         """Take steps; see `Engine`."""
-        program = self.program
-        losses = np.empty(steps, program.dtype)
-        values = [*program.of_role("data"), *program.of_role("parameter", "state")]
-        count = row_count(program, data)
+        losses = np.empty(steps, self.program.dtype)
+        count = len(data[self.counted]) if self.counted else 1
         taken = self.trainer(
-            ctypes.c_long(steps), ctypes.c_long(first), ctypes.c_int(batch), ctypes.c_int(count),
-            *self.given(values, {**data, **params, **state}), *map(pointer, rates), pointer(losses),
+            steps, first, batch, count, *self.addresses(data, params, state), *map(pointer, rates), pointer(losses),
             self.memory(self.need.count(min(batch, count))),
         )  # fmt: skip
         return losses[: int(taken)]

@@ -28,10 +28,14 @@ Rates = Callable[[float, npt.NDArray[np.float64]], dict[str, npt.NDArray[np.floa
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """A rule: the equations of one parameter's update, and the rates at the steps numbered from 1."""
+    """A rule: the equations of one parameter's update, and the rates at the steps numbered from 1.
+
+    `constant` says that the rates are the same at every step.
+    """
 
     updates: Callable[[Var, Var], Iterator[tuple[Var, Node]]]
     rates: Rates
+    constant: bool = True
 
 
 def _plain(lr: float, steps: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
@@ -66,7 +70,7 @@ def _adam_rates(lr: float, steps: npt.NDArray[np.float64]) -> dict[str, npt.NDAr
 OPTIMIZERS = {
     "sgd": Optimizer(_sgd, _plain),
     "momentum": Optimizer(_momentum, _plain),
-    "adam": Optimizer(_adam, _adam_rates),
+    "adam": Optimizer(_adam, _adam_rates, constant=False),
 }
 
 

@@ -83,6 +83,7 @@ class Trainer:
         params: Name to array, live: what is written here is what the next step uses.
         state: The optimiser's memory, name to array.
         steps: How many steps were taken.
+        rows: How many samples are bound.
         notes: What was assumed or converted, for the user.
     """
 
@@ -91,7 +92,9 @@ class Trainer:
         self.params: dict[str, Array] = {}
         self.state: dict[str, Array] = {}
         self.data: dict[str, Array] = {}
-        self.steps, self.position = 0, 0
+        self.steps, self.position, self.rows = 0, 0, 0
+        self.schedule: tuple[tuple[float, int], list[Array]] = ((0.0, 0), [])  # constant rates, kept between calls
+        self.mixed: tuple[int, dict[str, Array]] = (-1, {})  # an epoch, and the data in its order
         self.chunk = 16  # steps in one call of compiled code; adapts to `PATIENCE`
         self.notes: tuple[str, ...] = ()
         self.shuffle = False
@@ -119,7 +122,8 @@ class Trainer:
         if self.sizes is None or sizes.numbers != self.sizes.numbers:
             self.sizes = sizes
             self.build()
-        self.shuffle, self.bindings, self.position = shuffle, bindings, 0
+        self.shuffle, self.bindings, self.position, self.mixed = shuffle, bindings, 0, (-1, {})
+        self.rows = next(len(self.data[v.name]) for v in self.program.of_role("data") if BATCH in v.sizes)
         assumed = [
             f"{name} = {sizes.named()[name]}: nothing fixes this size; set it with sizes=" for name in sizes.assumed
         ]
@@ -173,9 +177,15 @@ class Trainer:
 
     def rates(self, steps: int) -> list[Array]:
         """Return the rates of the next steps, one array each, in the order of the program."""
+        rule, lr = find_optimizer(self.settings.optimizer), self.settings.lr
+        (kept_lr, length), kept = self.schedule
+        if rule.constant and kept_lr == lr and length >= steps:
+            return kept
         numbers = np.arange(self.steps + 1, self.steps + steps + 1, dtype=np.float64)
-        rates = find_optimizer(self.settings.optimizer).rates(self.settings.lr, numbers)
-        return [np.ascontiguousarray(rates[v.latex], self.settings.dtype) for v in self.program.of_role("rate")]
+        rates = rule.rates(lr, numbers)
+        made = [np.ascontiguousarray(rates[v.latex], self.settings.dtype) for v in self.program.of_role("rate")]
+        self.schedule = (lr, steps), made
+        return made
 
     def run(self, steps: int) -> float:
         """Take steps over the mini-batches, the next where the last run stopped; return the last loss.
@@ -185,6 +195,7 @@ class Trainer:
         """
         if steps < 1:
             raise ValueError(f"steps: met {steps}; expected at least 1")
+        _ = self.compiled  # without data there is nothing to run
         loss = float("nan")
         while steps > 0:
             left = self.batches - self.position % self.batches  # in this epoch; the next has another order
@@ -198,7 +209,10 @@ class Trainer:
         """Return the data in the order of the current epoch."""
         if not self.shuffle:
             return self.data
-        return self.reordered(self.order(self.position // self.batches))
+        epoch = self.position // self.batches
+        if self.mixed[0] != epoch:
+            self.mixed = (epoch, self.reordered(self.order(epoch)))
+        return self.mixed[1]
 
     def order(self, epoch: int) -> Array:
         """Return the order of the samples in an epoch; it depends on the seed and the epoch alone."""
@@ -253,11 +267,6 @@ class Trainer:
                 check()
         batch = self.settings.batch
         return float(np.average(losses, weights=[min(batch, self.rows - k * batch) for k in range(self.batches)]))
-
-    @property
-    def rows(self) -> int:
-        """The number of samples bound."""
-        return next(len(self.data[v.name]) for v in self.program.of_role("data") if BATCH in v.sizes)
 
     @property
     def batches(self) -> int:

@@ -80,9 +80,11 @@ def ordered(definitions: Iterable[Definition]) -> tuple[Definition, ...]:
         ModelError: a name is defined twice, or depends on itself.
     """
     by_name: dict[Var, Definition] = {}
+    spelled: set[str] = set()
     for item in definitions:
-        if item.name in by_name:
+        if item.name.latex in spelled:
             raise ModelError(f"{item.name.latex} is defined twice; keep one of the two equations or rename one")
+        spelled.add(item.name.latex)
         by_name[item.name] = item
     uses = {name: [part for part in variables(item.value) if part in by_name] for name, item in by_name.items()}
     try:

@@ -1,9 +1,10 @@
-"""Independent gradients: the test models written a second time, by hand, for HIPS autograd. Shares no code with ours."""
+"""Independent gradients: the test models written a second time, by hand, for HIPS autograd."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import autograd.numpy as anp
@@ -38,7 +39,7 @@ def mlp(widths: list[str | int], act: Callable[[Node], Node], head: str) -> Netw
     a: Node = vector("x", widths[0])
     definitions: list[Definition] = []
     z = vector("x", widths[0])
-    for k, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False), 1):
+    for k, (n_in, n_out) in enumerate(pairwise(widths), 1):
         z = vector(f"Z^{{[{k}]}}", n_out)
         weights, bias = matrix(f"W^{{[{k}]}}", n_out, n_in), vector(f"b^{{[{k}]}}", n_out)
         definitions.append(Definition(z, weights @ a + bias))

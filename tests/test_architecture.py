@@ -42,11 +42,17 @@ LAYERS = {
         ("__main__",),
     ),
     "codegen": (
-        ("program", "data"),
-        ("passes/*",),
-        ("targets/*",),
-        ("build",),
+        ("errors", "data", "names", "program", "prediction"),  # what a program is, and what data are
+        ("passes/*", "optimizers", "sizes", "init"),
+        ("scope",),
+        ("targets/*", "written"),
+        ("lower", "build"),
+        ("record", "trace"),
+        ("binding",),
+        ("engines", "source"),
         ("train", "export"),
+        ("function", "params"),
+        ("fit",),
         ("",),
     ),
 }
@@ -71,6 +77,7 @@ NOT_THE_OPERATION = {
     ("derive/read/spelling.py", "sqrt"): "a word of LaTeX, spelled in its own way",
     ("derive/read/terms.py", "max"): "a word of the page: max(0, z)",
     ("derive/read/terms.py", "sum"): "a kind of big operator on the page",
+    ("codegen/targets/c_kernels.py", "matmul"): "a kernel in C, of which the program's products choose one",
     ("*", "sum"): "a kind of reduction, the field `reduce` of a row",
     ("derive/verify/evaluate.py", "max"): "a kind of reduction, the field `reduce` of a row",
 }

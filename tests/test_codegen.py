@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import subprocess
 import sys
@@ -17,10 +18,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import CASES, Case, draw_data, mlp, oracle
 
 import codegen
 from codegen import build
-from codegen.errors import BrokenProgramError, CodegenError, CompileFailedError, CompilerMissingError, UnsupportedOpError
+from codegen.errors import (
+    BrokenProgramError,
+    CodegenError,
+    CompileFailedError,
+    CompilerMissingError,
+    UnsupportedOpError,
+)
 from codegen.passes.stable import REWRITES, stabilise
 from codegen.passes.verify import verify
 from codegen.program import Call, Map, Program, Ref, Value, reads
@@ -35,7 +43,7 @@ from derive.expr import matrix, scalar, vector
 from derive.model import Definition, Network
 from derive.ops.elementwise import exp, log, sigmoid, unknown
 from derive.ops.reduction import softmax, total
-from oracles import CASES, Case, draw_data, mlp, oracle
+from derive.shapes import size
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-pedantic", "-Werror")
 ROOT = Path(__file__).parents[1]
@@ -55,7 +63,9 @@ def record(case: Case, cache: dict[str, Derivation] = {}) -> Derivation:  # noqa
     return cache[case.name]
 
 
-def trainer(case: Case, sizes: dict[str, int], rows: int, target: str, dtype: str, seed: int = 0, **more: Any) -> codegen.Trainer:
+def trainer(
+    case: Case, sizes: dict[str, int], rows: int, target: str, dtype: str, seed: int = 0, **more: Any
+) -> codegen.Trainer:
     x, y = draw_data(case, sizes, rows, np.random.default_rng(seed))
     hidden = {name: n for name, n in sizes.items() if name in ("h", "m")}
     made = codegen.compile(record(case), target=target, dtype=dtype, sizes=hidden, seed=seed, **more).bind(x=x, y=y)
@@ -126,7 +136,9 @@ def test_training_source_compiles_without_a_warning(
 ) -> None:
     path = tmp_path / "a.c"
     path.write_text(codegen.training_source(record(case), "c", dtype=dtype, optimizer=optimizer))
-    done = subprocess.run([compiler, *STRICT, "-O2", "-c", path, "-o", tmp_path / "a.o"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [compiler, *STRICT, "-O2", "-c", path, "-o", tmp_path / "a.o"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -159,28 +171,43 @@ int main(void)
 """
 
 
-@needs_compiler
-@cases
-@pytest.mark.parametrize("compiler", compilers())
-def test_training_runs_clean_under_the_sanitizers(case: Case, compiler: str, tmp_path: Path) -> None:
-    resolved = resolve_sizes(record(case), {name: 3 + k for k, name in enumerate(case.sizes)})
-    program = lowered(record(case), resolved, "float32")
+def sanitized(derivation: Derivation, sizes: dict[str, int], compiler: str, folder: Path) -> None:
+    """Build a training program around the source, with exactly the memory that it asks for, and run it."""
+    resolved = resolve_sizes(derivation, sizes)
+    program = lowered(derivation, resolved, "float32")
     given = [*program.of_role("data"), *program.of_role("parameter")]
-    lengths = [11 if "batch" in v.sizes else 1 for v in given]
-    for k, v in enumerate(given):
-        for size in v.sizes:
-            lengths[k] *= 1 if size == "batch" else program.sizes.get(str(size), size)  # type: ignore[operator]
+    numbers = {**program.sizes, "batch": 11}
+    lengths = [math.prod(numbers[s] if isinstance(s, str) else s for s in v.sizes) for v in given]
     driver = DRIVER.format(
         kind="float", arrays=len(given), lengths=", ".join(map(str, lengths)), name="TOY", low="toy",
         given=", ".join(f"memory[{k}]" for k in range(len(given))),
     )  # fmt: skip
-    text = codegen.training_source(record(case), "c", resolved.named(), name="toy")
-    path = tmp_path / "a.c"
-    path.write_text(text + driver)
+    path = folder / "a.c"
+    path.write_text(codegen.training_source(derivation, "c", resolved.named(), name="toy") + driver)
     command = [compiler, "-std=c99", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", path]
-    subprocess.run([*command, "-o", tmp_path / "a"], check=True)
-    done = subprocess.run([tmp_path / "a"], capture_output=True, text=True, check=False)
+    subprocess.run([*command, "-o", folder / "a"], check=True)
+    done = subprocess.run([folder / "a"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_compiler
+@cases
+@pytest.mark.parametrize("compiler", compilers())
+def test_training_runs_clean_under_the_sanitizers(case: Case, compiler: str, tmp_path: Path) -> None:
+    sanitized(record(case), {name: 3 + k for k, name in enumerate(case.sizes)}, compiler, tmp_path)
+
+
+@needs_compiler
+@pytest.mark.parametrize("compiler", compilers())
+def test_scratch_suffices_where_a_value_has_an_entry_for_every_two_samples(compiler: str, tmp_path: Path) -> None:
+    many = size("N")
+    x, w, y, loss = matrix("X", many, "n"), vector("w", "n"), vector("y", many), scalar("L")
+    gram, f = matrix("K", many, many), vector("f", many)
+    definitions = (Definition(gram, x @ x.T), Definition(f, gram @ (x @ w)), Definition(loss, total((f - y) ** 2)))
+    network = Network("gram", definitions, loss, samples=many)
+    derivation = derive_gradients(network)
+    assert "(size_t)(batch) * (size_t)(batch)" in codegen.training_source(derivation, "c")
+    sanitized(derivation, {"n": 3}, compiler, tmp_path)
 
 
 # ---- own mathematics -------------------------------------------------------------------------------------------
@@ -200,9 +227,10 @@ FLAGS = {"portable": ("-std=c99", "-O1"), "local": None}
 def math_library(dtype: str, flags: tuple[str, ...] | None) -> ctypes.CDLL:
     real = "float" if dtype == "float32" else "double"
     text = includes() + emit_math(FUNCTIONS, "m_", dtype)
+    loop = "{{ for (long i = 0; i < n; ++i) y[i] = m_{}(x[i]{}); }}\n"
     for name in (*ULPS[dtype], "sin", "cos", "relu", "step", "fabs"):
-        text += f"\nvoid v_{name}(long n, const {real} *x, {real} *y) {{ for (long i = 0; i < n; ++i) y[i] = m_{name}(x[i]); }}\n"
-    text += f"\nvoid v_pow(long n, {real} p, const {real} *x, {real} *y) {{ for (long i = 0; i < n; ++i) y[i] = m_pow(x[i], p); }}\n"
+        text += f"\nvoid v_{name}(long n, const {real} *x, {real} *y) " + loop.format(name, "")
+    text += f"\nvoid v_pow(long n, {real} p, const {real} *x, {real} *y) " + loop.format("pow", ", p")
     compiler = build.find_compiler()
     chosen = flags or (*build.PORTABLE, *build.native_flags(compiler))
     return ctypes.CDLL(str(build.compile_shared(text, "math", compiler, chosen)))
@@ -210,7 +238,9 @@ def math_library(dtype: str, flags: tuple[str, ...] | None) -> ctypes.CDLL:
 
 def applied(library: ctypes.CDLL, name: str, x: Any, *first: Any) -> Any:
     y = np.empty_like(x)
-    getattr(library, f"v_{name}")(ctypes.c_long(len(x)), *first, ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data))
+    getattr(library, f"v_{name}")(
+        ctypes.c_long(len(x)), *first, ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data)
+    )
     return y
 
 
@@ -296,7 +326,7 @@ def test_loading_compiled_code_leaves_subnormal_numbers_alone() -> None:
 @pytest.mark.parametrize("case", CASES[:3], ids=lambda case: case.name)
 @pytest.mark.parametrize("size", [100.0, -100.0])
 def test_a_saturated_network_has_a_finite_loss(case: Case, target: str, size: float) -> None:
-    made = trainer(case, {n: 3 for n in case.sizes}, 4, target, "float32")
+    made = trainer(case, dict.fromkeys(case.sizes, 3), 4, target, "float32")
     for array in made.params.values():
         array[...] = 0
     bias = made.params["b2" if case.name == "cat" else "b" if case.name == "log" else "b1"]
@@ -349,9 +379,7 @@ def test_softmax_and_its_loss_share_maximum_and_sum() -> None:
     assert text.count(": exp(") == 1
 
 
-@pytest.mark.parametrize(
-    "fault", ["computed twice", "used before", "no equation", "runs along", "neither summed"]
-)
+@pytest.mark.parametrize("fault", ["computed twice", "used before", "no equation", "runs along", "neither summed"])
 def test_the_rules_of_a_program_are_checked(fault: str) -> None:
     program = program_of(CASES[0])
     first, *rest = program.statements

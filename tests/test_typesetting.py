@@ -310,7 +310,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
 
 def test_a_missing_folder_and_an_unknown_suffix_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DeriveError, match=r"nowhere.*could not be written"):
+    with pytest.raises(DeriveError, match=r"nowhere.*cannot be written"):
         save_document(sheet(), tmp_path / "nowhere" / "sheet.md")
     for name in ("sheet.docx", "sheet"):
         with pytest.raises(DeriveError, match=r"\.html, \.pdf, \.tex, \.md, \.txt, \.ipynb"):

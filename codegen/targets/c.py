@@ -40,7 +40,7 @@ def _training_arguments(program: Program, data: str = "const ") -> list[str]:
     arguments = [f"{data}{kind} *restrict {value.name}" for value in program.of_role("data")]
     return [
         *arguments,
-        *(f"{kind} *restrict {value.name}" for value in program.of_role("parameter", "state")),
+        *(f"{kind} *restrict {value.name}" for value in (*program.of_role("parameter"), *program.of_role("state"))),
     ]
 
 
@@ -63,9 +63,9 @@ def emit_step(program: Program, name: str, used: set[str]) -> str:
         count, _ = length(program, program.values[gradient])
         lines.append(f"{kind} *const {gradient} = {place};")
         place = f"{gradient} + {count}"
-    given = [value.name for value in (*program.of_role("data"), *program.of_role("parameter"))]
-    outputs = [loss if output == loss else output for output in program.outputs]
-    lines.append(f"{name}_loss_and_gradients({', '.join([BATCH, *given, *outputs, place])});")
+    inner = eliminate(program, program.outputs)
+    given = [value.name for value in (*inner.of_role("data"), *inner.of_role("parameter"))]
+    lines.append(f"{name}_loss_and_gradients({', '.join([BATCH, *given, *program.outputs, place])});")
     lines += [
         f"if (!(*{loss} - *{loss} == 0)) {{",
         "    return 1; /* not finite: leave everything as it was */",
@@ -89,7 +89,7 @@ def emit_train(program: Program, name: str) -> str:
         f"{kind} *restrict scratch",
     ]
     data = [_offset(program, name, value) for value in program.of_role("data")]
-    rest = [value.name for value in program.of_role("parameter", "state")]
+    rest = [value.name for value in (*program.of_role("parameter"), *program.of_role("state"))]
     call = ", ".join(["size", *data, *rest, *(f"{rate}[s]" for rate in rates), "losses + s", "scratch"])
     body = f"""{{
     const long batches = ((long)count + {BATCH} - 1) / {BATCH};

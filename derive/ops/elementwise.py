@@ -13,6 +13,7 @@ from typing import Any
 
 import sympy
 
+from derive.errors import MissingRuleError
 from derive.expr import Apply, Const, Node
 from derive.op import Op, Vjp, register
 from derive.shapes import Shape, broadcast
@@ -89,7 +90,7 @@ arithmetic(
 def _power_rule(y_bar: Node, y: Node, a: Node, n: Node) -> Node:
     exponent = n.value if isinstance(n, Const) else None
     if exponent is None:
-        raise TypeError(f"pow: the exponent is {n}; expected a number")
+        raise MissingRuleError("pow: an exponent that is no number has no derivative rule in derive/ops/elementwise.py")
     return y_bar * (Const(exponent) * (a if exponent == 2 else a ** (exponent - 1)))
 
 

@@ -45,7 +45,7 @@ def render(node: Node, functions: Collection[str] = frozenset()) -> str:
 
     >>> from derive.read.latex import read_formula
     >>> render(read_formula(r"\tfrac12 {W^{[1]}}^T x"))
-    '\\frac{1}{2} W^{[1]T} x'
+    '\\frac{1}{2} \\left(W^{[1]}\\right)^{T} x'
     """
     return _Speller(frozenset(functions)).spell(node)
 

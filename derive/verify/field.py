@@ -6,9 +6,10 @@ one, and a sum in a denominator is an atom that is multiplied out to compare.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice, permutations
 
 from derive.verify.polynomial import (
     Atom,
@@ -20,17 +21,28 @@ from derive.verify.polynomial import (
     canonical,
     constant,
     digest,
-    fresh,
     indices_of,
     is_bound,
     key,
     map_terms,
     rename_bound,
     replace_indices,
+    size_polynomial,
 )  # fmt: skip
 
 EXP, LOG, ROOT, STEP, BELOW = "exp", "log", "sqrt", "step", "poly"  # heads of atoms; BELOW: a sum in a denominator
+MAX_ORDERS = 120  # of a function's indices; with more than five, equal functions may be told apart
 ROUNDS = 12  # rounds of clearing denominators before giving up
+
+
+def _orders(slots: set[Index]) -> Iterator[tuple[Index, ...]]:
+    """Yield the orders in which a function's indices can stand; only the first few of many."""
+    return islice(permutations(sorted(slots, key=lambda index: -index.number)), MAX_ORDERS)
+
+
+def _is_log(term: Term) -> bool:
+    """Tell whether a term is one logarithm, of one entry: e to its power is the argument."""
+    return len(term) == 1 and term[0][1] == 1 and term[0][0].head.startswith(f"{LOG}:") and not bound_of(term)
 
 
 class OutsideError(Exception):
@@ -47,13 +59,20 @@ class Field:
 
     def apply(self, name: str, x: Polynomial) -> Polynomial:
         """Return a function of a polynomial as an atom whose slots are the free indices."""
-        slots = sorted({i for term in x.terms for i in indices_of(term) if not is_bound(i)}, key=lambda i: -i.number)
-        slots = [i for i in slots if i.size != 1]
-        names = {index: Index(-100 - k, index.size) for k, index in enumerate(slots)}
+        slots = {i for term in x.terms for i in indices_of(term) if not is_bound(i) and i.size != 1}
+        text, argument, order = min(
+            (self._with_slots(x, order) for order in _orders(slots)), key=lambda found: found[0]
+        )
+        head = f"{name}:{digest(text)}"
+        self.arguments[head] = (argument, tuple(Index(-100 - k, index.size) for k, index in enumerate(order)))
+        return atom(head, order)
+
+    @staticmethod
+    def _with_slots(x: Polynomial, order: tuple[Index, ...]) -> tuple[str, Polynomial, tuple[Index, ...]]:
+        """Return a function's argument with its free indices numbered in some order, and its key."""
+        names = {index: Index(-100 - k, index.size) for k, index in enumerate(order)}
         argument = Polynomial({canonical(replace_indices(t, names)): n for t, n in x.terms.items()})
-        head = f"{name}:{digest(key(argument))}"
-        self.arguments[head] = (argument, tuple(names.values()))
-        return atom(head, slots)
+        return key(argument), argument, order
 
     def argument(self, head: str, indices: tuple[Index, ...]) -> Polynomial:
         """Return what an atom was applied to, at the given indices."""
@@ -65,13 +84,9 @@ class Field:
         """Return e^x with one factor per term of x, so that e^(a+b) = e^a e^b."""
         result = constant(1)
         for term, number in x.terms.items():
-            if term and term[0][0].head.startswith(f"{LOG}:") and len(term) == 1 and number.denominator == 1:
+            if _is_log(term) and number.denominator == 1:
                 inner = self.argument(term[0][0].head, term[0][0].indices)
-                result = (
-                    result * self.power(inner, int(number))
-                    if term[0][1] == 1
-                    else result * self._exp_atom(term, number)
-                )
+                result = result * self.power(inner, int(number))
             else:
                 result = result * self._exp_atom(term, number)
         return result
@@ -170,15 +185,9 @@ class Field:
             if exponent > 1 and (name == STEP or domain in ("binary", "onehot")):
                 return Polynomial({canonical(((factor, 1), *rest)): Fraction(1)})
             if exponent >= 2 and name == ROOT:
-                inner = self.argument(factor.head, factor.indices)
-                return (
-                    Polynomial({canonical(((factor, exponent - 2), *rest) if exponent > 2 else rest): Fraction(1)})
-                    * inner
-                )
+                return self._written_out(factor, ((factor, exponent - 2), *rest) if exponent > 2 else rest)
             if exponent >= 1 and name == BELOW:
-                inner = self.argument(factor.head, factor.indices)
-                left = ((factor, exponent - 1), *rest) if exponent > 1 else rest
-                return self._distribute(left, inner)
+                return self._written_out(factor, ((factor, exponent - 1), *rest) if exponent > 1 else rest)
             if exponent == 1 and domain in ("onehot", "simplex") and self._sums_to_one(factor.indices, rest):
                 return Polynomial({canonical(rest): Fraction(1)})
         return None
@@ -193,18 +202,20 @@ class Field:
             and indices[0] not in indices[1:]
         )
 
-    @staticmethod
-    def _distribute(rest: Term, inner: Polynomial) -> Polynomial:
-        """Multiply a term that may hold bound indices by a polynomial that shares them."""
+    def _written_out(self, factor: Atom, rest: Term) -> Polynomial:
+        """Replace an atom by what it was applied to; indices that the term sums over stay shared with the rest."""
+        argument, slots = self.arguments[factor.head]
+        names = dict(zip(slots, factor.indices, strict=True))
         result = Polynomial({})
-        for term, number in inner.terms.items():
-            own = bound_of(term) - indices_of(rest)
-            names = {index: fresh(index.size) for index in own}
+        for term, number in argument.terms.items():
             exponents = dict(rest)
-            for factor, exponent in replace_indices(term, names):
-                exponents[factor] = exponents.get(factor, 0) + exponent
-            merged = canonical(tuple((f, e) for f, e in exponents.items() if e))
-            result = result + Polynomial({merged: number})
+            for inner, exponent in replace_indices(rename_bound(term), names):
+                exponents[inner] = exponents.get(inner, 0) + exponent
+            merged = tuple((f, e) for f, e in exponents.items() if e)
+            part = Polynomial({canonical(merged): number})
+            for index in bound_of(((factor, 1), *rest)) - indices_of(merged):  # summed over, and cancelled
+                part = part * size_polynomial(index.size)
+            result = result + part
         return result
 
     def is_zero(self, x: Polynomial) -> bool:

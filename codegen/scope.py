@@ -1,0 +1,98 @@
+"""The scope of one lowering: names in code, labels of axes, sizes, and the statements so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+
+from codegen.errors import UnboundSizeError
+from codegen.program import BATCH, Ref, Size, Statement, Value
+from codegen.sizes import Sizes, as_number
+from derive.derivation import Equation
+from derive.expr import Node, Var
+from derive.shapes import ROW, Shape
+
+_LETTERS = "ijklmpqrsuvwxyz"
+
+
+@dataclass(slots=True)
+class Scope:
+    """The state of one lowering: names, values and statements so far.
+
+    `samples` is the size of the sample axis; `single` says that it is one, and its axis left out.
+    """
+
+    sizes: Sizes
+    samples: Any
+    single: bool
+    names: dict[Var, str]
+    outputs: dict[Node, Var]
+    values: dict[str, Value] = field(default_factory=dict)
+    statements: list[Statement] = field(default_factory=list)
+    equation: Equation | None = None
+    labels: dict[str, Size] = field(default_factory=dict)
+    temps: int = 0
+
+    @property
+    def numbers(self) -> Mapping[sympy.Symbol, int]:
+        """The numbers of the sizes."""
+        return self.sizes.numbers
+
+    @property
+    def eq(self) -> str:
+        """The number of the equation being lowered."""
+        return self.equation.id if self.equation else ""
+
+    def axes(self, shape: Shape) -> Shape:
+        """Return the sizes along which an index runs."""
+        return tuple(length for length in shape if length != ROW and not (self.single and length == self.samples))
+
+    def size(self, length: sympy.Expr) -> Size:
+        """Return a size as the program keeps it: by name where it has one.
+
+        Raises:
+            UnboundSizeError: nothing fixes it.
+        """
+        if length == self.samples:
+            return BATCH
+        number = as_number(length, self.numbers)
+        if number is None:
+            raise UnboundSizeError(
+                f"({self.eq}): the size {length} has no number; bind data that has it, or give sizes={{'{length}': …}}"
+            )
+        return self.sizes.names()[length] if length.is_Symbol else number
+
+    def label(self, length: sympy.Expr) -> str:
+        """Return a fresh label for an axis: the batch is b, a size called h is h, else the next letter."""
+        size = self.size(length)
+        wish = "b" if size == BATCH else str(size).lower()
+        letters = [wish] if len(wish) == 1 and wish.isalpha() and (wish != "b" or size == BATCH) else []
+        spare = (f"{letter}{k or ''}" for k in range(99) for letter in (letters if not k else []) + list(_LETTERS))
+        label = next(word for word in spare if word not in self.labels)
+        self.labels[label] = size
+        return label
+
+    def stored(self, labels: Iterable[str]) -> tuple[str, ...]:
+        """Return labels in the order of memory: the batch first."""
+        return tuple(sorted(labels, key=lambda label: self.labels[label] != BATCH))
+
+    def temp(self, labels: Iterable[str]) -> Ref:
+        """Return a reference to a new intermediate value."""
+        order = self.stored(labels)
+        taken = set(self.names.values()) | self.values.keys()
+        while True:
+            self.temps += 1
+            if f"t{self.temps}" not in taken:
+                break
+        name = f"t{self.temps}"
+        latex = self.equation.name.latex if self.equation else ""
+        self.values[name] = Value(name, latex, tuple(self.labels[label] for label in order), "temp")
+        return Ref(name, order)
+
+    def refer(self, name: Var, labels: Sequence[str]) -> Ref:
+        """Return a reference to a name, its labels permuted as it lies in memory."""
+        code = self.names[name]
+        return Ref(code, tuple(labels[k] for k in self.values[code].sheet))
