@@ -17,7 +17,7 @@ from derive.ops import table
 from derive.shapes import ROW, Shape, axes
 
 INDICES = ("j", "i", "k", "l", "p", "q")
-ATOM, SUPERSCRIPT, PRODUCT, BIG_SUM = 5, 4, 3, 2
+ATOM, PRODUCT, BIG_SUM = 5, 3, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def _print(node: Node, entries: _Entries) -> tuple[str, int]:
     if entries.letters and node.shape and (node.op.body is None and not node.op.prime):
         inner, _ = _print(node, WHOLE)
         return f"{_bracket(inner) if not _is_name(inner) else inner}_{{{''.join(_letters(node.shape, entries))}}}", ATOM
-    if node.op.reduce == "sum" or (node.op.define is not None and node.shape == ()):
+    if node.op.reduce == "sum" or _averages(node.op):
         return _reduction(node, entries)
     return _template(node, node.op, entries)
 
@@ -109,7 +109,7 @@ def _template(node: Apply, op: Op, entries: _Entries) -> tuple[str, int]:
         needs = 0 if bracketless else op.needs[min(k, len(op.needs) - 1)]
         if tight == BIG_SUM and k == last and op.binds == PRODUCT:
             needs, binds = BIG_SUM, BIG_SUM  # a sum ends a product without brackets, and then ends what follows
-        parts.append(_bracket(text) if tight < needs or _collides(op, k, text) else text)
+        parts.append(_bracket(text) if tight < needs or _collides(template, k, text) else text)
     if op.name == table.MUL and parts[1][:1].isdigit():
         template = template.replace(" ", r" \cdot ", 1)
     return template.format(*parts, f=label, p="'" * order), ATOM if template.startswith(r"\frac") else binds
@@ -120,14 +120,15 @@ def _encloses(template: str) -> bool:
     return template.startswith((r"\frac", r"\sqrt")) or "({0})" in template or template.startswith(("[", "|"))
 
 
-def _collides(op: Op, place: int, text: str) -> bool:
+def _averages(op: Op) -> bool:
+    """Tell whether a row's template has a place for the number of entries."""
+    return isinstance(op.latex, str) and "{n}" in op.latex
+
+
+def _collides(template: str, place: int, text: str) -> bool:
     """Tell whether a second superscript would hit the first: (W^{[2]})^T."""
-    return (
-        op.binds == SUPERSCRIPT
-        and place == 0
-        and ("^" in text or text.startswith(r"\frac"))
-        and not text.startswith("(")
-    )
+    raised = place == 0 and template.startswith("{0}^")
+    return raised and ("^" in text or text.startswith(r"\frac")) and not text.startswith("(")
 
 
 def _bracket(text: str) -> str:
@@ -144,10 +145,11 @@ def _reduction(node: Apply, entries: _Entries) -> tuple[str, int]:
             return _print(operand, _Entries(scalar=False))
         text, binds = _print(operand, WHOLE)
         text = _bracket(text) if binds < 4 else text
-        return (rf"\mathbf{{1}}^T {text}", 3) if axis == 0 else (rf"{text} \mathbf{{1}}", 3)
+        product = rf"\mathbf{{1}}^T {text}" if axis == 0 else rf"{text} \mathbf{{1}}"
+        return (rf"\frac{{1}}{{{sympy.latex(lengths[axis])}}} {product}" if _averages(node.op) else product), 3
     if all(length == 1 for length in lengths):
         return _print(operand, _Entries(scalar=True))
-    letters = _fresh_letters(operand, len(lengths), ("i", *INDICES) if node.op.define is not None else INDICES)
+    letters = _fresh_letters(operand, len(lengths), ("i", *INDICES) if _averages(node.op) else INDICES)
     text, binds = _print(operand, _Entries(letters))
     return _with_sign(node, letters, _bracket(text) if binds < 3 else text, lengths), 2
 

@@ -8,12 +8,13 @@ page calls it.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import sympy
 
-from derive.errors import MissingRuleError
+from derive.errors import MissingRuleError, ShapeError
 from derive.expr import Apply, Const, Node
 from derive.op import Op, Vjp, register
 from derive.shapes import Shape, broadcast
@@ -22,8 +23,13 @@ Body = Callable[..., Any]
 Slope = Callable[[Node, Node], Node]
 
 
-def _shape(name: str) -> Callable[..., Shape]:
-    return lambda shapes, *params: broadcast(name, shapes)
+def _shape(name: str, arity: int) -> Callable[..., Shape]:
+    def shape(shapes: tuple[Shape, ...], *params: Any) -> Shape:
+        if len(shapes) != arity:
+            raise ShapeError(f"{name} takes {arity} operands; here are {len(shapes)}")
+        return broadcast(name, shapes)
+
+    return shape
 
 
 def _chain(name: str, slope: Slope, prime: bool) -> Vjp:
@@ -38,14 +44,15 @@ def _chain(name: str, slope: Slope, prime: bool) -> Vjp:
 
 def arithmetic(name: str, body: Body, latex: Any, vjp: tuple[Vjp, ...], because: str, **more: Any) -> Op:
     """Make the row of an arithmetic operation."""
-    return register(Op(name, _shape(name), because, "petersen2012", latex, vjp, body=body, **more))
+    arity = len(inspect.signature(body).parameters) - 1  # the first is the field
+    return register(Op(name, _shape(name, arity), because, "petersen2012", latex, vjp, body=body, **more))
 
 
 def function(name: str, body: Body, slope: Slope, because: str, source: str, **more: Any) -> Op:
     """Make the row of a function of one variable; its vjp follows from the slope."""
     prime = more.get("prime", False)
     return register(
-        Op(name, _shape(name), because, source, more.pop("latex"), (_chain(name, slope, prime),),
+        Op(name, _shape(name, 1), because, source, more.pop("latex"), (_chain(name, slope, prime),),
            body=body, slope=slope, **more)
     )  # fmt: skip
 
@@ -154,7 +161,7 @@ def _unknown(y_bar: Node, y: Node, x: Node, order: int, label: str) -> Node:
 
 
 register(
-    Op("function", _shape("function"), r"d f(x) = f'(x)\,dx", "petersen2012", "{f}{p}({0})", (_unknown,), prime=True)
+    Op("function", _shape("function", 1), r"d f(x) = f'(x)\,dx", "petersen2012", "{f}{p}({0})", (_unknown,), prime=True)
 )
 
 

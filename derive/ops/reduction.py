@@ -9,6 +9,7 @@ from typing import Any
 
 import sympy
 
+from derive.errors import ShapeError
 from derive.expr import Apply, Const, Node, ones, ones_like, product
 from derive.op import Op, letters_for, register
 from derive.shapes import ROW, Shape, axes, show_shape
@@ -16,12 +17,16 @@ from derive.shapes import ROW, Shape, axes, show_shape
 
 def reduced(shapes: tuple[Shape, ...], axis: Any = None) -> Shape:
     """Return the shape after a reduction over everything (`axis` None) or along an axis of a matrix."""
+    if len(shapes) != 1:
+        raise ShapeError(f"a reduction takes one operand; here are {len(shapes)}")
     if axis is None:
         return ()
-    rows, columns = shapes[0] if len(shapes[0]) == 2 and shapes[0][0] != ROW else (None, None)
-    if rows is None:
-        raise ValueError(f"a reduction along axis {axis} needs a matrix; this is {show_shape(shapes[0])}")
-    return (ROW, columns) if axis == 0 else (rows,)
+    (shape,) = shapes
+    if len(shape) != 2 or shape[0] == ROW:
+        raise ShapeError(f"a reduction along axis {axis} needs a matrix; this is {show_shape(shape)}")
+    if axis not in (0, 1):
+        raise ValueError(f"a matrix has the axes 0 and 1; there is no axis {axis}")
+    return (ROW, shape[1]) if axis == 0 else (shape[0],)
 
 
 def spread(reduction: Node, x: Node, axis: Any = None) -> Node:
@@ -76,15 +81,21 @@ register(Op(
     spec=_spec, reduce="sum", binds=2, needs=(2,),
     numpy="np.sum({0}{axis})",
 ))  # fmt: skip
+def _mean_rule(y_bar: Node, y: Node, x: Node, *axis: Any) -> Node:
+    if axis:
+        return Const(1 / _count(x, *axis)) * spread(y_bar, x, *axis)
+    return y_bar * (ones_like(x) / Const(_count(x, None)))
+
+
 register(Op(
     "mean", reduced, r"\text{the sum's rule, times one over the number of entries}", "giles2008",
-    r"\frac{{1}}{{{n}}} \sum {0}", (lambda y_bar, y, x, *axis: y_bar * (ones_like(x) / Const(_count(x, None))),),
+    r"\frac{{1}}{{{n}}} \sum {0}", (_mean_rule,),
     define=lambda x, axis=None: Const(1 / _count(x, axis)) * Apply("sum", x, *([] if axis is None else [axis])),
     binds=2, needs=(2,),
 ))  # fmt: skip
 register(Op(
     "max", reduced, r"\text{the derivative sits at the largest entry}", "goodfellow2016",
-    r"\max({0})", reduce="max", kink="shared at ties", numpy="np.max({0}{axis})",
+    r"\max({0})", spec=_spec, reduce="max", kink="shared at ties", numpy="np.max({0}{axis})",
 ))  # fmt: skip
 
 
@@ -116,7 +127,13 @@ register(Op(
     "logsumexp", reduced, r"\nabla \log \textstyle\sum e^{x} = \text{softmax}(x)", "blanchard2021",
     r"\text{{logsumexp}}({0})", (_log_sum_exp_rule,), define=_log_sum_exp, stable=_shifted_log_sum_exp,
 ))  # fmt: skip
+def _given(shapes: tuple[Shape, ...], *sizes: Any) -> Shape:
+    if shapes:
+        raise ShapeError("ones takes sizes alone, no operands")
+    return tuple(sizes)
+
+
 register(Op(
-    "ones", lambda shapes, *sizes: tuple(sizes), r"\text{a constant}", "petersen2012", r"\mathbf{{1}}",
+    "ones", _given, r"\text{a constant}", "petersen2012", r"\mathbf{{1}}",
     numpy="np.ones({shape})",
 ))  # fmt: skip

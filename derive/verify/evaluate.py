@@ -21,6 +21,7 @@ from derive.shapes import ROW, Shape, axes
 from derive.verify.numbers import Functions, Number, Real, RealFunctions, Residue, RetryError
 
 Array: TypeAlias = Any  # an object array of numbers, zero-dimensional for a scalar
+TRIES = 60
 SIZES = (3, 2, 5, 4, 7, 6, 8, 9, 11, 10)
 
 
@@ -37,6 +38,8 @@ def _draw_residue(rng: random.Random, domain: str) -> Residue:
     if domain == "binary":
         return Residue.of(rng.randrange(2))
     value = rng.randrange(2, 1 << 60)
+    if domain in ("positive", "unit"):  # squares, so that their roots exist
+        return Residue(value * value, value * value)
     return Residue(value, value)
 
 
@@ -210,12 +213,12 @@ def derivative_at(network: Network, by: Var, point: Point, ends: Mapping[Var, Ar
 def points(kind: Kind, network: Network, more: Iterable[Var], count: int, seed: int = 0) -> Iterator[Point]:
     """Yield points at which the network has run, of rotating sizes; `more` variables are drawn too.
 
-    A point that meets a pole is drawn again; after ten in a row none is left to try.
+    A point that meets a pole, or a root that does not exist, is drawn again, up to `TRIES` times for each.
     """
     free = dict.fromkeys([*free_variables(network), *more])
     shapes = [name.shape for name in (*free, *(item.name for item in network.definitions))]
     made = 0
-    for attempt in range(10 * count):
+    for attempt in range(TRIES * count):
         rng = random.Random(f"{seed}:{attempt}")
         point = Point(kind, choose_sizes(shapes, made), {})
         point.values.update({name: draw(name, point, rng) for name in free})

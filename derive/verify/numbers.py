@@ -243,6 +243,11 @@ class Real:
         return Real(self.x**n, slope * self.dx)
 
 
+def own_shift(name: str) -> float:
+    """Return what tells the stand-ins of two arbitrary functions apart."""
+    return 1 + _hash(name, 0, 1000) / 1000
+
+
 class RealFunctions:
     """The functions of bodies on reals."""
 
@@ -286,9 +291,10 @@ class RealFunctions:
 
     @staticmethod
     def unknown(name: str, order: int, x: Real) -> Real:
-        """A stand-in for an arbitrary function: x + x²/2 + sin(x + 1), with its derivatives."""
-        values = [x.x + x.x**2 / 2 + MP.sin(x.x + 1), 1 + x.x + MP.cos(x.x + 1), 1 - MP.sin(x.x + 1)]
-        values += [-MP.cos(x.x + 1)]
+        """A stand-in for an arbitrary function: x + x²/2 + sin(x + s), s its own, with its derivatives."""
+        shift = own_shift(name)
+        sine, cosine = MP.sin(x.x + shift), MP.cos(x.x + shift)
+        values = [x.x + x.x**2 / 2 + sine, 1 + x.x + cosine, 1 - sine, -cosine]
         if order > 2:
             raise RetryError
         return Real(values[order], values[order + 1] * x.dx)
