@@ -33,7 +33,8 @@ class Op:
         because: Why the rules hold, in LaTeX; one text, or one for each operand ("" where it goes without saying).
         source: Key in SOURCES.md.
         latex: Template with `{0}`, `{1}` for operands.
-        binds: How tightly the template binds: 0 sum, 1 sign, 2 big sum, 3 product, 4 power, 5 atom; operands are
+        binds: How tightly the template binds: 0 sum, 1 sign, 2 big sum, 4 product, 5 power,
+            6 atom (3 is a product with a sign, ∘, which the printer tells by the template); operands are
             bracketed below `needs`.
         numpy, c: Templates of the scalar or array code; "" where the target cannot.
         prime: Whether a sheet writes the derivative as f'(x) rather than written out.
@@ -54,7 +55,7 @@ class Op:
     define: Callable[..., Any] | None = None
     stable: Callable[..., Any] | None = None
     reduce: str = ""
-    binds: int = 5
+    binds: int = 6
     needs: tuple[int, ...] = (0,)
     numpy: str = ""
     c: str = ""

@@ -17,7 +17,7 @@ from derive.ops import table
 from derive.shapes import ROW, Shape, axes
 
 INDICES = ("j", "i", "k", "l", "p", "q")
-ATOM, PRODUCT, BIG_SUM = 5, 3, 2
+ATOM, PRODUCT, SIGNED_PRODUCT, BIG_SUM = 6, 4, 3, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,14 @@ def _template(node: Apply, op: Op, entries: _Entries) -> tuple[str, int]:
     if label:
         template = "{f}{p}({0})"
     bracketless = _encloses(template)
-    last, binds = len(node.operands) - 1, op.binds
+    last, binds, wanted = len(node.operands) - 1, op.binds, op.needs
+    if template.startswith((r"{0} \circ", r"{0} \oslash")):  # a b ∘ c is (a b) ∘ c: a sign binds looser than none
+        binds, wanted = SIGNED_PRODUCT, (SIGNED_PRODUCT, PRODUCT + 1)
     parts = []
     for k, operand in enumerate(node.operands):
         text, tight = _print(operand, entries)
-        needs = 0 if bracketless else op.needs[min(k, len(op.needs) - 1)]
-        if tight == BIG_SUM and k == last and op.binds == PRODUCT:
+        needs = 0 if bracketless else wanted[min(k, len(wanted) - 1)]
+        if tight == BIG_SUM and k == last and binds in (PRODUCT, SIGNED_PRODUCT):
             needs, binds = BIG_SUM, BIG_SUM  # a sum ends a product without brackets, and then ends what follows
         parts.append(_bracket(text) if tight < needs or _collides(template, k, text) else text)
     if op.name == table.MUL and parts[1][:1].isdigit():
@@ -144,12 +146,13 @@ def _reduction(node: Apply, entries: _Entries) -> tuple[str, int]:
         if lengths[axis] == 1:
             return _print(operand, _Entries(scalar=False))
         text, binds = _print(operand, WHOLE)
-        text = _bracket(text) if binds < 4 else text
+        text = _bracket(text) if binds <= PRODUCT else text
         product = rf"\mathbf{{1}}^T {text}" if axis == 0 else rf"{text} \mathbf{{1}}"
-        return (rf"\frac{{1}}{{{sympy.latex(lengths[axis])}}} {product}" if _averages(node.op) else product), 3
+        return (rf"\frac{{1}}{{{sympy.latex(lengths[axis])}}} {product}" if _averages(node.op) else product), PRODUCT
     if all(length == 1 for length in lengths):
         return _print(operand, _Entries(scalar=True))
-    letters = _fresh_letters(operand, len(lengths), ("i", *INDICES) if _averages(node.op) else INDICES)
+    used = " ".join(entries.letters)
+    letters = _fresh_letters(operand, used, len(lengths), ("i", *INDICES) if _averages(node.op) else INDICES)
     text, binds = _print(operand, _Entries(letters))
     return _with_sign(node, letters, _bracket(text) if binds < 3 else text, lengths), 2
 
@@ -163,8 +166,9 @@ def _with_sign(node: Apply, letters: tuple[str, ...], body: str, lengths: Shape)
     return rf"\frac{{1}}{{{count}}} \sum{bounds} {body}"
 
 
-def _fresh_letters(node: Node, count: int, order: tuple[str, ...]) -> tuple[str, ...]:
-    taken = " ".join(var.latex for var in variables(node)) + " ".join(map(str, node.shape))
+def _fresh_letters(node: Node, used: str, count: int, order: tuple[str, ...]) -> tuple[str, ...]:
+    words = [used, *(text for var in variables(node) for text in (var.latex, *map(str, var.shape)))]
+    taken = " ".join([*words, *map(str, node.shape)])
     free = [letter for letter in dict.fromkeys(order) if not re.search(rf"(?<![a-zA-Z\\]){letter}(?![a-zA-Z])", taken)]
     return tuple(free[:count])
 

@@ -37,9 +37,9 @@ contraction(
     (_right(lambda y_bar, a, b: product(y_bar, b.T)), _right(lambda y_bar, a, b: product(a.T, y_bar))),
     (r"\langle \bar Y, dA\,B\rangle = \langle \bar Y B^T, dA\rangle",
      r"\langle \bar Y, A\,dB\rangle = \langle A^T \bar Y, dB\rangle"),
-    binds=3, needs=(3, 4), numpy="{0} @ {1}",
+    binds=4, needs=(4, 5), numpy="{0} @ {1}",
 )  # fmt: skip
 contraction(
     "transpose", ("mn->nm", "m->.m", ".m->m"), "{0}^T", (lambda y_bar, y, a: y_bar.T,),
-    r"\langle \bar Y, dA^T\rangle = \langle \bar Y^T, dA\rangle", binds=4, needs=(5,), numpy="{0}.T",
+    r"\langle \bar Y, dA^T\rangle = \langle \bar Y^T, dA\rangle", binds=5, needs=(6,), numpy="{0}.T",
 )  # fmt: skip

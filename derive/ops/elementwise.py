@@ -84,12 +84,12 @@ arithmetic(
 arithmetic(
     "mul", lambda f, a, b: a * b, _either("{0} {1}", r"{0} \circ {1}", 0, 1),
     (lambda y_bar, y, a, b: y_bar * b, lambda y_bar, y, a, b: y_bar * a),
-    r"d(A \circ B) = dA \circ B + A \circ dB", binds=3, needs=(3, 4), numpy="{0} * {1}", c="{0} * {1}",
+    r"d(A \circ B) = dA \circ B + A \circ dB", binds=4, needs=(4, 5), numpy="{0} * {1}", c="{0} * {1}",
 )  # fmt: skip
 arithmetic(
     "div", lambda f, a, b: a / b, _quotient,
     (lambda y_bar, y, a, b: y_bar / b, lambda y_bar, y, a, b: -(y_bar * a / b ** 2)),
-    r"d(A \oslash B) = dA \oslash B - A \circ dB \oslash B^{\circ 2}", binds=3, needs=(3, 4),
+    r"d(A \oslash B) = dA \oslash B - A \circ dB \oslash B^{\circ 2}", binds=4, needs=(4, 5),
     numpy="{0} / {1}", c="{0} / {1}", draw=(0.5, 2.0),
 )  # fmt: skip
 
@@ -103,12 +103,12 @@ def _power_rule(y_bar: Node, y: Node, a: Node, n: Node) -> Node:
 
 arithmetic(
     "pow", lambda f, a, n: a ** n, _either("{0}^{{{1}}}", r"{0}^{{\circ {1}}}", 0), (_power_rule,),
-    r"d(a^n) = n\,a^{n-1}\,da", binds=4, needs=(5, 0), numpy="{0} ** {1}", c="pow({0}, {1})", draw=(0.5, 2.0),
+    r"d(a^n) = n\,a^{n-1}\,da", binds=5, needs=(6, 0), numpy="{0} ** {1}", c="pow({0}, {1})", draw=(0.5, 2.0),
 )  # fmt: skip
 
 function(
     "exp", lambda f, x: f.exp(x), lambda x, y: y, r"(e^x)' = e^x", "dlmf",
-    latex="e^{{{0}}}", binds=4, numpy="np.exp({0})", c="exp({0})",
+    latex="e^{{{0}}}", binds=5, numpy="np.exp({0})", c="exp({0})",
 )  # fmt: skip
 function(
     "log", lambda f, x: f.log(x), lambda x, y: Const(1) / x, r"\log' x = 1/x", "dlmf",

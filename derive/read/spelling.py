@@ -135,6 +135,8 @@ class _Speller:
     def could_call(self, node: Node, right: Node) -> bool:
         while isinstance(node, Power | Transpose):
             node = node.base if isinstance(node, Power) else node.arg
+        if node == Number(r"\pi"):
+            return isinstance(right, Group)
         if not isinstance(node, Name):
             return False
         known = node.base in self.functions | words.FUNCTION_LETTERS | words.BRACKET_OPERATORS

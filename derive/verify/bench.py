@@ -50,6 +50,7 @@ def make_bench(model: ReadModel, facts: Facts) -> Bench:
         more.setdefault(Var(cotangent_key(loss, item.name.latex), item.name.shape), item.name)
     names.update({alias: Var(compact(alias), var.shape) for alias, var in model.cotangents.items()})
     names.update({alias.latex: alias for alias in more})
+    names.update({e.name.latex: e.name for e in derivation.equations if e.role in ("cotangent", "gradient")})
     return Bench(model, facts, setting_for(network, derivation, more), names)
 
 
