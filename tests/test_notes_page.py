@@ -150,3 +150,17 @@ def assert_counterexample_recomputes(claim: JudgedClaim) -> None:
     derived = gradient(values, of[claim.place.line])
     np.testing.assert_allclose(derived, example["derived"], atol=1e-8)
     assert np.max(np.abs(np.array(example["claimed"]) - derived)) > 1e-4, "the two sides differ visibly"
+
+
+def test_a_softmax_written_out_by_class_is_judged_under_one_hot_targets(tmp_path: Path) -> None:
+    page = tmp_path / "softmax.md"
+    page.write_text(
+        "For class $k$: $z_k = w_k^\\top x + b_k$ and $p_k = \\frac{e^{z_k}}{\\sum_j e^{z_j}}$.\n\n"
+        "$$ L = -\\sum_k y_k \\log p_k $$\n$$ \\frac{\\partial L}{\\partial z_k} = p_k - y_k $$\n"
+        "$$ \\frac{\\partial L}{\\partial z_k} = y_k - p_k $$\n",
+        encoding="utf-8",
+    )
+    right, wrong = judged(page)
+    assert right.verdict.verdict == "proved"
+    assert any("one-hot" in assumption for assumption in right.verdict.assumptions)
+    assert wrong.verdict.verdict == "refuted"

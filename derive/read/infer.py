@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from derive.errors import DeriveError, ModelError, ShapeError
-from derive.expr import Apply, Node, Var, rebuild, substitute, variables, walk
+from derive.expr import Apply, Const, Node, Var, rebuild, substitute, variables, walk
 from derive.model import Definition, Network, free_variables, is_data, ordered, outputs, trained
 from derive.notation import batch_name, delta_name, split_name
 from derive.ops import table
@@ -272,34 +272,27 @@ def _name_sizes(sizes: Sizes, keys: Sequence[str], used: Sequence[str], taken: I
 
 
 def target_domains(network: Network) -> dict[Var, Var]:
-    """Return targets with what the loss says of them: in y log ŷ under a softmax y is one-hot, beside 1 - y binary."""
+    """Return targets with what the loss says of them.
+
+    Beside 1 - y, y is 0 or 1; in a sum of y log p over the classes, a cross-entropy, y is one-hot.
+    """
     loss = network.value(network.loss) if network.loss is not None else None
-    if loss is None:
-        return {}
-    domains: dict[Var, str] = {}
-    for part in walk(loss):
-        if not isinstance(part, Apply) or not part.operands:
-            continue
-        first = part.operands[0]
-        if part.op.name == table.MUL and isinstance(first, Var) and _is_log_of_softmax(part.operands[1], network):
-            domains[first] = "onehot"
-        if part.op.name == table.SUB and isinstance(part.operands[1], Var) and str(getattr(first, "value", "")) == "1":
-            domains.setdefault(part.operands[1], "binary")
-    logged = {v for part in walk(loss) if _is_log(part) for v in variables(part)}
-    free = set(free_variables(network)) - logged
-    return {v: Var(v.latex, v.shape, d) for v, d in domains.items() if v in free and is_data(v)}
+    parts = [part for part in walk(loss) if isinstance(part, Apply) and part.operands] if loss is not None else []
+    binary = {part.operands[1] for part in parts if part.op.name == table.SUB and part.operands[0] == Const(1)}
+    logged = {v for part in parts if part.op.name == table.LOG for v in variables(part)}
+    weights = {
+        factor
+        for part in parts
+        if part.op.name == table.MUL and part.shape and any(_is_log(operand) for operand in part.operands)
+        for factor in part.operands
+    }
+    targets = [v for v in free_variables(network) if v not in logged and is_data(v)]
+    domains = {v: "binary" if v in binary else "onehot" for v in targets if v in binary or v in weights}
+    return {v: Var(v.latex, v.shape, domain) for v, domain in domains.items()}
 
 
 def _is_log(node: Node) -> bool:
     return isinstance(node, Apply) and node.op.name == table.LOG
-
-
-def _is_log_of_softmax(node: Node, network: Network) -> bool:
-    if not (isinstance(node, Apply) and _is_log(node)):
-        return False
-    inner = node.operands[0]
-    value = network.value(inner) if isinstance(inner, Var) else inner
-    return isinstance(value, Apply) and value.op.name == table.SOFTMAX
 
 
 def with_target_domains(network: Network) -> tuple[Network, dict[Var, Var]]:
