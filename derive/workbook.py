@@ -100,6 +100,8 @@ class Workbook:
         """
         self.path = str(path)
         self.wanted = section
+        if Path(self.path).suffix == ".jsonl":
+            raise DeriveError(f"{self.path}: claims files are not read yet; write the claims on a page")
         self.is_page = ".py" not in Path(self.path).name
         if self.is_page:
             page = load_page(self.path)

@@ -180,6 +180,7 @@ def test_an_unknown_ending_target_or_section() -> None:
     assert_refused(run("compile", PAGE, "--target", "jax"), "jax")
     assert_refused(run("sheet", PAGE, "--section", "Dogs"), "Dogs")
     assert_refused(run("serve"), "serve")
+    assert_refused(run("check", "claims.jsonl"), "claims.jsonl")
 
 
 def test_parameters_of_another_model(tmp_path: Path) -> None:
