@@ -255,11 +255,7 @@ def load_python(spec: str) -> Section:
     path, _, name = spec.partition(":")
     if not Path(path).is_file():
         raise DeriveError(f"{path} is no file; give a page or a Python file that defines a derive.Model")
-    found = {
-        key: value
-        for key, value in runpy.run_path(path).items()
-        if hasattr(value, "network") and hasattr(value, "gradients")
-    }
+    found = {key: value for key, value in runpy.run_path(path).items() if _is_model(value)}
     unique = {id(value): key for key, value in found.items()}
     if name and name not in found:
         raise DeriveError(f"{path} defines no model {name}; it has {', '.join(found) or 'none'}")
@@ -270,3 +266,8 @@ def load_python(spec: str) -> Section:
     model = found[name or next(iter(found))]
     network = model.network()
     return Section(network.title, (network.title,), network, "")
+
+
+def _is_model(value: object) -> bool:
+    """Tell a model from all else that a file defines; its class comes later than this module."""
+    return not isinstance(value, type) and hasattr(value, "network") and hasattr(value, "gradients")

@@ -114,6 +114,26 @@ def test_compile_numbers_each_line_by_its_equation_on_the_sheet(tmp_path: Path) 
     assert "(1.26)" in sheet
 
 
+MODEL = """
+from derive import Model, log, matrix, softmax, tanh, total, vector
+
+model = Model("Tiny")
+h = model.define("h", tanh(matrix("W", "m", "n") @ vector("x", "n")))
+p = model.define("p", softmax(matrix("V", 2, "m") @ h))
+model.define("L", -total(vector("y", 2) * log(p)))
+"""
+
+
+def test_a_python_file_that_defines_a_model_is_a_source(tmp_path: Path, data: Path) -> None:
+    source = tmp_path / "tiny.py"
+    source.write_text(MODEL, encoding="utf-8")
+    assert r"✓" in run("sheet", source).output
+    trained = run("train", source, "--data", data, "--target", "numpy", "--epochs", "2")
+    assert trained.exit_code == 0, trained.output
+    assert run("sheet", f"{source}:model").exit_code == 0
+    assert_refused(run("sheet", f"{source}:other"), "other", "model")
+
+
 # ---- bad input -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("command", ["sheet", "check", "compile"])
 def test_a_page_that_is_not_there(command: str) -> None:
