@@ -180,7 +180,7 @@ class Workbook:
 
     def _section(self, number: int, sketch: Sketch) -> Section:
         claims = [c for at, own in self._spoken_of.items() if own is sketch for _, c in self._claims_by_section[at]]
-        model = build_model(sketch, self.facts, self.outline, claims)
+        model = build_model(sketch, self.facts, self.outline)
         return Section(sketch.title, sketch.headings, model.network, f"{number}.", model, tuple(claims))
 
     def judged(self) -> Iterator[JudgedClaim]:

@@ -164,3 +164,29 @@ def test_a_softmax_written_out_by_class_is_judged_under_one_hot_targets(tmp_path
     assert right.verdict.verdict == "proved"
     assert any("one-hot" in assumption for assumption in right.verdict.assumptions)
     assert wrong.verdict.verdict == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("claim", "holds"), [("(p_j - y_j) x", True), ("(p_j - y_j) x^T", False), ("(y_j - p_j) x", False)]
+)
+def test_the_gradient_of_one_class_s_weights_is_judged(tmp_path: Path, claim: str, holds: bool) -> None:
+    page = tmp_path / "classes.md"
+    page.write_text(
+        "$$ z_j = w_j^T x + b_j $$\n$$ p_j = \\text{softmax}(z_j) $$\n$$ L = -\\sum_j y_j \\log(p_j) $$\n"
+        f"$$ \\frac{{\\partial L}}{{\\partial w_j}} = {claim} $$\n",
+        encoding="utf-8",
+    )
+    (judgement,) = judged(page)
+    assert judgement.verdict.verdict in (("proved",) if holds else ("refuted", "ill-typed"))
+
+
+@pytest.mark.parametrize("claim", ["x (p - y)", "(p - y) x", "(p - y)^T x"])
+def test_a_wrong_claim_has_no_say_in_what_is_a_vector(tmp_path: Path, claim: str) -> None:
+    page = tmp_path / "kinds.md"
+    page.write_text(
+        "$$ z = W x + b $$\n$$ p = \\text{softmax}(z) $$\n$$ L = -\\sum_j y_j \\log(p_j) $$\n"
+        f"$$ \\frac{{\\partial L}}{{\\partial W}} = {claim} $$\n",
+        encoding="utf-8",
+    )
+    (judgement,) = judged(page)
+    assert judgement.verdict.verdict == "ill-typed"

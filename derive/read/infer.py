@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from derive.errors import DeriveError, ModelError, ShapeError
@@ -14,7 +14,7 @@ from derive.ops import table
 from derive.read import syntax as ast
 from derive.read.facts import Facts, key_without_indices
 from derive.read.functions import SIGMA
-from derive.read.kinds import Evidence, Reading, Written, equation_indices, fit, is_loss_name, readings
+from derive.read.kinds import Evidence, Reading, Written, equation_indices, is_loss_name, readings
 from derive.read.models import Sketch
 from derive.read.outline import Equation, Outline, names_in
 from derive.read.outline import walk as walk_tree
@@ -23,7 +23,6 @@ from derive.read.spelling import render
 from derive.read.terms import Meaning, cotangent_key
 from derive.shapes import ROW
 
-READINGS = 12  # readings of a page compared by how many of its claims they make well-typed
 LAYER = re.compile(r"\^\{[\[(]?([^\]\)}]*)[\])]?\}")
 
 
@@ -42,14 +41,13 @@ class ReadModel:
     cotangents: Mapping[str, Var] = field(default_factory=dict)
 
 
-def build_model(sketch: Sketch, facts: Facts, found: Outline, claims: Sequence[Equation] = ()) -> ReadModel:
+def build_model(sketch: Sketch, facts: Facts, found: Outline) -> ReadModel:
     """Return the model of a sketch.
 
     Args:
         sketch: Its definitions.
         facts: The page's functions and names of cotangents.
         found: The page's declarations.
-        claims: Equations claimed of it; among equally usual readings the one that types most of them wins.
     Raises:
         DeriveError: no kinds fit; the message names the equation's line.
     """
@@ -57,7 +55,7 @@ def build_model(sketch: Sketch, facts: Facts, found: Outline, claims: Sequence[E
     written += _next_layer(written)
     meaning = _base_meaning(sketch, written, facts, found)
     evidence = Evidence(found.declared, found.words)
-    reading = _best(written, meaning, evidence, lambda r: _typed(r, claims, sketch, facts, found))
+    reading = _most_usual(written, meaning, evidence)
     return _assemble(sketch, written, reading, facts, found)
 
 
@@ -126,36 +124,16 @@ def called_functions(node: ast.Node) -> list[str]:
     return [render(replace(part.function, primes=0)) for part in walk_tree(node) if isinstance(part, ast.Call)]
 
 
-def _best(written: list[Written], meaning: Meaning, evidence: Evidence, score: Callable[[Reading], int]) -> Reading:
+def _most_usual(written: list[Written], meaning: Meaning, evidence: Evidence) -> Reading:
+    """Return the most usual reading under which the equations fit.
+
+    Claims have no say in it: read with kinds that suit it, a wrong claim may come out right.
+    """
     try:
-        candidates = [
-            reading for reading, _ in zip(readings(written, meaning, evidence), range(READINGS), strict=False)
-        ]
+        return next(readings(written, meaning, evidence))
     except DeriveError as error:
         lines = ", ".join(str(line) for line in sorted({w.line for w in written}))
         raise type(error)(f"line {lines}: {error}") if isinstance(error, ShapeError | ModelError) else error from None
-    scores = [score(reading) for reading in candidates]
-    return candidates[scores.index(max(scores))]
-
-
-def _typed(reading: Reading, claims: Sequence[Equation], sketch: Sketch, facts: Facts, found: Outline) -> int:
-    """Count the claims that are well-typed under a reading."""
-    aliases = cotangent_aliases(reading.meaning.kinds, sketch.loss_key, facts)
-    kinds = {**reading.meaning.kinds, **{alias: reading.meaning.kinds[key] for alias, key in aliases.items()}}
-    count = 0
-    for claim in claims:
-        called = called_functions(claim.left) + called_functions(claim.right)
-        functions = {**facts.functions_at(sketch.order, called), **reading.meaning.functions}
-        sizes = reading.sizes.copy()
-        sizes.shapes.update(
-            {alias: reading.sizes.shapes[key] for alias, key in aliases.items() if key in reading.sizes.shapes}
-        )
-        try:
-            fit(Written(claim.left, claim.right), replace(reading.meaning, kinds=kinds, functions=functions), sizes)
-        except DeriveError:
-            continue
-        count += 1
-    return count
 
 
 def cotangent_aliases(kinds: Mapping[str, str], loss: str, facts: Facts) -> dict[str, str]:

@@ -140,12 +140,23 @@ def entrywise(op: str, *args: Term, params: tuple[object, ...] = ()) -> Term:
         number, vector = sorted(args, key=lambda term: term.kind)
         if number.kind == "scalar":
             return Term(ROWS, (number, vector), "vector", stacked=vector.stacked)
+    if op == table.MUL and len(stacks) == 1 and (outer := _outer(args)) is not None:
+        return outer
     if len(kinds) > 1 or len(stacks) > 1:
         raise ShapeError(f"{op}: {' and '.join(term.kind for term in args)} do not go together entry by entry")
     loose = [term for term in args if not term.stacked and term.kind != "scalar"]
     if stacks and loose:
-        raise ShapeError(f"{op}: an entry of a stack and a whole {loose[0].kind} do not go together")
+        raise UnreadError(f"{op}: an entry of a stack and a whole {loose[0].kind} do not go together")
     return Term(op, args, next(iter(kinds), "scalar"), None, params, next(iter(stacks), ""))
+
+
+def _outer(args: tuple[Term, ...]) -> Term | None:
+    """Return s_j x, a number of each entry times one vector: the stack s xᵀ, of which row j is s_j xᵀ."""
+    number, whole = args if args[0].stacked else args[::-1]
+    if number.kind != "scalar" or not number.stacked or whole.stacked or whole.kind not in ("vector", "row"):
+        return None
+    row = transpose(whole) if whole.kind == "vector" else whole
+    return Term(table.MATMUL, (replace(number, stacked="", kind="vector"), row), whole.kind, stacked=number.stacked)
 
 
 def _product(node: ast.Product, meaning: Meaning) -> Term:

@@ -77,7 +77,7 @@ def _bench(
     """Return the bench for a section's claims, the error that keeps it from being made, or None without a model."""
     sketch = claim_sketch(section, claims, sketches, found, facts)
     try:
-        return None if sketch is None else make_bench(build_model(sketch, facts, found, [c for _, c in claims]), facts)
+        return None if sketch is None else make_bench(build_model(sketch, facts, found), facts)
     except DeriveError as error:
         return error
 
