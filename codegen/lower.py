@@ -174,8 +174,8 @@ def contract(state: Scope, bodies: list[Body], summed: tuple[str, ...]) -> Body:
 
 
 def _materialise(state: Scope, body: Body) -> tuple[Body, Ref]:
-    """Return a number in front and a reference; a body that is neither gets a statement of its own."""
-    if isinstance(body, Ref):
+    """Return a number in front and a reference; a body that is neither, or a diagonal, gets its own statement."""
+    if isinstance(body, Ref) and len(set(body.labels)) == len(body.labels):
         return ONE, body
     if isinstance(body, Call) and body.op == table.MUL and not labels_of(body.args[0]):
         factor, ref = _materialise(state, body.args[1])

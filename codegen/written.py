@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from functools import reduce
 from typing import cast
@@ -11,15 +12,19 @@ import sympy
 from codegen.errors import UnboundSizeError, UnsupportedOpError
 from codegen.program import Body, Call, Number, Samples
 from codegen.scope import Scope
-from derive.expr import Apply, Node, times_primed, unprimed
+from derive.expr import Apply, Const, Node, times_primed, unprimed
 from derive.op import Op
 from derive.ops import elementwise, table
+
+
+class _NoFormError(Exception):
+    """A body uses a function that no operation with code stands for."""
 
 
 class _Written:
     """The field on which an operation without a template is written out: the functions, on nodes."""
 
-    exp, log, sqrt = elementwise.exp, elementwise.log, elementwise.sqrt
+    exp, log, sqrt, constant = elementwise.exp, elementwise.log, elementwise.sqrt, Const
 
     @staticmethod
     def sin(x: Node) -> Node:
@@ -32,6 +37,10 @@ class _Written:
     @staticmethod
     def step(x: Node) -> Node:
         return Apply("step", x)
+
+    @staticmethod
+    def normal_cdf(x: Node) -> Node:
+        raise _NoFormError  # NumPy has no error function
 
 
 def write_out(state: Scope, node: Apply, row: Op) -> Node | None:
@@ -49,12 +58,12 @@ def write_out(state: Scope, node: Apply, row: Op) -> Node | None:
     if row.numpy and row.c and not times_primed(node):
         return None
     if row.body is not None and not times_primed(node):
-        return cast(Node, row.body(_Written, *node.operands))
-    targets = [target for target, text in (("numpy", row.numpy), ("c", row.c)) if text]
+        with suppress(_NoFormError):
+            return cast(Node, row.body(_Written, *node.operands))
     raise UnsupportedOpError(
-        f"({state.eq}) {state.equation.name.latex if state.equation else ''}: {row.name} cannot be computed by "
-        f"{'numpy or c' if not targets else 'both targets, only by ' + targets[0]}; "
-        f"write it with operations that have code, or give its row in derive/ops a body"
+        f"({state.eq}) {state.equation.name.latex if state.equation else ''}: there is no code for {row.name}"
+        f"{chr(39) * times_primed(node)}, neither as NumPy nor as C; write the model with other operations, or give "
+        f"its row in derive/ops/ the templates numpy and c"
     )
 
 

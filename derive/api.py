@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from derive import derivation as record
+from derive import recurrence
 from derive.errors import DeriveError, ModelError
 from derive.expr import Node, Var
-from derive.model import Definition, Network, ordered
+from derive.jacobian import derive_directional, derive_hessian, derive_hessian_product, derive_jacobian
+from derive.model import Definition, Network, free_variables, ordered
 from derive.printer import equation_latex
 from derive.read.infer import name_pre_activations, with_parameters, with_target_domains
 from derive.read.latex import read_formula
@@ -24,7 +26,9 @@ from derive.sheet.plain import to_text
 from derive.sheet.write import save_document
 from derive.verify.bench import bench_for
 from derive.verify.claims import judge_claim
+from derive.verify.induction import checked_recurrence, judge_recurrence
 from derive.verify.judge import Verdict
+from derive.verify.steps import checked
 from derive.workbook import Workbook, derive_network
 
 
@@ -90,20 +94,55 @@ class Model:
         network = Network(self.title, ordered(self._definitions), loss, self._parameters)
         return name_pre_activations(with_parameters(with_target_domains(network)[0]))
 
+    def jacobian(self, of: str | Var, by: str | Var) -> Derivation:
+        """Derive the Jacobian of a name by a free variable: the axes of the name, then those of the variable."""
+        network = self.network()
+        return self._second(network, derive_jacobian(network, self._defined(of, network), self._free(by, network)))
+
+    def hessian(self, by: str | Var, loss: str | Var | None = None) -> Derivation:
+        """Derive the matrix of second derivatives of the loss by a free variable."""
+        network = self._ending(loss)
+        return self._second(network, derive_hessian(network, self._free(by, network)))
+
+    def hessian_product(self, by: str | Var, direction: str = "v", loss: str | Var | None = None) -> Derivation:
+        """Derive the product of the Hessian by a free variable and a direction, without the Hessian itself."""
+        network = self._ending(loss)
+        return self._second(network, derive_hessian_product(network, self._free(by, network), direction))
+
+    def directional(self, by: str | Var, direction: str = "v", loss: str | Var | None = None) -> Derivation:
+        """Derive the derivative of the loss in a direction of the shape of a free variable."""
+        network = self._ending(loss)
+        return self._second(network, derive_directional(network, self._free(by, network), direction))
+
+    def _second(self, network: Network, derived: record.Derivation) -> Derivation:
+        done = checked(network, derived)
+        return Derivation(**{f.name: getattr(done, f.name) for f in fields(record.Derivation)}, network=network)
+
+    def _ending(self, loss: str | Var | None) -> Network:
+        """Return the network with the given loss; raises ModelError where there is no such scalar."""
+        network = self.network()
+        return network if loss is None else replace(network, loss=self._defined(loss, network))
+
+    def _defined(self, name: str | Var, network: Network) -> Var:
+        found = {item.name.latex: item.name for item in network.definitions}
+        return self._one_of(found, name, "defines")
+
+    def _free(self, name: str | Var, network: Network) -> Var:
+        return self._one_of({v.latex: v for v in free_variables(network)}, name, "has the free variable")
+
+    def _one_of(self, found: dict[str, Var], name: str | Var, verb: str) -> Var:
+        latex = name if isinstance(name, str) else name.latex
+        if latex not in found:
+            raise ModelError(f"{self.title} {verb} no {latex}; there are {', '.join(found) or 'none'}")
+        return found[latex]
+
     def gradients(self, loss: str | Var | None = None) -> Derivation:
         """Derive every gradient of a scalar, each step checked; the loss of the model if None.
 
         Raises:
             ModelError: there is no such scalar.
         """
-        network = self.network()
-        if loss is not None:
-            latex = loss if isinstance(loss, str) else loss.latex
-            found = next((d.name for d in network.definitions if d.name.latex == latex), None)
-            if found is None:
-                names = ", ".join(d.name.latex for d in network.definitions)
-                raise ModelError(f"{self.title} defines no {latex}; it defines {names}")
-            network = replace(network, loss=found)
+        network = self._ending(loss)
         derived = derive_network(network)
         values = {f.name: getattr(derived, f.name) for f in fields(record.Derivation)}
         return Derivation(**values, network=network)
@@ -119,11 +158,25 @@ class Model:
         return rf"$$\begin{{aligned}} {rows} \end{{aligned}}$$"
 
 
+class Recurrence(recurrence.Recurrence):
+    """Layers or time steps of which there are symbolically many; the recursion is derived once."""
+
+    def gradients(self) -> Derivation:
+        """Derive the recursion and the gradients, each step checked.
+
+        Raises:
+            ModelError: there is no loss, or the body does not define what it hands on.
+        """
+        done = checked_recurrence(self, self.derive())
+        return Derivation(**{f.name: getattr(done, f.name) for f in fields(record.Derivation)}, recurrence=self)
+
+
 @dataclass(frozen=True, slots=True)
 class Derivation(record.Derivation):
     """The record of a derived model, with what one does with it: save the sheet, check a formula."""
 
     network: Network | None = None
+    recurrence: Recurrence | None = None
 
     def document(self) -> Document:
         """Return the sheet as a document."""
@@ -146,9 +199,11 @@ class Derivation(record.Derivation):
         node = read_formula(claim)
         if not isinstance(node, Relation) or len(node.links) != 2 or node.signs != ("=",):
             raise DeriveError(f"{claim} is no single equation; give one of the form left = right")
+        written = Equation(node.links[0], node.links[1], claim, Place((self.title,), 0, "", 1, 1))
+        if self.recurrence is not None:
+            return judge_recurrence(written, self.recurrence, self)
         assert self.network is not None
-        place = Place((self.title,), 0, "", 1, 1)
-        return judge_claim(Equation(node.links[0], node.links[1], claim, place), bench_for(self.network))
+        return judge_claim(written, bench_for(self.network, (*self.seeds, *self.data)))
 
     def __str__(self) -> str:
         return to_text(self.document())

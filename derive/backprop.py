@@ -16,7 +16,7 @@ from derive.notation import delta_name, derivative_name
 from derive.op import Op
 from derive.ops.reduction import total
 from derive.simplify import Known, simplify
-from derive.tidy import constant, tidy
+from derive.tidy import constant, split_number, tidy
 
 LEARNING_RATE = Var(r"\alpha")
 
@@ -141,9 +141,14 @@ def _descend(sweep: _Sweep, item: Definition) -> Iterator[Equation]:
         sweep.found[item.name] = equation.value
         yield equation
     found = sweep.found.get(item.name)
-    cotangent = found if found is not None and constant(found) is not None else sweep.names[item.name]
+    cotangent = found if found is not None and _is_plain(found) else sweep.names[item.name]
     for name, value, passed in pull_back(item.value, cotangent, sweep.wanted, item.name):
         sweep.contributions.setdefault(name, []).append(Contribution(tidy(value), item, passed))
+
+
+def _is_plain(value: Node) -> bool:
+    """Tell whether a cotangent is handed on as it is: a number, or a number times a name."""
+    return constant(value) is not None or isinstance(split_number(value)[1], Var)
 
 
 def pull_back(

@@ -63,6 +63,55 @@ def batch_name(latex: str) -> str:
     return base[::-1].replace(letter[::-1], capital[::-1], 1)[::-1] + scripts
 
 
+_MARK = re.compile(r"\^\{?\[([^\[\]]*)\]\}?|\^\{?\(([^()]*)\)\}?|_\{([^{}]*)\}|_([a-zA-Z])")
+
+
+def marks(latex: str) -> list[str]:
+    r"""Return what stands in a name's marks.
+
+    >>> marks(r"a^{[l-1]}"), marks("h_t"), marks(r"\frac{\partial L}{\partial z_{t+1}}")
+    (['l-1'], ['t'], ['t+1'])
+    """
+    return [next(group for group in match.groups() if group is not None) for match in _MARK.finditer(latex)]
+
+
+def runs(latex: str, letter: str) -> bool:
+    r"""Tell whether a name changes with a letter: h_t and h_{t-1} with t.
+
+    >>> runs("h_{t-1}", "t"), runs("W_{h}", "t")
+    (True, False)
+    """
+    return any(re.fullmatch(rf"{re.escape(letter)}([+-]\d+)?", mark.replace(" ", "")) for mark in marks(latex))
+
+
+def moved(latex: str, letter: str, to: str) -> str:
+    r"""Return a name at another step: the letter in its marks replaced, a mark of one character without braces.
+
+    >>> moved("a^{[l-1]}", "l", "l+1"), moved("h_{t-1}", "t", "3"), moved("h_t", "t", "T")
+    ('a^{[l]}', 'h_2', 'h_T')
+    """
+
+    def change(match: re.Match[str]) -> str:
+        inner = next(group for group in match.groups() if group is not None)
+        found = re.fullmatch(rf"{re.escape(letter)}([+-]\d+)?", inner.replace(" ", ""))
+        return match[0].replace(inner, _plus(to, int(found[1] or 0))) if found else match[0]
+
+    return _unbraced(_MARK.sub(change, latex))
+
+
+def _unbraced(latex: str) -> str:
+    braced = re.sub(r"_([a-zA-Z])([+-]\d+)", r"_{\1\2}", latex)
+    return re.sub(r"_\{([a-zA-Z0-9])\}", r"_\1", braced)
+
+
+def _plus(word: str, number: int) -> str:
+    """Return `l+1` and 1 as `l+2`, 3 and -1 as 2."""
+    match = re.fullmatch(r"(\\?[a-zA-Z]*)([+-]?\d+)?", word)
+    assert match is not None
+    base, total = match[1], int(match[2] or 0) + number
+    return f"{base}{total:+d}" if base and total else base or str(total)
+
+
 def code_name(latex: str) -> str:
     r"""Return an identifier for C and Python.
 

@@ -29,6 +29,8 @@ class Op:
         define: For a composite, the same thing in other operations.
         stable: The form to compute with where `define` overflows.
         reduce: For a reduction along axes, "sum" or "max".
+        value: For what is none of these, its array from arrays of numbers: `(functions, *operands, *params)`.
+        entry: For the same, its entry at indices: `(field, at, *readers of the operands' entries, *params)`.
         vjp: One rule per operand, `(cotangent, output, *operands, *params) -> cotangent of the operand`.
         because: Why the rules hold, in LaTeX; one text, or one for each operand ("" where it goes without saying).
         source: Key in SOURCES.md.
@@ -49,12 +51,14 @@ class Op:
     source: str
     latex: str | Callable[[tuple[Shape, ...]], str]
     vjp: tuple[Vjp, ...] = ()
-    spec: Callable[[tuple[Shape, ...]], str] | None = None
+    spec: Callable[..., str] | None = None
     body: Callable[..., Any] | None = None
     slope: Callable[[Any, Any], Any] | None = None
     define: Callable[..., Any] | None = None
     stable: Callable[..., Any] | None = None
     reduce: str = ""
+    value: Callable[..., Any] | None = None
+    entry: Callable[..., Any] | None = None
     binds: int = 6
     needs: tuple[int, ...] = (0,)
     numpy: str = ""

@@ -6,10 +6,10 @@ verifier checks every step by other means.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from operator import mul
+from operator import add, matmul, mul
 from typing import cast
 
 import sympy
@@ -18,7 +18,7 @@ from derive.derivation import Step
 from derive.expr import Apply, Const, Node, Var, ones_like, rebuild, times_primed, unprimed, walk
 from derive.ops import table
 from derive.ops.reduction import total
-from derive.tidy import is_op, split_number, tidy
+from derive.tidy import constant, is_op, split_number, tidy
 
 ONE_HOT = ("onehot", "simplex")
 
@@ -72,16 +72,19 @@ def take_out_of_sums(node: Node, known: Known) -> Found | None:
 
 
 def use_one_hot(node: Node, known: Known) -> Found | None:
-    """Replace the sum of a one-hot vector's entries by 1; for a matrix of one-hot columns, by a row of ones."""
+    """Replace the sum of a one-hot vector's entries by 1; for a matrix of one-hot columns or rows, by ones."""
     taken: list[str] = []
 
     def change(part: Node) -> Node | None:
-        core = part.operands[0] if is_op(part, table.SUM) else None
-        whole = isinstance(core, Var) and len(core.shape) == (2 if part.params else 1) and part.params in ((), (0,))
-        if isinstance(core, Var) and core.domain in ONE_HOT and whole:
-            taken.append(rf"${core.latex}$ is one-hot: the entries of a sample sum to 1")
-            return ones_like(part)
-        return None
+        if not (is_op(part, table.SUM) and isinstance(core := part.operands[0], Var)):
+            return None
+        kind, _, last = core.domain.partition(" ")
+        axis = (len(core.shape) - 1 if last else 0,) if len(core.shape) > 1 else ()
+        if kind not in ONE_HOT or part.params != axis:
+            return None
+        said = "is one-hot: the entries of a sample sum to 1" if kind == "onehot" else "sums to 1 for each sample"
+        taken.append(rf"${core.latex}$ {said}")
+        return ones_like(part)
 
     after = rebuild(node, change)
     return (tidy(after), r"\textstyle\sum_j y_j = 1", tuple(dict.fromkeys(taken))) if taken else None
@@ -95,6 +98,116 @@ def multiply_out(node: Node, known: Known) -> Found | None:
 def collect(node: Node, known: Known) -> Found | None:
     """Expand and collect like terms."""
     return _by_terms(node, lambda terms: [sympy.expand(sympy.Add(*terms))], "")
+
+
+def use_usual_functions(node: Node, known: Known) -> Found | None:
+    """Write e^u / (1 + e^u) as σ(u), 1 / (1 + e^u) as σ(-u), and e^x over its sum as softmax(x)."""
+    reasons: list[str] = []
+
+    def rewrite(part: Node) -> Node:
+        if not isinstance(part, Apply):
+            return part
+        if part.op.name not in table.RATIONAL:
+            return Apply(part.args[0], *map(rewrite, part.operands), *part.params)
+        atoms: dict[Node, sympy.Symbol] = {}
+        terms = [sympy.factor(term) for term in _terms(part, atoms)]
+        known_atoms = {symbol: atom for atom, symbol in atoms.items()}
+        found = [_usual(term, known_atoms, reasons) for term in terms]
+        if not reasons:
+            return part
+        return _from_terms(found, {symbol: rewrite(atom) for symbol, atom in known_atoms.items()})
+
+    after = tidy(rewrite(node))
+    return (after, reasons[0], ()) if reasons and after.shape == node.shape else None
+
+
+def _usual(term: sympy.Expr, atoms: dict[sympy.Symbol, Node], reasons: list[str]) -> sympy.Expr:
+    """Return a term with its quotients of exponentials as names of usual functions, which are added to the atoms."""
+    for symbol, atom in list(atoms.items()):
+        if not is_op(atom, table.EXP):
+            continue
+        (u,) = atom.operands
+        powers = term.as_powers_dict()
+        top, below = int(powers.get(symbol, 0)), int(powers.get(1 + symbol, 0))
+        if below == -1 and top in (0, 1):
+            reasons.append(r"\frac{e^u}{1 + e^u} = \sigma(u)")
+            sigmoid = Apply(table.SIGMOID, u if top else tidy(-u))
+            term = term / symbol**top * (1 + symbol) * _symbol(sigmoid, atoms)
+        for other in [s for s, a in atoms.items() if _sums(a, atom)]:
+            powers = term.as_powers_dict()
+            if powers.get(symbol, 0) >= 1 and powers.get(other, 0) == -1:
+                reasons.append(r"\frac{e^{x_i}}{\sum_k e^{x_k}} = \text{softmax}(x)_i")
+                axis = _core(atoms[other]).params
+                term = term / symbol * other * _symbol(Apply(table.SOFTMAX, u, *axis), atoms)
+    return term
+
+
+def _symbol(atom: Node, atoms: dict[sympy.Symbol, Node]) -> sympy.Symbol:
+    symbol = sympy.Symbol(f"v{len(atoms):03d}")
+    atoms[symbol] = atom
+    return symbol
+
+
+def _core(node: Node) -> Apply:
+    """Return the sum that is spread over an axis, or the sum itself."""
+    while is_op(node, table.MATMUL):
+        node = next(part for part in node.operands if not is_constant(part))
+    assert isinstance(node, Apply)
+    return node
+
+
+def is_constant(node: Node) -> bool:
+    """Tell whether a node is a tensor of one number."""
+    return constant(node) is not None
+
+
+def _sums(node: Node, exponential: Node) -> bool:
+    """Tell whether a node is the sum of e^x, spread over x again where it is along an axis."""
+    if is_op(node, table.SUM):
+        return node.operands == (exponential,) and not node.params
+    if not is_op(node, table.MATMUL):
+        return False
+    inner = [part for part in node.operands if not is_constant(part)]
+    axis = 0 if node.operands[1] in inner else 1
+    return len(inner) == 1 and is_op(inner[0], table.SUM) and inner[0].operands == (exponential,) and (
+        inner[0].params == (axis,)
+    )
+
+
+def take_out_factor(node: Node, known: Known) -> Found | None:
+    """Take a matrix factor that all terms share out of a sum: A x + Aᵀ x = (A + Aᵀ) x."""
+    terms = list(_signed_terms(node))
+    if len(terms) < 2:
+        return None
+    chains = [_factors(core) for _, core in terms]
+    if any(len(chain) < 2 for chain in chains):
+        return None
+    for last in (True, False):
+        shared = chains[0][-1 if last else 0]
+        if not shared.shape or any(chain[-1 if last else 0] != shared for chain in chains):
+            continue
+        rests = [reduce(matmul, chain[:-1] if last else chain[1:]) for chain in chains]
+        if any(rest.shape != rests[0].shape for rest in rests):
+            continue
+        inner = reduce(add, (number * rest for (number, _), rest in zip(terms, rests, strict=True)))
+        after = tidy(inner @ shared if last else shared @ inner)
+        return after, r"A\,C + B\,C = (A + B)\,C", ()
+    return None
+
+
+def _signed_terms(node: Node) -> Iterator[tuple[Const, Node]]:
+    if is_op(node, table.ADD) or is_op(node, table.SUB):
+        yield from _signed_terms(node.operands[0])
+        sign = 1 if is_op(node, table.ADD) else -1
+        yield from ((Const(sign * number.value), core) for number, core in _signed_terms(node.operands[1]))
+    else:
+        yield split_number(node)
+
+
+def _factors(node: Node) -> list[Node]:
+    if is_op(node, table.MATMUL):
+        return [*_factors(node.operands[0]), *_factors(node.operands[1])]
+    return [node]
 
 
 def _by_terms(node: Node, change: Callable[[list[sympy.Expr]], list[sympy.Expr]], because: str) -> Found | None:
@@ -182,7 +295,7 @@ def _from_factors(expr: sympy.Expr, back: Mapping[sympy.Symbol, Node]) -> Node:
     if bottom != 1:
         return _from_factors(top, back) / _from_factors(bottom, back)
     if expr.is_Pow:
-        return _from_factors(expr.base, back) ** Const(expr.exp)
+        return _from_factors(expr.base, back) ** _from_factors(expr.exp, back)
     factors = sorted(expr.args, key=lambda factor: (not factor.is_number, factor.is_Add, str(factor)))
     return reduce(mul, (_from_factors(factor, back) for factor in factors))
 
@@ -194,16 +307,31 @@ IDENTITIES: tuple[tuple[str, Identity], ...] = (
     ("use that the target is one-hot", use_one_hot),
     ("collect like terms", collect),
 )
+SHORTENING: tuple[tuple[str, Identity], ...] = (
+    ("name the function", use_usual_functions),
+    ("take out the common factor", take_out_factor),
+)
 
 
 def simplify(node: Node, known: Known) -> tuple[Step, ...]:
     """Return the steps that lead to a markedly simpler form, or none where there is no such form."""
+    steps = _apply_all(IDENTITIES, node, known)
+    if not steps or weight(steps[-1].after) >= weight(node) - 2:
+        steps = []
+    for pair in SHORTENING:
+        current = steps[-1].after if steps else node
+        found = _apply_all((pair,), current, known)
+        if found and weight(found[-1].after) < weight(current):
+            steps += found
+    return tuple(steps)
+
+
+def _apply_all(identities: tuple[tuple[str, Identity], ...], node: Node, known: Known) -> list[Step]:
     steps: list[Step] = []
-    current = node
-    for rule, identity in IDENTITIES:
+    for rule, identity in identities:
+        current = steps[-1].after if steps else node
         found = identity(current, known)
         if found is not None and found[0] != current:
             after, because, assumptions = found
             steps.append(Step(rule, current, after, because, assumptions=assumptions))
-            current = after
-    return tuple(steps) if weight(current) < weight(node) - 2 else ()
+    return steps

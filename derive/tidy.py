@@ -7,7 +7,9 @@ from functools import reduce
 from operator import mul
 from typing import TypeGuard
 
-from derive.expr import Apply, Const, Node
+import sympy
+
+from derive.expr import Apply, Const, Node, ones_like
 from derive.op import TABLE
 from derive.ops import table
 
@@ -32,6 +34,11 @@ def is_op(node: Node, name: str) -> TypeGuard[Apply]:
     return isinstance(node, Apply) and node.op is TABLE[name]
 
 
+def is_eye(node: Node) -> bool:
+    """Tell whether a node is an identity matrix."""
+    return is_op(node, table.SELECTION) and len(node.shape) == 2 and node.params[1:] == (0, node.shape[0], 1)
+
+
 def constant(node: Node) -> Const | None:
     """Return the number that fills a constant tensor (`2·1`, `1 1ᵀ / N`), or None."""
     if isinstance(node, Const) or not isinstance(node, Apply):
@@ -51,6 +58,12 @@ def constant(node: Node) -> Const | None:
         return Const(values[0] / values[1])
     sign = -1 if node.op.name == table.NEG else 1
     return Const(sign * reduce(mul, values))
+
+
+def is_zero(node: Node) -> bool:
+    """Tell whether a node is zero, or a tensor of zeros, as written."""
+    number = constant(node)
+    return number is not None and bool(number.value == 0)
 
 
 def split_number(node: Node) -> tuple[Const, Node]:
@@ -78,6 +91,8 @@ def _is_number(node: Node, value: int) -> bool:
 
 def _tidy_product(node: Apply) -> Node | None:
     left, right = node.operands
+    if (is_zero(left) or is_zero(right)) and not (isinstance(left, Const) and constant(right) == Const(1)):
+        return Const(0) * ones_like(node)
     for one, other in ((left, right), (right, left)):
         if one.shape and one.shape == other.shape and (number := constant(one)) is not None:
             return tidy(number * other)
@@ -93,6 +108,8 @@ def _tidy_product(node: Apply) -> Node | None:
         return tidy(-(left * right.operands[0]))
     if isinstance(left, Const) and isinstance(right, Const):
         return Const(left.value * right.value)
+    if left.shape and not right.shape and not is_op(right, table.SUM):  # a sum stands last, without brackets
+        return tidy(right * left)
     if is_op(right, table.DIV) and _is_number(right.operands[0], 1):
         return tidy(left / right.operands[1])
     return None
@@ -100,9 +117,31 @@ def _tidy_product(node: Apply) -> Node | None:
 
 def _tidy_matmul(node: Apply) -> Node | None:
     left, right = node.operands
-    if is_op(left, table.NEG):
-        return tidy(-(left.operands[0] @ right))
-    return tidy(-(left @ right.operands[0])) if is_op(right, table.NEG) else None
+    if is_eye(left) and len(right.shape) <= 2 and right.shape[0] == left.shape[0]:
+        return right
+    if is_eye(right):
+        return left
+    scale, factors = Const(1), []
+    for operand in (left, right):
+        number, rest = split_number(operand)
+        scale = Const(scale.value * number.value)
+        factors.append(rest)
+    if scale.value != 1:
+        return _scaled(scale, tidy(factors[0] @ factors[1]))
+    for place, operand in enumerate((left, right)):  # a scalar beside a product stands before or below all of it
+        if is_op(operand, table.DIV) and operand.operands[0].shape and not operand.operands[1].shape:
+            top, bottom = operand.operands
+            return tidy((top @ right if place == 0 else left @ top) / bottom)
+    return None
+
+
+def _scaled(number: Const, node: Node) -> Node:
+    """Return a number times a node; -1 as a sign, 1/n as a denominator."""
+    if number.value.could_extract_minus_sign():
+        return tidy(-_scaled(Const(-number.value), node))
+    top, bottom = sympy.fraction(number.value)
+    scaled = node if top == 1 else Const(top) * node
+    return scaled if bottom == 1 else scaled / Const(bottom)
 
 
 def _tidy_negation(node: Apply) -> Node | None:
@@ -116,6 +155,9 @@ def _tidy_sum(node: Apply) -> Node | None:
     left, right = node.operands
     if isinstance(left, Const) and isinstance(right, Const):
         return Const(left.value + right.value)
+    for one, other in ((left, right), (right, left)):
+        if is_zero(one) and other.shape == node.shape:
+            return other
     return left - right.operands[0] if is_op(right, table.NEG) else None
 
 
@@ -137,6 +179,8 @@ def _tidy_quotient(node: Apply) -> Node | None:
 
 def _tidy_transpose(node: Apply) -> Node | None:
     (inner,) = node.operands
+    if is_eye(inner):
+        return inner
     if is_op(inner, table.TRANSPOSE):
         return inner.operands[0]
     if is_op(inner, table.MATMUL) and any(is_op(factor, table.TRANSPOSE) for factor in inner.operands):

@@ -32,6 +32,7 @@ LAYERS = {
         ("tidy",),
         ("simplify",),
         ("backprop", "batch", "printer"),
+        ("jacobian", "recurrence"),
         ("read/*",),
         ("verify/*",),
         ("sheet/*",),
@@ -73,13 +74,14 @@ DANGEROUS_CALLS: dict[str, tuple[str, ...]] = {
 # (files, operation) -> why that comparison is not a test for the operation.
 NOT_THE_OPERATION = {
     ("derive/sheet/*", "function"): "a kind of token in the sheet's own reader of LaTeX",
-    ("derive/verify/diagnose.py", "function"): "a slot of a formula's tree",
+    ("derive/verify/edits.py", "function"): "a slot of a formula's tree",
     ("derive/read/spelling.py", "sqrt"): "a word of LaTeX, spelled in its own way",
-    ("derive/read/terms.py", "max"): "a word of the page: max(0, z)",
-    ("derive/read/terms.py", "sum"): "a kind of big operator on the page",
+    ("derive/read/elaborate.py", "max"): "a word of the page: max(0, z)",
+    ("*", "sign"): "a mark between operands, or a domain of -1 and 1",
     ("codegen/targets/c_kernels.py", "matmul"): "a kernel in C, of which the program's products choose one",
     ("*", "sum"): "a kind of reduction, the field `reduce` of a row",
     ("derive/verify/evaluate.py", "max"): "a kind of reduction, the field `reduce` of a row",
+    ("derive/verify/normal_form.py", "max"): "a kind of reduction, the field `reduce` of a row",
 }
 
 

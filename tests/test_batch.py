@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_backprop import BACKWARD, LOSS, WITH_LOSS, compute, floats, network, point_of
+from numbers_helpers import floats
+from test_backprop import BACKWARD, LOSS, WITH_LOSS, compute, network, point_of
 
 from derive import Model
 from derive.backprop import derive_gradients
@@ -17,7 +18,8 @@ from derive.ops.elementwise import exp, log, sigmoid, sqrt, tanh
 from derive.ops.reduction import mean, softmax, total
 from derive.printer import equation_latex
 from derive.shapes import ROW, size
-from derive.verify.evaluate import REAL, Array, Point, run
+from derive.verify.evaluate import REAL, Point, run
+from derive.verify.numbers import Number
 from derive.verify.steps import GOOD, checked
 from derive.workbook import derive_network
 
@@ -45,10 +47,9 @@ MODELS: dict[str, Network] = {example.name: example.network for example in WITH_
 models = pytest.mark.parametrize("name", MODELS)
 
 
-def column(array: Array, sample: Var, i: int) -> Array:
+def column(array: Number, sample: Var, i: int) -> Number:
     """One sample of the batch's values: a column, an entry of a row, or a row of a matrix of rows."""
-    picked = array[i] if not sample.shape or sample.shape[0] == ROW else array[:, i]
-    return np.asarray(picked, object)
+    return array.at(i) if not sample.shape or sample.shape[0] == ROW else array.at(slice(None), i)
 
 
 def sample_points(model: Network, whole: Network, point: Point) -> list[Point]:
@@ -64,7 +65,7 @@ def sample_points(model: Network, whole: Network, point: Point) -> list[Point]:
                 values[name] = point.values[name]
             else:
                 values[name] = column(point.values[by_name[batch_name(name.latex)]], name, i)
-        own = Point(REAL, point.sizes, values)
+        own = Point(REAL, point.sizes, values, {})
         run(model, own)
         made.append(own)
     return made
@@ -126,7 +127,7 @@ def lines(name: str) -> list[str]:
 
 def test_logistic_regression_reads_as_in_the_textbook() -> None:
     assert lines("logistic") == [
-        r"Z = w^T X + b",
+        r"Z = w^T X + b \mathbf{1}^T",
         r"\hat{Y} = \sigma(Z)",
         r"L = -(Y \circ \log(\hat{Y}) + (1 - Y) \circ \log(1 - \hat{Y}))",
         r"J = \frac{1}{N} \sum_{i=1}^{N} L_{i}",
@@ -240,8 +241,8 @@ def test_a_regulariser_is_not_divided_by_the_number_of_samples() -> None:
     model = network("ridge", (Z, W @ X), (scalar("E"), total((Z - Y) ** 2)), (LOSS, scalar("E") + Const(3) * penalty))
     whole = batched(model)
     point = point_of(whole, 1)
-    zero = {name: np.vectorize(lambda v: v * 0, otypes=[object])(point.values[name]) for name in point.values}
-    at = Point(REAL, point.sizes, {**zero, W: point.values[W]})
+    zero = {name: point.values[name] * 0 for name in point.values}
+    at = Point(REAL, point.sizes, {**zero, W: point.values[W]}, {})
     run(whole, at)
     assert whole.loss is not None
     expected = 3 * float(np.sum(floats(point.values[W]) ** 2))

@@ -214,12 +214,16 @@ def test_scratch_suffices_where_a_value_has_an_entry_for_every_two_samples(compi
 
 # Largest error in units in the last place, with a little room above what was measured.
 ULPS = {
-    "float32": {"exp": 1.1, "log": 1.0, "log1p": 1.5, "tanh": 1.5, "sqrt": 1.0, "sigmoid": 2.6, "softplus": 2.1},
-    "float64": {"exp": 1.1, "log": 1.0, "log1p": 1.5, "tanh": 1.5, "sqrt": 1.0, "sigmoid": 2.6, "softplus": 2.1},
-}
+    dtype: {
+        "exp": 1.1, "log": 1.0, "log1p": 1.5, "expm1": 2.4, "tanh": 1.5, "sqrt": 1.0, "sigmoid": 2.6, "softplus": 2.1,
+        "silu": 2.8,
+    }
+    for dtype in ("float32", "float64")
+}  # fmt: skip
 DOMAINS = {
-    "exp": (-87.0, 88.0), "log1p": (-0.99, 50.0), "tanh": (-10.0, 10.0), "sigmoid": (-80.0, 80.0),
-    "softplus": (-80.0, 80.0), "sin": (-100.0, 100.0), "cos": (-100.0, 100.0),
+    "exp": (-87.0, 88.0), "log1p": (-0.99, 50.0), "expm1": (-87.0, 87.0), "tanh": (-10.0, 10.0),
+    "sigmoid": (-80.0, 80.0), "softplus": (-80.0, 80.0), "silu": (-80.0, 80.0), "sin": (-100.0, 100.0),
+    "cos": (-100.0, 100.0),
 }  # fmt: skip
 FLAGS = {"portable": ("-std=c99", "-O1"), "local": None}
 
@@ -228,7 +232,7 @@ def math_library(dtype: str, flags: tuple[str, ...] | None) -> ctypes.CDLL:
     real = "float" if dtype == "float32" else "double"
     text = includes() + emit_math(FUNCTIONS, "m_", dtype)
     loop = "{{ for (long i = 0; i < n; ++i) y[i] = m_{}(x[i]{}); }}\n"
-    for name in (*ULPS[dtype], "sin", "cos", "relu", "step", "fabs"):
+    for name in (*ULPS[dtype], "sin", "cos", "relu", "step", "sign", "fabs"):
         text += f"\nvoid v_{name}(long n, const {real} *x, {real} *y) " + loop.format(name, "")
     text += f"\nvoid v_pow(long n, {real} p, const {real} *x, {real} *y) " + loop.format("pow", ", p")
     compiler = build.find_compiler()
@@ -247,7 +251,10 @@ def applied(library: ctypes.CDLL, name: str, x: Any, *first: Any) -> Any:
 def exact(name: str, x: Any) -> Any:
     """The function in twice the digits."""
     with mpmath.workprec(150):
-        by_name = {"sigmoid": lambda v: 1 / (1 + mpmath.exp(-v)), "softplus": lambda v: mpmath.log1p(mpmath.exp(v))}
+        by_name = {
+            "sigmoid": lambda v: 1 / (1 + mpmath.exp(-v)), "softplus": lambda v: mpmath.log1p(mpmath.exp(v)),
+            "silu": lambda v: v / (1 + mpmath.exp(-v)),
+        }  # fmt: skip
         function = by_name.get(name) or getattr(mpmath, name)
         return [function(mpmath.mpf(float(v))) for v in x]
 
@@ -285,7 +292,7 @@ def test_our_waves_are_right_to_eight_roundings_of_one(name: str, dtype: str) ->
 @needs_compiler
 @pytest.mark.parametrize("flags", FLAGS)
 @pytest.mark.parametrize("dtype", ULPS)
-@pytest.mark.parametrize("name", [*ULPS["float32"], "relu", "step", "fabs", "sin", "cos"])
+@pytest.mark.parametrize("name", [*ULPS["float32"], "relu", "step", "sign", "fabs", "sin", "cos"])
 def test_our_functions_keep_zeros_infinities_and_nan(name: str, dtype: str, flags: str) -> None:
     tiny = float(np.finfo(dtype).smallest_subnormal)
     x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, tiny, -tiny], dtype)
@@ -293,12 +300,12 @@ def test_our_functions_keep_zeros_infinities_and_nan(name: str, dtype: str, flag
         e = np.exp(-np.abs(x))
         by_name = {
             "sigmoid": np.where(x >= 0, 1, e) / (1 + e), "softplus": np.logaddexp(x, 0), "fabs": np.abs(x),
-            "relu": np.maximum(x, 0), "step": np.heaviside(x, 0),
+            "relu": np.maximum(x, 0), "step": np.heaviside(x, 0), "silu": x * (np.where(x >= 0, 1, e) / (1 + e)),
         }  # fmt: skip
         wanted = by_name[name] if name in by_name else getattr(np, name)(x)
     got = applied(math_library(dtype, FLAGS[flags]), name, x)
     np.testing.assert_allclose(got, wanted, rtol=4 * np.finfo(dtype).eps, atol=0)
-    if name in ("tanh", "log1p", "sqrt", "sin"):
+    if name in ("tanh", "log1p", "expm1", "sqrt", "sin"):
         assert np.signbit(got[1]), "the sign of -0 is lost"
 
 

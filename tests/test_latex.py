@@ -148,7 +148,7 @@ CALLS = {
     r"f_3'(W x)": Call(Name("f", subs=(Number("3"),), primes=1), (times(W, x),)),
     r"\log y": Call(Name("log"), (y,)),
     r"\operatorname{log}(y)^T": Transpose(Call(Name("log"), (y,))),
-    r"\sin^2 x": Power(Call(Name("sin"), (x,)), two),
+    r"\sin^2 x": Power(Call(Name("sin"), (x,)), two, entrywise=True),
     r"\sin 2x": Call(Name("sin"), (times(two, x),)),
     r"\max(x, 0)": Call(Name("max"), (x, Number("0"))),
     r"\max_i x_i": Call(Name("max", subs=(i,)), (Name("x", subs=(i,)),)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from derive.ops import table
 from derive.ops.elementwise import exp, log, relu, sigmoid, softplus, sqrt, tanh, unknown
 from derive.ops.reduction import mean, softmax, total
 from derive.shapes import ROW, size
-from derive.verify.evaluate import REAL, Array, Point, choose_sizes, draw, evaluate
+from derive.verify.evaluate import REAL, Point, choose_sizes, draw, evaluate
 from derive.verify.normal_form import same
 from derive.verify.numbers import RetryError
 
@@ -50,7 +49,7 @@ def real_point(nodes: Iterable[Node], seed: int) -> Point:
     parts = [part for node in nodes for part in walk(node)]
     numbers = [part.value for part in parts if isinstance(part, Const)]
     shapes = [part.shape for part in parts] + [tuple(number.free_symbols) for number in numbers]
-    point = Point(REAL, choose_sizes(shapes, seed), {})
+    point = Point(REAL, choose_sizes(shapes, seed), {}, {})
     rng = random.Random(seed)
     names = dict.fromkeys(part for part in parts if isinstance(part, Var))
     point.values.update({name: draw(name, point, rng) for name in names})
@@ -63,19 +62,15 @@ def values_differ(left: Node, right: Node, count: int = 3, seed: int = 0) -> boo
     for attempt in range(8 * count):
         point = real_point((left, right), seed + attempt)
         try:
-            sides = [flat(evaluate(side, point)) for side in (left, right)]
+            sides = [evaluate(side, point).each(np.ravel) for side in (left, right)]
         except (RetryError, OverflowError):  # a pole, or a tower of exponentials
             continue
         seen += 1
-        if len(sides[0]) != len(sides[1]) or not all(k.same(m) for k, m in zip(*sides, strict=True)):
+        if not sides[0].same(sides[1]):  # nor are they where they differ in length
             return True
         if seen == count:
             break
     return False
-
-
-def flat(array: Array) -> list[Any]:
-    return list(np.asarray(array, object).ravel())
 
 
 HOLDS: dict[str, tuple[Node, Node]] = {

@@ -64,6 +64,65 @@ static inline REAL @softplus(REAL x)
 }
 """,
     ),
+    "sign": (
+        (),
+        "\nstatic inline REAL @sign(REAL x)\n{\n    return x > 0.0_r ? 1.0_r : (x < 0.0_r ? -1.0_r : x);\n}\n",
+    ),
+    "silu": (("sigmoid",), "\nstatic inline REAL @silu(REAL x)\n{\n    return x * @sigmoid(x);\n}\n"),
+    "gelu_tanh": (
+        ("sigmoid",),
+        """
+/* x (1 + tanh(u)) / 2 = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3). */
+static inline REAL @gelu_tanh(REAL x)
+{
+    return x * @sigmoid(1.5957691216057308_r * (x + 0.044715_r * x * x * x));
+}
+""",
+    ),
+    "normal_density": (
+        ("exp",),
+        """
+static inline REAL @normal_density(REAL x)
+{
+    return 0.3989422804014327_r * @exp(-0.5_r * x * x);
+}
+""",
+    ),
+    "leaky_relu": (
+        (),
+        "\nstatic inline REAL @leaky_relu(REAL x, REAL c)\n{\n    return x > 0.0_r ? x : c * x;\n}\n",
+    ),
+    "expm1": (
+        ("exp", "tanh"),
+        """
+/* exp(x) - 1 = 2 t / (1 - t), t = tanh(x / 2), which loses no digits near 0; far above, the difference itself. */
+static inline REAL @expm1(REAL x)
+{
+    const REAL t = @tanh(0.5_r * x);
+    return x > 1.0_r ? @exp(x) - 1.0_r : (t == 0.0_r ? x : 2.0_r * t / (1.0_r - t));
+}
+""",
+    ),
+    "elu": (
+        ("expm1",),
+        "\nstatic inline REAL @elu(REAL x, REAL a)\n{\n    return x > 0.0_r ? x : a * @expm1(x);\n}\n",
+    ),
+    "clip": (
+        (),
+        "\nstatic inline REAL @clip(REAL x, REAL d)\n{\n    return x > d ? d : (x < -d ? -d : x);\n}\n",
+    ),
+    "huber": (
+        ("fabs",),
+        """
+/* x^2 / 2 up to |x| = d, and linear beyond; nothing large is squared. */
+static inline REAL @huber(REAL x, REAL d)
+{
+    const REAL distance = @fabs(x);
+    const REAL near = distance < d ? distance : d;
+    return near * (distance - 0.5_r * near);
+}
+""",
+    ),
     "pow": (
         ("exp", "log"),
         """

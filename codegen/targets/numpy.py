@@ -22,8 +22,34 @@ HELPERS = {
     """log(1 + exp(z)) without overflow."""
     return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 ''',
+    "silu": '''def silu(z):
+    """z / (1 + exp(-z))."""
+    return z * sigmoid(z)
+''',
+    "gelu_tanh": '''def gelu_tanh(z):
+    """z (1 + tanh(u)) / 2 = z sigmoid(2 u), u = sqrt(2 / pi) (z + 0.044715 z^3)."""
+    return z * sigmoid(1.5957691216057308 * (z + 0.044715 * z * z * z))
+''',
+    "normal_density": '''def normal_density(z):
+    """exp(-z^2 / 2) / sqrt(2 pi)."""
+    return 0.3989422804014327 * np.exp(-0.5 * z * z)
+''',
+    "leaky_relu": '''def leaky_relu(z, c):
+    """z above 0, c z below."""
+    return np.where(z > 0, z, c * z)
+''',
+    "elu": '''def elu(z, a):
+    """z above 0, a (exp(z) - 1) below; only negative numbers are exponentiated."""
+    return np.where(z > 0, z, a * np.expm1(np.minimum(z, 0)))
+''',
+    "huber": '''def huber(z, d):
+    """z^2 / 2 up to |z| = d, and linear beyond; nothing large is squared."""
+    distance = np.abs(z)
+    near = np.minimum(distance, d)
+    return near * (distance - 0.5 * near)
+''',
 }
-"""Functions that templates of rows call and NumPy lacks."""
+"""Functions that templates of rows, and functions here, call and NumPy lacks."""
 
 
 def emit_numpy(program: Program, name: str = "", predicted: str | None = None, note: str = "") -> str:
@@ -62,7 +88,9 @@ def emit_trace(program: Program) -> str:
 
 def emit_helpers(program: Program) -> list[str]:
     """Return the sources of the functions that a program's operations call."""
-    return [HELPERS[word] for word in sorted(_helpers(program) & HELPERS.keys())]
+    words = _helpers(program) & HELPERS.keys()
+    words |= helpers_in([HELPERS[word] for word in words]) & HELPERS.keys()
+    return [HELPERS[word] for word in sorted(words)]
 
 
 def _helpers(program: Program) -> set[str]:

@@ -79,7 +79,9 @@ class Lines:
         """Return a sum or a maximum along axes."""
         widest = max((ref.labels for ref in reads(statement)), key=len)
         order = (
-            widest if len(widest) == len(extents(self.program, statement)) else (*statement.out.labels, *statement.over)
+            widest
+            if len(set(widest)) == len(widest) == len(extents(self.program, statement))
+            else (*statement.out.labels, *statement.over)
         )
         if [label for label in order if label in statement.out.labels] != list(statement.out.labels):
             order = (*statement.out.labels, *statement.over)
@@ -126,8 +128,15 @@ def aligned(text: str, binds: int, labels: tuple[str, ...], order: tuple[str, ..
     """Return an array's text with its axes brought into an order that may hold more labels.
 
     >>> aligned("m", ATOM, ("b",), ("b", "k"))
-    ('m[:, None]', 5)
+    ('m[:, None]', 6)
+    >>> aligned("A", ATOM, ("i", "i"), ("i",))
+    ('np.einsum("aa->a", A)', 6)
     """
+    if len(set(labels)) < len(labels):  # a diagonal
+        single = tuple(dict.fromkeys(labels))
+        letters = dict(zip(single, "abcdefghijklmnopqrstuvwxyz", strict=False))
+        spec = f"{''.join(letters[k] for k in labels)}->{''.join(letters[k] for k in single)}"
+        return aligned(f'np.einsum("{spec}", {text})', ATOM, single, order)
     wanted = tuple(label for label in order if label in labels)
     atom = text if binds >= ATOM else f"({text})"
     if wanted != labels:

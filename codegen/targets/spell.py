@@ -9,7 +9,7 @@ from codegen.errors import UnsupportedOpError
 from codegen.program import Body, Call, Number, Ref, Samples
 from derive.op import Op
 
-SUM, SIGN, PRODUCT, POWER, ATOM = 0, 1, 3, 4, 5  # how tightly text binds, as in `Op.binds`
+SUM, SIGN, PRODUCT, POWER, ATOM = 0, 1, 4, 5, 6  # how tightly text binds, as in `Op.binds`
 Text = tuple[str, int]  # what is written, and how tightly it binds
 
 

@@ -14,10 +14,14 @@ from typing import Any
 
 import sympy
 
-from derive.errors import MissingRuleError, ShapeError
-from derive.expr import Apply, Const, Node
+from derive.errors import ShapeError
+from derive.expr import Apply, Const, Node, Numeric, as_node
 from derive.op import Op, Vjp, register
 from derive.shapes import Shape, broadcast
+
+HALF = sympy.Rational(1, 2)
+CUBIC = sympy.Rational(44715, 1000000)  # the coefficient of GELU's tanh form
+_DENSITY_AT_0 = 1 / sympy.sqrt(2 * sympy.pi)
 
 Body = Callable[..., Any]
 Slope = Callable[[Node, Node], Node]
@@ -42,7 +46,7 @@ def _chain(name: str, slope: Slope, prime: bool) -> Vjp:
     return rule
 
 
-def arithmetic(name: str, body: Body, latex: Any, vjp: tuple[Vjp, ...], because: str, **more: Any) -> Op:
+def arithmetic(name: str, body: Body, latex: Any, vjp: tuple[Vjp, ...], because: Any, **more: Any) -> Op:
     """Make the row of an arithmetic operation."""
     arity = len(inspect.signature(body).parameters) - 1  # the first is the field
     return register(Op(name, _shape(name, arity), because, "petersen2012", latex, vjp, body=body, **more))
@@ -95,15 +99,16 @@ arithmetic(
 
 
 def _power_rule(y_bar: Node, y: Node, a: Node, n: Node) -> Node:
-    exponent = n.value if isinstance(n, Const) else None
-    if exponent is None:
-        raise MissingRuleError("pow: an exponent that is no number has no derivative rule in derive/ops/elementwise.py")
-    return y_bar * (Const(exponent) * (a if exponent == 2 else a ** (exponent - 1)))
+    if not isinstance(n, Const):
+        return y_bar * (n * y / a)
+    return y_bar * (n * (a if n.value == 2 else a ** Const(n.value - 1)))
 
 
 arithmetic(
-    "pow", lambda f, a, n: a ** n, _either("{0}^{{{1}}}", r"{0}^{{\circ {1}}}", 0), (_power_rule,),
-    r"d(a^n) = n\,a^{n-1}\,da", binds=5, needs=(6, 0), numpy="{0} ** {1}", c="pow({0}, {1})", draw=(0.5, 2.0),
+    "pow", lambda f, a, n: a ** n, _either("{0}^{{{1}}}", r"{0}^{{\circ {1}}}", 0),
+    (_power_rule, lambda y_bar, y, a, n: y_bar * (y * Apply("log", a))),
+    (r"d(a^n) = n\,a^{n-1}\,da", r"d(a^n) = a^n \log(a)\,dn"), binds=5, needs=(6, 0),
+    numpy="{0} ** {1}", c="pow({0}, {1})", draw=(0.5, 2.0),
 )  # fmt: skip
 
 function(
@@ -145,14 +150,94 @@ function(
     latex=r"[{0} > 0]", numpy="np.heaviside({0}, 0)", c="step({0})", draw=(0.1, 2.0), kink="0 at 0",
 )  # fmt: skip
 function(
+    "sign", lambda f, x: f.step(x) - f.step(-x), lambda x, y: Const(0) * x, r"\mathrm{sign}' = 0", "goodfellow2016",
+    latex=r"\operatorname{{sign}}({0})", numpy="np.sign({0})", c="sign({0})", draw=(0.1, 2.0),
+    kink="0 at 0",
+)  # fmt: skip
+function(
     "softplus", lambda f, x: f.log(1 + f.exp(x)), lambda x, y: Apply("sigmoid", x),
     r"\mathrm{softplus}' = \sigma", "dugas2001", latex=r"\text{{softplus}}{p}({0})",
     numpy="softplus({0})", c="softplus({0})", prime=True,
 )  # fmt: skip
 function(
-    "abs", lambda f, x: x * (2 * f.step(x) - 1), lambda x, y: Const(2) * Apply("step", x) - 1,
+    "abs", lambda f, x: x * (f.step(x) - f.step(-x)), lambda x, y: Apply("sign", x),
     r"|x|' = \mathrm{sign}(x)", "goodfellow2016", latex=r"|{0}|", numpy="np.abs({0})", c="fabs({0})",
-    draw=(0.1, 2.0), kink="-1 at 0",
+    draw=(0.1, 2.0), kink="0 at 0",
+)  # fmt: skip
+function(
+    "silu", lambda f, x: x / (1 + f.exp(-x)), lambda x, y: _gate(x) + y * (Const(1) - _gate(x)),
+    r"\mathrm{SiLU}' = \sigma + \mathrm{SiLU}\,(1 - \sigma)", "hendrycks2016", latex=r"\text{{SiLU}}{p}({0})",
+    numpy="silu({0})", c="silu({0})", prime=True,
+)  # fmt: skip
+function(
+    "normal_density", lambda f, x: f.constant(_DENSITY_AT_0) * f.exp(-x * x / 2), lambda x, y: -(x * y),
+    r"\varphi'(x) = -x\,\varphi(x)", "dlmf", latex=r"\varphi{p}({0})",
+    numpy="normal_density({0})", c="normal_density({0})", prime=True,
+)  # fmt: skip
+function(
+    "normal_cdf", lambda f, x: f.normal_cdf(x), lambda x, y: Apply("normal_density", x),
+    r"\Phi' = \varphi", "dlmf", latex=r"\Phi{p}({0})", prime=True,
+)  # fmt: skip
+function(
+    "gelu", lambda f, x: x * f.normal_cdf(x), lambda x, y: Apply("normal_cdf", x) + x * Apply("normal_density", x),
+    r"\mathrm{GELU}' = \Phi(x) + x\,\varphi(x)", "hendrycks2016", latex=r"\text{{GELU}}{p}({0})", prime=True,
+)  # fmt: skip
+
+
+def _inner_gelu(x: Node) -> Node:
+    return Const(sympy.sqrt(2 / sympy.pi)) * (x + Const(CUBIC) * x**3)
+
+
+def _gelu_tanh_slope(x: Node, y: Node) -> Node:
+    t = Apply("tanh", _inner_gelu(x))
+    inner_slope = Const(sympy.sqrt(2 / sympy.pi)) * (1 + Const(3 * CUBIC) * x**2)
+    return Const(HALF) * (1 + t) + Const(HALF) * x * (1 - t**2) * inner_slope
+
+
+def _gelu_tanh(f: Any, x: Any) -> Any:
+    e = f.exp(2 * (f.constant(sympy.sqrt(2 / sympy.pi)) * (x + f.constant(CUBIC) * (x * x * x))))
+    return x * (1 + (e - 1) / (e + 1)) / 2
+
+
+function(
+    "gelu_tanh", _gelu_tanh, _gelu_tanh_slope,
+    r"\mathrm{GELU} \approx \tfrac{x}{2} (1 + \tanh(\sqrt{2/\pi}\,(x + 0.044715\,x^3)))", "hendrycks2016",
+    latex=r"\text{{GELU}}_{{\tanh}}{p}({0})", prime=True, draw=(-1.5, 1.5),
+    numpy="gelu_tanh({0})", c="gelu_tanh({0})",
+)  # fmt: skip
+
+
+def _piecewise(f: Any, x: Any, above: Any, below: Any) -> Any:
+    """What holds where x > 0, and what holds elsewhere."""
+    positive = f.step(x)
+    return positive * above + (1 - positive) * below
+
+
+arithmetic(
+    "leaky_relu", lambda f, x, c: _piecewise(f, x, x, c * x), r"\text{{LeakyReLU}}_{{{1}}}({0})",
+    (lambda y_bar, y, x, c: y_bar * (_positive(x) + c * (1 - _positive(x))),
+     lambda y_bar, y, x, c: y_bar * (x * (1 - _positive(x)))),
+    (r"\mathrm{LeakyReLU}_c' = [x > 0] + c\,[x \leq 0]", r"\text{slope of the part below 0}"),
+    draw=(0.1, 2.0), kink="c at 0", numpy="leaky_relu({0}, {1})", c="leaky_relu({0}, {1})",
+)  # fmt: skip
+arithmetic(
+    "elu", lambda f, x, a: _piecewise(f, x, x, a * (f.exp(x) - 1)), r"\text{{ELU}}_{{{1}}}({0})",
+    (lambda y_bar, y, x, a: y_bar * (_positive(x) + (1 - _positive(x)) * (y + a)),
+     lambda y_bar, y, x, a: y_bar * (Apply("elu", x, Const(1)) - Apply("relu", x))),
+    (r"\mathrm{ELU}_a' = [x > 0] + [x \leq 0]\,(\mathrm{ELU}_a + a)",
+     r"\mathrm{ELU}_a = \mathrm{ReLU} + a\,(\mathrm{ELU}_1 - \mathrm{ReLU})"),
+    draw=(0.1, 2.0), kink="a at 0", numpy="elu({0}, {1})", c="elu({0}, {1})",
+)  # fmt: skip
+arithmetic(
+    "clip", lambda f, x, d: _piecewise(f, x - d, d, _piecewise(f, -x - d, -d, x)), r"\text{{clip}}_{{{1}}}({0})",
+    (lambda y_bar, y, x, d: y_bar * (1 - _positive(x - d)) * (1 - _positive(-x - d)),),
+    r"\mathrm{clip}_d' = [|x| \leq d]", draw=(0.1, 2.0), kink="1 at d and at -d",
+    numpy="np.clip({0}, -({1}), {1})", c="clip({0}, {1})",
+)  # fmt: skip
+arithmetic(
+    "huber", lambda f, x, d: _huber(f, x, d), r"\text{{Huber}}_{{{1}}}({0})",
+    (lambda y_bar, y, x, d: y_bar * Apply("clip", x, d),),
+    r"\mathrm{Huber}_d' = \mathrm{clip}_d", numpy="huber({0}, {1})", c="huber({0}, {1})",
 )  # fmt: skip
 
 
@@ -163,6 +248,18 @@ def _unknown(y_bar: Node, y: Node, x: Node, order: int, label: str) -> Node:
 register(
     Op("function", _shape("function", 1), r"d f(x) = f'(x)\,dx", "petersen2012", "{f}{p}({0})", (_unknown,), prime=True)
 )
+
+
+def _gate(x: Node) -> Node:
+    return Apply("sigmoid", x)
+
+
+def _positive(x: Node) -> Node:
+    return Apply("step", x)
+
+
+def _huber(f: Any, x: Any, d: Any) -> Any:
+    return _piecewise(f, x - d, d * x - d * d / 2, _piecewise(f, -x - d, -(d * x) - d * d / 2, x * x / 2))
 
 
 def sigmoid(x: Node) -> Node:
@@ -187,6 +284,48 @@ def relu(x: Node) -> Node:
 def softplus(x: Node) -> Node:
     """log(1 + e^x), entry by entry."""
     return Apply("softplus", x)
+
+
+def silu(x: Node) -> Node:
+    """x σ(x), also called swish, entry by entry."""
+    return Apply("silu", x)
+
+
+def gelu(x: Node, form: str = "exact") -> Node:
+    """x Φ(x), entry by entry, or with `form="tanh"` the approximation of it by tanh."""
+    if form not in ("exact", "tanh"):
+        raise ValueError(f"GELU has the forms exact and tanh; there is no {form}")
+    return Apply("gelu" if form == "exact" else "gelu_tanh", x)
+
+
+def elu(x: Node, a: Node | Numeric = 1) -> Node:
+    """x above 0 and a (e^x - 1) below, entry by entry."""
+    return Apply("elu", x, as_node(a))
+
+
+def leaky_relu(x: Node, c: Node | Numeric = 0.01) -> Node:
+    """x above 0 and c x below, entry by entry."""
+    return Apply("leaky_relu", x, as_node(c))
+
+
+def sign(x: Node) -> Node:
+    """-1, 0 or 1, entry by entry."""
+    return Apply("sign", x)
+
+
+def absolute(x: Node) -> Node:
+    """The absolute value, entry by entry; its derivative at 0 is taken as 0."""
+    return Apply("abs", x)
+
+
+def sin(x: Node) -> Node:
+    """The sine, entry by entry."""
+    return Apply("sin", x)
+
+
+def cos(x: Node) -> Node:
+    """The cosine, entry by entry."""
+    return Apply("cos", x)
 
 
 def exp(x: Node) -> Node:
@@ -218,5 +357,13 @@ def scalar_field() -> Any:
         @staticmethod
         def step(x: sympy.Expr) -> sympy.Expr:
             return sympy.Heaviside(x, 0)
+
+        @staticmethod
+        def normal_cdf(x: sympy.Expr) -> sympy.Expr:
+            return (1 + sympy.erf(x / sympy.sqrt(2))) / 2
+
+        @staticmethod
+        def constant(value: sympy.Expr) -> sympy.Expr:
+            return value
 
     return Field

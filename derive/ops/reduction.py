@@ -12,6 +12,7 @@ import sympy
 from derive.errors import ShapeError
 from derive.expr import Apply, Const, Node, ones, ones_like, product
 from derive.op import Op, letters_for, register
+from derive.ops.tensor import einsum
 from derive.shapes import ROW, Shape, axes, show_shape
 
 
@@ -22,24 +23,29 @@ def reduced(shapes: tuple[Shape, ...], axis: Any = None) -> Shape:
     if axis is None:
         return ()
     (shape,) = shapes
-    if len(shape) != 2 or shape[0] == ROW:
+    if len(shape) < 2 or shape[0] == ROW:
         raise ShapeError(f"a reduction along axis {axis} needs a matrix; this is {show_shape(shape)}")
-    if axis not in (0, 1):
-        raise ValueError(f"a matrix has the axes 0 and 1; there is no axis {axis}")
-    return (ROW, shape[1]) if axis == 0 else (shape[0],)
+    if axis not in range(len(shape)):
+        raise ValueError(f"a tensor of {len(shape)} axes has no axis {axis}; they count from 0")
+    kept = tuple(length for k, length in enumerate(shape) if k != axis)
+    return (ROW, *kept) if len(shape) == 2 and axis == 0 else kept
 
 
 def spread(reduction: Node, x: Node, axis: Any = None) -> Node:
     """Repeat what a reduction of x left, so that it has the shape of x again (a scalar stays one)."""
     if axis is None:
         return reduction
-    rows, columns = x.shape
-    return product(ones(rows), reduction) if axis == 0 else product(reduction, ones(columns).T)
+    if len(x.shape) == 2:
+        rows, columns = x.shape
+        return product(ones(rows), reduction) if axis == 0 else product(reduction, ones(columns).T)
+    letters = letters_for(x.shape)
+    along = letters[int(axis)]
+    return einsum(f"{letters.replace(along, '')},{along}->{letters}", reduction, ones(x.shape[int(axis)]))
 
 
 def _spec(shapes: tuple[Shape, ...], axis: Any = None) -> str:
     letters = letters_for(shapes[0])
-    return f"{letters}->" + ("" if axis is None else letters[1 - int(axis)])
+    return f"{letters}->" + ("" if axis is None else letters.replace(letters[int(axis)], ""))
 
 
 def _count(x: Node, axis: Any) -> sympy.Expr:
@@ -51,9 +57,19 @@ def total(x: Node, axis: int | None = None) -> Node:
     return Apply("sum", x) if axis is None else Apply("sum", x, axis)
 
 
-def mean(x: Node) -> Node:
-    """The mean of all entries."""
-    return Apply("mean", x)
+def mean(x: Node, axis: int | None = None) -> Node:
+    """The mean of all entries, or along an axis."""
+    return Apply("mean", x) if axis is None else Apply("mean", x, axis)
+
+
+def logsumexp(x: Node, axis: int | None = None) -> Node:
+    """log Σ e^x over all entries, or along an axis."""
+    return Apply("logsumexp", x) if axis is None else Apply("logsumexp", x, axis)
+
+
+def largest(x: Node, axis: int | None = None) -> Node:
+    """The largest entry, or the largest along an axis."""
+    return Apply("max", x) if axis is None else Apply("max", x, axis)
 
 
 def softmax(x: Node, axis: int | None = None) -> Node:
@@ -95,7 +111,8 @@ register(Op(
 ))  # fmt: skip
 register(Op(
     "max", reduced, r"\text{the derivative sits at the largest entry}", "goodfellow2016",
-    r"\max({0})", spec=_spec, reduce="max", kink="shared at ties", numpy="np.max({0}{axis})",
+    r"\max({0})", (lambda y_bar, y, x, *axis: spread(y_bar, x, *axis) * Apply("peak", x, *axis),),
+    spec=_spec, reduce="max", kink="at the first of several largest entries", numpy="np.max({0}{axis})",
 ))  # fmt: skip
 
 

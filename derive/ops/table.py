@@ -4,28 +4,16 @@ The few operations that rewriting speaks of have a constant here, so that no oth
 """
 
 from derive.op import TABLE
-from derive.ops import contraction, elementwise, reduction
+from derive.ops import contraction, elementwise, linalg, loss, reduction, series, tensor, window
 
 ADD, SUB, NEG, MUL, DIV, POW = "add", "sub", "neg", "mul", "div", "pow"
-MATMUL, TRANSPOSE = "matmul", "transpose"
-SUM, ONES, LOG, SOFTMAX, SIGMOID = "sum", "ones", "log", "softmax", "sigmoid"
+MATMUL, TRANSPOSE, INVERSE, DIAG = "matmul", "transpose", "inverse", "diag"
+EINSUM, SELECTION, ONES = "einsum", "selection", "ones"
+SUM, SERIES, EXP, LOG, SQRT, SOFTMAX, SIGMOID = "sum", "series", "exp", "log", "sqrt", "softmax", "sigmoid"
 RATIONAL = (ADD, SUB, NEG, MUL, DIV, POW)
 
 __all__ = [
-    "ADD",
-    "DIV",
-    "LOG",
-    "MATMUL",
-    "MUL",
-    "NEG",
-    "ONES",
-    "POW",
-    "RATIONAL",
-    "SIGMOID",
-    "SOFTMAX",
-    "SUB",
-    "SUM",
-    "TABLE",
-    "TRANSPOSE",
-]
-__all__ += ["contraction", "elementwise", "reduction"]
+    "ADD", "DIAG", "DIV", "EINSUM", "EXP", "INVERSE", "LOG", "MATMUL", "MUL", "NEG", "ONES", "POW", "RATIONAL",
+    "SELECTION", "SERIES", "SIGMOID", "SOFTMAX", "SQRT", "SUB", "SUM", "TABLE", "TRANSPOSE",
+]  # fmt: skip
+__all__ += ["contraction", "elementwise", "linalg", "loss", "reduction", "series", "tensor", "window"]

@@ -160,12 +160,23 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def read_nabla(cursor: Cursor, reader: Reader) -> Node:
-    r"""Read `\nabla_w L` or `\nabla L`, the cursor on the sign."""
+    r"""Read `\nabla_w L`, `\nabla L` or `\nabla_w^2 L`, the cursor on the sign."""
     cursor.take()
-    if cursor.text == "^":
-        fail(r"a power of \nabla", cursor.start)
+    twice = _squared(cursor)
     wrt = _subscript(cursor, reader) if cursor.text == "_" else None
-    return Derivative(operand(cursor, wrt, reader), wrt, r"\nabla")
+    twice = twice or _squared(cursor)
+    node = Derivative(operand(cursor, wrt, reader), wrt, r"\nabla")
+    return Derivative(node, wrt, r"\nabla") if twice else node
+
+
+def _squared(cursor: Cursor) -> bool:
+    """Take a square behind a nabla; any other power is refused."""
+    if cursor.text != "^":
+        return False
+    start = cursor.take().start
+    if [text(item) for item in argument(cursor)] != ["2"]:
+        fail(r"a power of \nabla other than 2", start)
+    return True
 
 
 def read_partial(cursor: Cursor, reader: Reader) -> Node:

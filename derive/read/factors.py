@@ -38,6 +38,8 @@ MAX_RECURSION = 60
 MAX_TERMS = 200
 _INLINE = 6  # brackets that the grammar sees inside one another: each costs a dozen of its stack frames
 _SCRIPTS = ("_", "^", "'")
+INDICATOR = Name(r"\mathbb{1}")
+ENTRYWISE = (r"\circ", r"\odot")  # a power of every entry: X^{\circ 2}
 
 
 class FactorReader:
@@ -99,6 +101,8 @@ class FactorReader:
         exponent = scripts.exponent
         if not exponent:
             return skeleton.place(node)
+        if text(exponent[0]) in ENTRYWISE:
+            return skeleton.place(Power(node, self.expression(exponent[1:], scripts.start), entrywise=True))
         if len(exponent) == 2 and text(exponent[0]) == "-" and text(exponent[1]) in words.TRANSPOSES:
             return skeleton.place(Transpose(Power(node, Neg(Number("1")))))
         return f"{skeleton.place(node)}^{{{self._inner(exponent, skeleton, scripts.start)}}}"
@@ -189,6 +193,8 @@ class FactorReader:
 
     def _group(self, cursor: Cursor, item: Bracket, skeleton: Skeleton) -> str:
         """Read `(a + b)`; the grammar sees the brackets unless scripts or a list need the node."""
+        if item.kind == "[" and split(item.items, words.RELATIONS)[1]:  # [z > 0] is 1 where it holds
+            return self.scripted(Call(INDICATOR, (self.relation(item.items, item.start),)), cursor, skeleton)
         if split(item.items, {","})[1]:
             return self.scripted(Group(self.arguments(item)), cursor, skeleton)
         if cursor.text in _SCRIPTS:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from derive.errors import DeriveError
 from derive.op import TABLE
 from derive.read import syntax as ast
-from derive.read.functions import SIGMA, read_definition, usual
+from derive.read.functions import SIGMA, read_definition
 from derive.read.outline import Equation, Outline, Place, Unread, walk
 from derive.read.spelling import render
-from derive.read.terms import Function, is_running
+from derive.read.terms import Function, is_running, usual
 
 _ELEMENTWISE = frozenset(["", *(name for name, row in TABLE.items() if row.body is not None)])
 GREEK_DELTA = r"\delta"

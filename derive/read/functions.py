@@ -10,31 +10,16 @@ import sympy
 from derive.errors import DeriveError
 from derive.expr import Apply, Const, Node, Var
 from derive.op import TABLE
-from derive.ops import table
 from derive.ops.elementwise import scalar_field
 from derive.read import syntax as ast
+from derive.read.elaborate import elaborate
 from derive.read.shaping import Sizes, build, measure
 from derive.read.spelling import render
-from derive.read.terms import Function, Meaning, elaborate
+from derive.read.terms import Function, Meaning, usual
 
 MAX_OPERATIONS = 60  # a longer formula is not compared with the rows; it is used as it is
-_SYNONYMS = {"ln": table.LOG, "sigma": table.SIGMOID}
 SIGMA = r"\sigma"  # without a definition on the page, the logistic sigmoid; said among the assumptions
 ANY = Function()
-
-
-def usual(name: str) -> Function | None:
-    r"""Return what a name means without a definition; None for a name that means nothing by itself.
-
-    >>> usual(r"\operatorname{softmax}").op
-    'softmax'
-    """
-    word = name.replace(r"\operatorname", "").replace(r"\text", "").strip("{}\\")
-    op = _SYNONYMS.get(word, word if word in TABLE else word.lower())
-    known = TABLE.get(op)
-    if known is not None and (known.slope is not None or known.define is not None or known.reduce):
-        return Function(op)
-    return None
 
 
 def read_definition(call: ast.Call, body: ast.Node, functions: Mapping[str, Function]) -> Function:

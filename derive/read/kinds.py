@@ -12,10 +12,11 @@ import sympy
 from derive.errors import DeriveError, ShapeError
 from derive.notation import bare_letter, split_name
 from derive.read import syntax as ast
+from derive.read.elaborate import elaborate
 from derive.read.outline import names_in, walk
 from derive.read.shaping import Sizes, measure
 from derive.read.spelling import render
-from derive.read.terms import Meaning, Term, elaborate, is_running, key_of
+from derive.read.terms import Meaning, Term, is_running, key_of
 from derive.shapes import Shape
 
 LOSSES = frozenset(["L", "J", "E", "C", r"\ell", "MSE", "BCE", "CE", "NLL", "loss", "Loss", "cost", "Cost"])
@@ -193,7 +194,8 @@ def fit(equation: Written, meaning: Meaning, sizes: Sizes) -> tuple[tuple[Term, 
     Raises:
         ShapeError: the sides cannot have the same shape.
     """
-    inside = replace(meaning, indices=equation_indices(equation.left))
+    own = frozenset(render(s) for n in names_in(equation.left) if _is_own_name(n, meaning) for s in n.subs)
+    inside = replace(meaning, indices=equation_indices(equation.left) - own)
     first: DeriveError | None = None
     for dot in ("inner", "hadamard", "entrywise")[: 3 if equation.is_loss else 2]:
         trial = sizes.copy()
@@ -204,6 +206,11 @@ def fit(equation: Written, meaning: Meaning, sizes: Sizes) -> tuple[tuple[Term, 
             first = first or error
     assert first is not None
     raise first
+
+
+def _is_own_name(name: ast.Name, meaning: Meaning) -> bool:
+    """Tell whether a name with a letter below is known as such: c_t beside c."""
+    return bool(name.subs) and render(name) in meaning.kinds
 
 
 def _meet(left: Term, right: Term, sizes: Sizes, equation: Written) -> Term:

@@ -83,6 +83,8 @@ def _is_called(name: Name, last: Item, cursor: Cursor, reader: Reader) -> bool:
     item = cursor.item
     if not isinstance(item, Bracket) or item.kind not in ("(", "[", r"\{"):
         return False
+    if name.base in words.ONES and not split(item.items, words.RELATIONS)[1]:
+        return False
     if name.base in words.FUNCTION_WORDS | words.BRACKET_OPERATORS:
         return True
     declared = bool(name.primes) or name.base in reader.functions
@@ -115,7 +117,7 @@ def _function_power(call: Call, scripts: Scripts, reader: Reader) -> Node:
     power = reader.expression(scripts.exponent, scripts.start)
     if call.function.base not in words.FUNCTION_WORDS or not isinstance(power, Number):
         fail(f"{call.function.base} with a power that may be an inverse or an iterate", scripts.start)
-    return Power(call, power)
+    return Power(call, power, entrywise=True)
 
 
 def _prefixed(name: Name, scripts: Scripts, cursor: Cursor, reader: Reader) -> Node:

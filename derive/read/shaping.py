@@ -11,10 +11,11 @@ import sympy
 from derive.errors import ShapeError, UnreadError
 from derive.expr import Apply, Const, Node, Var
 from derive.op import TABLE
-from derive.read.terms import ROWS, Term
-from derive.shapes import ROW, Shape
+from derive.ops import table
+from derive.read.terms import KIND_OF_RANK, ROWS, UNKNOWN, Term
+from derive.shapes import ROW, Shape, axes
 
-RANKS = {"scalar": 0, "vector": 1, "row": 1, "matrix": 2}
+RANKS = {"row": 1, **{kind: rank for rank, kind in enumerate(KIND_OF_RANK)}}
 
 
 @dataclass(slots=True)
@@ -88,18 +89,35 @@ def measure(term: Term, sizes: Sizes) -> Shape:
         return sizes.shape(str(term.leaf), kind)
     if term.op == ROWS:
         raise UnreadError("a number times a vector for each index is read under a sum over this index alone")
+    sizes.unknown.update(p for p in term.params if isinstance(p, sympy.Symbol) and p.name.startswith(UNKNOWN))
     shapes = [measure(arg, sizes) for arg in term.args]
     row = TABLE[term.op]
     if row.signatures:
         return _by_signature(term, shapes, sizes)
-    if term.op in TABLE and row.reduce:
-        if term.extent is not None:
-            sizes.unify(shapes[0][0], term.extent, "the sum's upper limit")
-        return ()
-    tensors = [shape for shape in shapes if shape]
-    for shape in tensors[1:]:
-        sizes.unify_shapes(tensors[0], shape, term.op)
-    return tensors[0] if tensors and row.shape(((sympy.Integer(2),),) * len(shapes), *term.params) else ()
+    if term.op == table.EINSUM:
+        return _by_letters(term, shapes, sizes)
+    if term.extent is not None:
+        sizes.unify(shapes[0][0], term.extent, "the sum's upper limit")
+    if row.body is not None or row.prime:
+        tensors = [shape for shape in shapes if shape]
+        for shape in tensors[1:]:
+            sizes.unify_shapes(tensors[0], shape, term.op)
+        return tensors[0] if tensors else ()
+    if term.stacked:
+        return shapes[0]
+    return row.shape(tuple(map(sizes.resolved, shapes)), *term.params)
+
+
+def _by_letters(term: Term, shapes: list[Shape], sizes: Sizes) -> Shape:
+    """Unify the axes of an einsum that share a letter; the term's leaf says the size of some."""
+    left, right = str(term.params[0]).split("->")
+    bound: dict[str, sympy.Expr] = dict(term.leaf or ())  # type: ignore[call-overload]
+    for word, shape in zip(left.split(","), shapes, strict=True):
+        for letter, length in zip(word, axes(shape), strict=True):
+            if letter in bound:
+                sizes.unify(bound[letter], length, f"the sizes along one index of {term.params[0]}")
+            bound.setdefault(letter, length)
+    return tuple(bound[letter] for letter in right)
 
 
 def _by_signature(term: Term, shapes: list[Shape], sizes: Sizes) -> Shape:
@@ -131,7 +149,8 @@ def build(term: Term, sizes: Sizes, names: Mapping[str, Var]) -> Node:
         return Const(term.leaf)
     if term.op == "":
         return names[str(term.leaf)]
-    return Apply(term.op, *(build(arg, sizes, names) for arg in term.args), *term.params)
+    params = (sizes.find(p) if isinstance(p, sympy.Expr) else p for p in term.params)
+    return Apply(term.op, *(build(arg, sizes, names) for arg in term.args), *params)
 
 
 def name_sizes(sizes: Sizes, order: Iterable[str], taken: Iterable[str], preferred: Mapping[str, str]) -> None:

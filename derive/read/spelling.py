@@ -66,7 +66,7 @@ class _Speller:
             Sum: self.sum,
             Product: self.product,
             Quotient: self.quotient,
-            Power: lambda node: f"{self.base(node.base)}^{{{self.spell(node.exponent)}}}",
+            Power: self.power,
             Transpose: self.transpose,
             Call: self.call,
             Derivative: self.derivative,
@@ -172,6 +172,10 @@ class _Speller:
     def indexed(self, node: Node) -> str:
         alone = isinstance(node, Call) and node.function.base != "sqrt"
         return self.spell(node) if alone else _in_brackets(self.spell(node))
+
+    def power(self, node: Power) -> str:
+        mark = r"\circ " if node.entrywise else ""
+        return f"{self.base(node.base)}^{{{mark}{self.spell(node.exponent)}}}"
 
     def transpose(self, node: Transpose) -> str:
         arg = node.arg

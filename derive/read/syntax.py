@@ -69,10 +69,11 @@ class Quotient:
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """`base` to the `exponent`."""
+    r"""`base` to the `exponent`; `entrywise` as in `X^{\circ 2}`."""
 
     base: Node
     exponent: Node
+    entrywise: bool = False
 
 
 @dataclass(frozen=True, slots=True)

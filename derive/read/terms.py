@@ -1,15 +1,14 @@
-r"""From what is written to operations: a formula's tree becomes a term once the kinds of its names are known.
+r"""Terms: operations on names whose kinds are known and whose sizes are not yet.
 
-A kind is scalar, vector, row or matrix. Which product is meant follows from the kinds; sizes come later. A name
-with an index (`z_j`) is an entry of a stack: the term holds the whole stack, and `stacked` says along which index.
+A kind is scalar, vector, row or matrix, or a tensor of more axes. A name with an index (`z_j`) is an entry of a
+stack: the term holds the whole stack, and `stacked` says along which index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from typing import Any
 
 import sympy
 
@@ -24,6 +23,13 @@ ROWS, STACK_KINDS = "#rows", ("vector", "matrix")  # s_i x_i under a sum: a numb
 INDEX_LETTERS = frozenset("ijklmnpqrt")  # letters that run; `s_c` and `W_h` are names of their own
 DEPTH = 12  # functions of the page written out inside each other
 ENTRY_KIND = {"vector": "scalar", "matrix": "vector"}
+KIND_OF_RANK = ("scalar", "vector", "matrix", *(f"tensor{rank}" for rank in range(3, 17)))
+UNKNOWN = "?"  # how the name of a size begins that is still to be found
+_fresh = itertools.count()
+_SYNONYMS = {
+    "ln": table.LOG, "sigma": table.SIGMOID, "tr": "trace", "Tr": "trace", "sgn": "sign", "lse": "logsumexp",
+    "LSE": "logsumexp", "swish": "silu", "LeakyReLU": "leaky_relu", "onehot": "one_hot",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ class Meaning:
         sizes: Names that are sizes.
         indices: Names that are indices here.
         dot: What a dot between two vectors is: "inner" or "hadamard"; "entrywise": so is a product without sign.
+        steps: The letter of a recurrence's steps, and the last one.
     """
 
     kinds: Mapping[str, str]
@@ -70,6 +77,12 @@ class Meaning:
     indices: frozenset[str] = frozenset()
     dot: str = "inner"
     depth: int = 0
+    steps: tuple[str, str] = ("", "")
+
+
+def new_size() -> sympy.Expr:
+    """Return a size that is still to be found."""
+    return sympy.Symbol(f"{UNKNOWN}e{next(_fresh)}", integer=True, positive=True)
 
 
 def is_running(sub: ast.Node) -> bool:
@@ -84,52 +97,6 @@ def key_of(name: ast.Name, indices: frozenset[str]) -> tuple[str, str]:
         raise UnreadError(f"${render(name)}$ has two running indices; write it with matrices")
     kept = tuple(sub for sub in name.subs if sub not in running)
     return render(replace(name, subs=kept)), render(running[0]) if running else ""
-
-
-def elaborate(node: ast.Node, meaning: Meaning) -> Term:
-    """Return the term of a formula without relation.
-
-    Raises:
-        ShapeError: the kinds do not fit, such as a product of two column vectors.
-        UnreadError: a part has no meaning here; the message names it.
-    """
-    handler = _HANDLERS.get(type(node))
-    if handler is None:
-        raise UnreadError(f"${render(node)}$ is not understood here")
-    return handler(node, meaning)
-
-
-def _number(node: ast.Number, meaning: Meaning) -> Term:
-    try:
-        value = Fraction(node.text)
-    except ValueError:
-        raise UnreadError(f"{node.text} is no number that can be used here") from None
-    return Term("#", leaf=sympy.Rational(value.numerator, value.denominator))
-
-
-def _name(node: ast.Name, meaning: Meaning) -> Term:
-    key, index = key_of(node, meaning.indices)
-    if key in meaning.sizes and not index:
-        return Term("#", leaf=sympy.Symbol(key, integer=True, positive=True))
-    if key not in meaning.kinds:
-        raise UnreadError(f"the symbol ${render(node)}$ is not defined here")
-    kind = meaning.kinds[key]
-    if not index:
-        return Term("", kind=kind, leaf=key)
-    if kind not in ENTRY_KIND:
-        raise ShapeError(f"${render(node)}$: {key} is a {kind} and has no entries")
-    return Term("", kind=ENTRY_KIND[kind], leaf=key, stacked=index)
-
-
-def _negative(node: ast.Neg, meaning: Meaning) -> Term:
-    return entrywise("neg", elaborate(node.arg, meaning))
-
-
-def _sum(node: ast.Sum, meaning: Meaning) -> Term:
-    left, right = elaborate(node.left, meaning), elaborate(node.right, meaning)
-    if left.kind != right.kind and not any(term.op == "#" for term in (left, right)):
-        raise ShapeError(f"${render(node)}$ adds a {left.kind} and a {right.kind}")
-    return entrywise("add" if node.sign == "+" else "sub", left, right)
 
 
 def entrywise(op: str, *args: Term, params: tuple[object, ...] = ()) -> Term:
@@ -159,22 +126,6 @@ def _outer(args: tuple[Term, ...]) -> Term | None:
     return Term(table.MATMUL, (replace(number, stacked="", kind="vector"), row), whole.kind, stacked=number.stacked)
 
 
-def _product(node: ast.Product, meaning: Meaning) -> Term:
-    left, right = elaborate(node.left, meaning), elaborate(node.right, meaning)
-    if "scalar" in (left.kind, right.kind):
-        return entrywise("mul", left, right)
-    if node.sign in HADAMARD or (node.sign == "*" and left.kind == right.kind == "vector"):
-        if left.kind != right.kind:
-            raise ShapeError(f"${render(node)}$ is an entrywise product of a {left.kind} and a {right.kind}")
-        return entrywise("mul", left, right)
-    if left.kind == right.kind == "vector":
-        if meaning.dot == "entrywise" or (meaning.dot == "hadamard" and node.sign):
-            return entrywise("mul", left, right)
-        if node.sign:
-            return multiply(transpose(left), right, node)
-    return multiply(left, right, node)
-
-
 _PRODUCTS = {
     ("matrix", "matrix"): "matrix", ("matrix", "vector"): "vector", ("row", "matrix"): "row",
     ("row", "vector"): "scalar", ("vector", "row"): "matrix",
@@ -197,127 +148,12 @@ def multiply(left: Term, right: Term, node: ast.Node) -> Term:
 
 def transpose(term: Term) -> Term:
     """Return the transpose; a stack of vectors becomes one of rows, the same array."""
-    turned = {"scalar": "scalar", "vector": "row", "row": "vector", "matrix": "matrix"}[term.kind]
+    turned = {"scalar": "scalar", "vector": "row", "row": "vector", "matrix": "matrix"}.get(term.kind)
+    if turned is None:
+        raise ShapeError(f"a {term.kind} has no transpose; write it with indices")
     if term.kind == "scalar" or (term.stacked and term.kind != "matrix"):
         return replace(term, kind=turned)
     return Term("transpose", (term,), turned)
-
-
-def _transpose(node: ast.Transpose, meaning: Meaning) -> Term:
-    return transpose(elaborate(node.arg, meaning))
-
-
-def _quotient(node: ast.Quotient, meaning: Meaning) -> Term:
-    top, bottom = elaborate(node.top, meaning), elaborate(node.bottom, meaning)
-    if top.op == "#" and bottom.op == "#":
-        return Term("#", leaf=top.leaf / bottom.leaf)  # type: ignore[operator]
-    if bottom.kind not in ("scalar", top.kind) and top.kind != "scalar":
-        raise ShapeError(f"${render(node)}$ divides a {top.kind} by a {bottom.kind}")
-    return entrywise("div", top, bottom)
-
-
-def _power(node: ast.Power, meaning: Meaning) -> Term:
-    exponent = elaborate(node.exponent, meaning)
-    if isinstance(node.base, ast.Norm) and exponent.leaf == 2:
-        return _squared_norm(elaborate(node.base.arg, meaning), node)
-    base = elaborate(node.base, meaning)
-    if exponent.op == table.NEG and exponent.args[0].op == "#":
-        exponent = Term("#", leaf=-exponent.args[0].leaf)  # type: ignore[operator]
-    if exponent.op != "#" or base.kind in ("matrix", "row"):
-        raise UnreadError(f"the power ${render(node)}$ is not understood here")
-    if exponent.leaf == sympy.Rational(1, 2):
-        return entrywise("sqrt", base)
-    return entrywise("pow", base, exponent)
-
-
-def _squared_norm(arg: Term, node: ast.Node) -> Term:
-    if arg.stacked:
-        raise UnreadError(f"${render(node)}$: the norm of an entry is not read here")
-    square = entrywise("pow", arg, Term("#", leaf=sympy.Integer(2)))
-    return Term("sum", (square,)) if arg.kind != "scalar" else square
-
-
-def _norm(node: ast.Norm, meaning: Meaning) -> Term:
-    if node.p not in ("", "2", "F"):
-        raise UnreadError(f"the norm ${render(node)}$ is not read; use the 2-norm")
-    return entrywise("sqrt", _squared_norm(elaborate(node.arg, meaning), node))
-
-
-def _absolute(node: ast.Abs, meaning: Meaning) -> Term:
-    return entrywise("abs", elaborate(node.arg, meaning))
-
-
-def _call(node: ast.Call, meaning: Meaning) -> Term:
-    name = render(replace(node.function, primes=0))
-    if name in meaning.kinds:
-        raise UnreadError(f"${name}$ is a quantity here, and is written as a function in ${render(node)}$")
-    function = meaning.functions.get(name)
-    if function is None:
-        raise UnreadError(f"the function {name} is not known here")
-    if function.body is not None and not node.function.primes and meaning.depth < DEPTH:
-        try:
-            return elaborate(_with_arguments(function, node), replace(meaning, depth=meaning.depth + 1))
-        except UnreadError:  # its formula goes beyond what is read: then it is any function of its argument
-            if len(node.args) != 1:
-                raise
-    if len(node.args) == 2 and isinstance(node.args[0], ast.Number) and node.args[0].text == "0" and name == "max":
-        return entrywise("relu", elaborate(node.args[1], meaning))
-    if len(node.args) != 1:
-        raise UnreadError(f"${render(node)}$: a function of {len(node.args)} arguments is not read here")
-    return _apply(function, name, node, elaborate(node.args[0], meaning))
-
-
-def _apply(function: Function, name: str, node: ast.Call, arg: Term) -> Term:
-    primes = node.function.primes
-    if not function.op or function.body is not None:
-        return entrywise("function", arg, params=(primes, name))
-    row = TABLE[function.op]
-    if row.body is None:
-        return _whole(function.op, node, arg)
-    own_name = name != function.op and row.prime
-    params = (primes, name) if own_name else (primes,) if primes else ()
-    return entrywise(function.op, arg, params=params)
-
-
-def _whole(op: str, node: ast.Call, arg: Term) -> Term:
-    """Apply a function of all entries, such as softmax, to a vector or to a stack of scalars."""
-    if node.function.primes or (arg.kind != "vector" if not arg.stacked else arg.kind != "scalar"):
-        raise ShapeError(f"${render(node)}$ needs a vector; this is a {arg.kind}")
-    if TABLE[op].shape(((sympy.Integer(2),),)) == ():
-        return Term(op, (replace(arg, stacked="", kind="vector"),), "scalar")
-    return Term(op, (arg,), arg.kind, stacked=arg.stacked)
-
-
-def _with_arguments(function: Function, node: ast.Call) -> ast.Node:
-    if len(function.parameters) != len(node.args):
-        raise UnreadError(
-            f"${render(node)}$ has {len(node.args)} arguments; its definition has {len(function.parameters)}"
-        )
-    assert function.body is not None
-    return substitute(function.body, dict(zip(function.parameters, node.args, strict=True)))
-
-
-def substitute(node: ast.Node, values: Mapping[str, ast.Node]) -> ast.Node:
-    """Return a formula's tree with names replaced."""
-    if isinstance(node, ast.Name):
-        return values.get(render(node), node)
-    return ast.map_children(node, lambda part: substitute(part, values))
-
-
-def _big(node: ast.Big, meaning: Meaning) -> Term:
-    if node.kind != "sum" or not isinstance(node.index, ast.Name):
-        raise UnreadError(f"${render(node)}$ is not read; only sums with an index are")
-    index = render(node.index)
-    body = elaborate(node.body, replace(meaning, indices=meaning.indices | {index}))
-    if body.op == ROWS and body.stacked == index:
-        number, vector = (replace(arg, stacked="", kind=kind) for arg, kind in zip(body.args, STACK_KINDS, strict=True))
-        return multiply(transpose(vector), number, node)
-    if body.stacked != index or body.kind != "scalar":
-        raise UnreadError(f"${render(node)}$: the sum over {index} is not understood here")
-    extent = None
-    if isinstance(node.upper, ast.Name) and render(node.upper) in meaning.sizes:
-        extent = sympy.Symbol(render(node.upper), integer=True, positive=True)
-    return Term("sum", (replace(body, stacked="", kind="vector"),), extent=extent)
 
 
 def cotangent_key(of: str, by: str) -> str:
@@ -325,22 +161,20 @@ def cotangent_key(of: str, by: str) -> str:
     return rf"\frac{{\partial {of}}}{{\partial {by}}}"
 
 
-def _derivative(node: ast.Derivative, meaning: Meaning) -> Term:
-    if not isinstance(node.of, ast.Name) or not isinstance(node.wrt, ast.Name):
-        raise UnreadError(f"the derivative ${render(node)}$ is not understood here")
-    key = cotangent_key(render(node.of), render(node.wrt))
-    by, index = key_of(node.wrt, meaning.indices)
-    if key not in meaning.kinds and index:
-        key = cotangent_key(render(node.of), by)
-    if key not in meaning.kinds:
-        met = f"${render(node)}$: the model here does not lead"
-        raise UnreadError(f"{met} from ${render(node.wrt)}$ to ${render(node.of)}$")
-    kind = meaning.kinds[key]
-    return Term("", kind=ENTRY_KIND.get(kind, kind) if index else kind, leaf=key, stacked=index)
+def second_key(of: str, by: str) -> str:
+    r"""Return the key of a Hessian's name."""
+    return rf"\nabla_{{{by}}}^2 {of}"
 
 
-_HANDLERS: dict[type, Callable[[Any, Meaning], Term]] = {
-    ast.Number: _number, ast.Name: _name, ast.Neg: _negative, ast.Sum: _sum, ast.Product: _product,
-    ast.Transpose: _transpose, ast.Quotient: _quotient, ast.Power: _power, ast.Norm: _norm, ast.Abs: _absolute,
-    ast.Call: _call, ast.Big: _big, ast.Derivative: _derivative,
-}  # fmt: skip
+def usual(name: str) -> Function | None:
+    r"""Return what a name means without a definition; None for a name that means nothing by itself.
+
+    >>> usual(r"\operatorname{softmax}").op
+    'softmax'
+    """
+    word = name.replace(r"\operatorname", "").replace(r"\text", "").strip("{}\\")
+    op = _SYNONYMS.get(word, word if word in TABLE else word.lower())
+    known = TABLE.get(op)
+    if known is not None and op not in table.RATIONAL and (known.vjp or known.slope):
+        return Function(op)
+    return None

@@ -12,13 +12,16 @@ def _set(*lines: str) -> frozenset[str]:
 
 FUNCTION_COMMANDS = _set(r"\log \ln \exp \tanh \sinh \cosh \sin \cos \tan \max \min \det")
 FUNCTION_WORDS = _set(
-    "softmax sigmoid relu ReLU tanh tr Tr diag exp log ln vec logsumexp sign sgn sum mean",
+    "softmax sigmoid relu ReLU tanh tr Tr diag exp log ln vec logsumexp sign sgn sum mean onehot",
     "sinh cosh sin cos tan max min det",
 )
 # Letters that name a function when a bracket follows, and a quantity when none does.
 FUNCTION_LETTERS = _set(r"\sigma \phi \varphi \psi")
-# Operators whose bracket may be of any kind and hold a relation: E[x], 1{x > 0}.
+# Operators whose bracket may be of any kind and hold a relation: E[x], 1{x > 0}. Without a relation in it, a one
+# is the vector of ones.
 BRACKET_OPERATORS = _set(r"\mathbb{E} \mathbb{1} \mathbf{1} \mathbb{I}")
+INDICATORS = _set(r"\mathbb{1} \mathbf{1} \mathbb{I}")
+ONES = _set(r"\mathbb{1} \mathbf{1}")
 # What Euler's number looks like; raised, it is the exponential function.
 EULER = _set(r"e \text{e}")
 
@@ -38,7 +41,7 @@ STYLES = ACCENTS | {rf"\{font}" for font in FONTS}
 RELATIONS = _set(
     r"= := \equiv \leftarrow < > \leq \geq \neq \approx \in \propto \to \sim \mapsto \triangleq",
 )
-PRODUCT_SIGNS = _set(r"\cdot \times * \ast \circ \odot \otimes \bullet")
+PRODUCT_SIGNS = _set(r"\cdot \times * \ast \circ \odot \otimes \bullet \oslash")
 OPERATORS = PRODUCT_SIGNS | {"+", "-", "/"}
 BIG = {r"\sum": "sum", r"\prod": "prod"}
 # Commands that begin a factor.

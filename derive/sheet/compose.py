@@ -126,10 +126,16 @@ def _derived(equation: Equation) -> list[doc.Block]:
     if len(equation.steps) < 2:
         return [result]
     rows = [
-        doc.StepRow(equation.name.latex if k == 0 else "", to_latex(step.after), _because(step), mark(step.check))
+        doc.StepRow(_left(equation, k), to_latex(step.after), _because(step), mark(step.check))
         for k, step in enumerate(equation.steps)
     ]
     return [doc.Steps(tuple(rows)), result]
+
+
+def _left(equation: Equation, k: int) -> str:
+    """Return what a step begins with where the one before did not end there."""
+    continues = k > 0 and equation.steps[k].before == equation.steps[k - 1].after
+    return "" if continues else to_latex(equation.steps[k].before)
 
 
 def _reason(equation: Equation) -> doc.Spans:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from derive.backprop import derive_gradients
 from derive.errors import DeriveError
 from derive.expr import Apply, Node, Var, variables
 from derive.expr import walk as walk_nodes
+from derive.jacobian import as_network, derive_hessian, derive_jacobian
 from derive.model import Network, free_variables, restricted
 from derive.read import syntax as ast
 from derive.read.facts import Facts
@@ -19,12 +20,13 @@ from derive.read.models import Sketch
 from derive.read.outline import Equation, walk
 from derive.read.shaping import Sizes, build
 from derive.read.spelling import render
-from derive.read.terms import Function, Meaning, cotangent_key
-from derive.verify.judge import Setting
+from derive.read.terms import KIND_OF_RANK, Function, Meaning, cotangent_key, second_key
+from derive.shapes import ROW, Shape
+from derive.verify.judge import Partial, Setting
 from derive.verify.steps import setting_for
 
 ANY_LOSS = "any differentiable loss downstream"
-KIND_OF_RANK = {0: "scalar", 1: "vector", 2: "matrix"}
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,12 @@ class Bench:
     facts: Facts
     setting: Setting
     names: Mapping[str, Var]
+    jacobians: bool = False  # whether ∂y/∂x of a vector y is read, with the axes of y first
+
+
+def kind_of(var: Var) -> str:
+    """Return the kind of a variable: scalar, vector, row, matrix, or a tensor of more axes."""
+    return "row" if var.shape[:1] == (ROW,) else KIND_OF_RANK[len(var.shape)]
 
 
 def make_bench(model: ReadModel, facts: Facts) -> Bench:
@@ -54,15 +62,22 @@ def make_bench(model: ReadModel, facts: Facts) -> Bench:
     return Bench(model, facts, setting_for(network, derivation, more), names)
 
 
-def bench_for(network: Network) -> Bench:
-    """Return the bench of a model that comes from Python: kinds and sizes are those of its variables."""
+def bench_for(network: Network, given: Iterable[Var] = (), steps: tuple[str, str] = ("", "")) -> Bench:
+    """Return the bench of a model that comes from Python: kinds and sizes are those of its variables.
+
+    Args:
+        network: The model.
+        given: Further variables that a claim may name, such as a direction.
+        steps: The letter of a recurrence's steps and the last one.
+    """
     found = {v.latex: v for item in network.definitions for v in (*variables(item.value), item.name)}
+    found |= {v.latex: v for v in given}
     names = {render(tree) if (tree := parsed(latex)) is not None else latex: var for latex, var in found.items()}
-    kinds = {key: KIND_OF_RANK[len(var.shape)] for key, var in names.items()}
+    kinds = {key: kind_of(var) for key, var in names.items()}
     symbols = {str(s) for var in found.values() for length in var.shape for s in length.free_symbols}
     functions = {name: Function(op) for item in network.definitions for op, name in _printed_functions(item.value)}
     reading = Reading(
-        Meaning(kinds, functions, frozenset(symbols - {*found})),
+        Meaning(kinds, functions, frozenset(symbols - {*found}), steps=steps),
         Sizes(shapes={k: v.shape for k, v in names.items()}),
         (),
     )
@@ -70,13 +85,16 @@ def bench_for(network: Network) -> Bench:
     facts = Facts()
     aliases = {alias: names[key] for alias, key in cotangent_aliases(kinds, loss, facts).items()}
     sketch = Sketch(network.title, 0, (network.title,), (), None, 0)
-    return make_bench(ReadModel(sketch, network, reading, names, frozenset(), aliases), facts)
+    bench = make_bench(ReadModel(sketch, network, reading, names, frozenset(), aliases), facts)
+    return replace(bench, jacobians=True)
 
 
 def _printed_functions(value: Node) -> Iterator[tuple[str, str]]:
     """Yield the functions in an expression with the names that a sheet prints for them."""
     for part in walk_nodes(value):
-        if isinstance(part, Apply) and part.op.prime and part.op.body is not None:
+        if isinstance(part, Apply) and part.op.prime and part.op.body is None:
+            yield "", str(part.params[1])  # any function, also where its name is usual for one
+        elif isinstance(part, Apply) and part.op.prime:
             usual_name = str(part.op.latex).split("{p}")[0].replace("{{", "{").replace("}}", "}")
             yield part.op.name, str((*part.params, "", "")[1]) or usual_name
 
@@ -91,7 +109,7 @@ def sides(claim: Equation, bench: Bench) -> tuple[Node, Node]:
     reading = bench.model.reading
     called = called_functions(claim.left) + called_functions(claim.right)
     functions = {**bench.facts.functions_at(bench.model.sketch.order, called), **reading.meaning.functions}
-    kinds = {**{key: KIND_OF_RANK[len(var.shape)] for key, var in bench.names.items()}, **reading.meaning.kinds}
+    kinds = {**{key: kind_of(var) for key, var in bench.names.items()}, **reading.meaning.kinds}
     sizes = reading.sizes.copy()
     sizes.shapes.update({key: var.shape for key, var in bench.names.items()})
     meaning = replace(reading.meaning, kinds=kinds, functions=functions)
@@ -100,22 +118,43 @@ def sides(claim: Equation, bench: Bench) -> tuple[Node, Node]:
 
 
 def with_partials(claim: Equation, bench: Bench) -> tuple[Setting, dict[str, Var]]:
-    """Add names for derivatives of scalars other than the loss that a claim speaks of, such as ∂z/∂w."""
+    """Add names for the derivatives that a claim speaks of beside those of the loss: ∂z/∂w, Jacobians, Hessians."""
     names, partials = dict(bench.names), dict(bench.setting.partials)
     for part in (p for side in (claim.left, claim.right) for p in walk(side)):
-        if not (isinstance(part, ast.Derivative) and isinstance(part.of, ast.Name) and isinstance(part.wrt, ast.Name)):
+        if not (isinstance(part, ast.Derivative) and isinstance(part.wrt, ast.Name)):
             continue
-        key = cotangent_key(render(part.of), render(part.wrt))
-        of, by = names.get(render(part.of)), names.get(render(part.wrt))
-        if key in names or of is None or by is None or of.shape:
-            continue
-        network = restricted(replace(bench.setting.network, loss=of), of)
-        derived = derive_gradients(network, wanted=(by,)) if network.value(by) is None else derive_gradients(network)
-        value = next((e.value for e in derived.equations if e.of == by and e.role in ("cotangent", "gradient")), None)
-        if value is not None:
-            name = Var(compact(key), by.shape)
-            names[key], partials[name] = name, (of, by, value)
+        found = _partial(part, part.wrt, names, bench)
+        if found is not None:
+            key, partial, shape = found
+            name = Var(compact(key), shape)
+            names[key], partials[name] = name, partial
     return replace(bench.setting, partials=partials), names
+
+
+def _partial(
+    part: ast.Derivative, wrt: ast.Name, names: Mapping[str, Var], bench: Bench
+) -> tuple[str, Partial, Shape] | None:
+    """Return the key of a derivative, what it stands for, and its shape; None where it is no such derivative."""
+    twice = isinstance(part.of, ast.Derivative) and part.of.wrt == wrt
+    inner = part.of.of if isinstance(part.of, ast.Derivative) and twice else part.of
+    by = names.get(render(wrt))
+    of = names.get(render(inner)) if isinstance(inner, ast.Name) else None
+    if of is None or by is None or (of.shape and (twice or not bench.jacobians)):
+        return None
+    key = second_key(of.latex, by.latex) if twice else cotangent_key(render(inner), render(wrt))
+    if key in names:
+        return None
+    network = restricted(replace(bench.setting.network, loss=of), of)
+    free = network.value(by) is None
+    if twice or of.shape:
+        if not free or by not in free_variables(network):
+            return None
+        derived = derive_hessian(network, by) if twice else derive_jacobian(network, of, by)
+        last, whole = derived.equations[-1], as_network(derived)
+        return key, Partial(whole, whole.definitions[-1].name, by, last.value), last.name.shape
+    derived = derive_gradients(network, wanted=(by,)) if free else derive_gradients(network)
+    value = next((e.value for e in derived.equations if e.of == by and e.role in ("cotangent", "gradient")), None)
+    return None if value is None else (key, Partial(network, of, by, value), by.shape)
 
 
 def parsed(latex: str) -> ast.Node | None:

@@ -15,8 +15,9 @@ from derive.read.models import Sketch, known_names
 from derive.read.outline import Equation, walk
 from derive.read.spelling import render
 from derive.read.terms import cotangent_key
-from derive.verify.diagnose import Vocabulary, diagnose
-from derive.verify.judge import Setting, Verdict, judge
+from derive.verify.diagnose import diagnose
+from derive.verify.edits import Vocabulary
+from derive.verify.judge import Partial, Setting, Verdict, judge
 
 PARTS = (ast.Derivative, ast.Product, ast.Sum, ast.Name, ast.Neg)
 
@@ -41,7 +42,7 @@ def generic_chain(claim: Equation, sketches: Sequence[Sketch], section: int) -> 
         if value is None:
             return None
         name = Var(cotangent_key(of, by))
-        names[cotangent_key(of, by)], partials[name] = name, (Var(of), Var(by), value)
+        names[cotangent_key(of, by)], partials[name] = name, Partial(network, Var(of), Var(by), value)
     derivation = derive_gradients(network, wanted=free_variables(network))
     order = " of ".join(f"${d.name.latex}$ a function" for d in reversed(network.definitions))
     note = f"{order} of ${free_variables(network)[0].latex}$, all scalars (for vectors: Jacobians in numerator layout)"

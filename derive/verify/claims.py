@@ -11,7 +11,9 @@ from typing import TypeGuard
 from derive.errors import DeriveError, ShapeError
 from derive.expr import Apply, Node, Var, rebuild
 from derive.expr import walk as walk_nodes
+from derive.model import upstream
 from derive.op import TABLE
+from derive.ops import table
 from derive.printer import to_latex
 from derive.read import syntax as ast
 from derive.read.facts import Facts
@@ -22,8 +24,11 @@ from derive.read.outline import Equation, Outline, Place, walk
 from derive.read.spelling import render
 from derive.verify.bench import Bench, make_bench, parsed, sides, with_partials
 from derive.verify.chain import generic_chain
-from derive.verify.diagnose import Vocabulary, diagnose
-from derive.verify.judge import Verdict, agrees, judge
+from derive.verify.diagnose import diagnose
+from derive.verify.edits import Vocabulary, summands
+from derive.verify.judge import Diagnosis, Verdict, agrees, judge
+
+MOST_HELD = 60  # names and pairs of names tried as constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,9 @@ def judge_claim(claim: Equation, bench: Bench) -> Verdict:
     def holds(right: ast.Node) -> bool:
         return _holds(replace(claim, right=right), bench)
 
-    return replace(verdict, diagnosis=diagnose(claim.left, claim.right, _vocabulary(claim, bench), holds))
+    words = vocabulary(claim.left, claim.right, bench)
+    found = diagnose(claim.left, claim.right, words, holds) or _held_constant(claim, bench)
+    return replace(verdict, diagnosis=found)
 
 
 def _holds(claim: Equation, bench: Bench) -> bool:
@@ -104,18 +111,59 @@ def _holds(claim: Equation, bench: Bench) -> bool:
         return False
 
 
-def _vocabulary(claim: Equation, bench: Bench) -> Vocabulary:
-    """Return what an edit may bring in: the model's names, its functions' derivatives, its sizes."""
+def vocabulary(left: ast.Node, right: ast.Node, bench: Bench) -> Vocabulary:
+    """Return what an edit may bring in: the model's names, functions and their derivatives, sizes, derived terms."""
     spelled = [parsed(key) for key in bench.names]
-    written = [part for part in walk(claim.right) if isinstance(part, ast.Name)]
+    written = [part for part in walk(right) if isinstance(part, ast.Name)]
     names = [
         name
         for name in dict.fromkeys([*written, *spelled])
         if isinstance(name, ast.Name) and render(name) in bench.names
     ]
-    calls = [parsed(to_latex(item.value)) for item in bench.setting.network.definitions if _activates(item.value)]
+    definitions = bench.setting.network.definitions
+    calls = [parsed(to_latex(item.value)) for item in definitions if _activates(item.value)]
     slopes = [replace(call, function=replace(call.function, primes=1)) for call in calls if isinstance(call, ast.Call)]
-    return Vocabulary(names, slopes, sorted(bench.model.reading.meaning.sizes))
+    softmax = {key: axis for key, var in bench.names.items() if (axis := _softmax_axis(var, bench)) is not None}
+    return Vocabulary(names, slopes, sorted(bench.model.reading.meaning.sizes), softmax, tuple(_terms(left, bench)))
+
+
+def _softmax_axis(var: Var, bench: Bench) -> int | None:
+    """Return along which axis a name is a softmax; 2 for a vector."""
+    value = bench.setting.network.value(var)
+    if not (isinstance(value, Apply) and value.op.name == table.SOFTMAX):
+        return None
+    return int(value.params[0]) if value.params else 2
+
+
+def _terms(left: ast.Node, bench: Bench) -> list[ast.Node]:
+    """Return the terms of the derived equation for what a claim speaks of."""
+    name = bench.setting.primary(bench.names[render(left)]) if render(left) in bench.names else None
+    value = next((e.value for e in bench.setting.derivation.equations if e.name == name), None)
+    tree = parsed(to_latex(value)) if value is not None else None
+    return [] if tree is None else summands(tree)
+
+
+def _held_constant(claim: Equation, bench: Bench) -> Diagnosis | None:
+    """Name what a claim holds constant although it depends on the variable: a norm's statistics, a recurrent state."""
+    try:
+        setting, names = with_partials(claim, bench)
+        left, right = sides(claim, replace(bench, names=names))
+    except DeriveError:
+        return None
+    of = setting.cotangents.get(left) if isinstance(left, Var) else None
+    if of is None:
+        return None
+    defined = [item.name for item in setting.network.definitions if item.name not in (setting.end, of)]
+    between = [name for name in defined if name in upstream(setting.network, (of,))]
+    choices = [frozenset(c) for size in (1, 2) for c in itertools.combinations(between, size)][:MOST_HELD]
+    for held in choices:
+        if agrees(left, right, replace(setting, held=held, memory={})):
+            words = " and ".join(f"${name.latex}$" for name in between if name in held)
+            text = f"it holds only with {words} held constant, which depend on ${of.latex}$"
+            primary = setting.primary(left)
+            value = next((e.value for e in setting.derivation.equations if e.name == primary), left)
+            return Diagnosis("dependence dropped", text, f"{render(claim.left)} = {to_latex(value)}")
+    return None
 
 
 def _activates(value: Node) -> bool:

@@ -1,213 +1,321 @@
 """The value of an expression at a point, in exact residues or in reals, straight from the rows' definitions.
 
-No derivative rule is used here: derivatives are tangents of the function itself.
+No derivative rule is used here: the derivative of each equation is that of its own tangents, and the equations'
+derivatives are chained.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from typing import Any, TypeAlias
+from operator import mul
+from typing import Any
 
 import numpy as np
 import sympy
 
-from derive.expr import Apply, Const, Node, Var
+from derive.expr import Apply, Const, Node, Var, variables, walk
 from derive.model import Network, free_variables
-from derive.shapes import ROW, Shape, axes
-from derive.verify.numbers import Functions, Number, Real, RealFunctions, Residue, RetryError
+from derive.op import Op
+from derive.ops.tensor import largest
+from derive.shapes import Shape, axes
+from derive.verify.numbers import Number, Reals, Residues, RetryError, einsum, number
 
-Array: TypeAlias = Any  # an object array of numbers, zero-dimensional for a scalar
-TRIES = 60
+TRIES = 200
 SIZES = (3, 2, 5, 4, 7, 6, 8, 9, 11, 10)
+ARRANGEMENTS = 3000  # of the numbers on the size symbols, until all lengths are positive and differ
+LETTERS = "abcdefghijklm"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of number: how to make one, its functions, how to draw one."""
+    """A kind of number: its functions, how to draw an array of them, whether it is exact."""
 
-    of: Callable[[Any], Number]
     functions: Any
-    draw: Callable[[random.Random, str], Number]
+    draw: Callable[[random.Random, str, tuple[int, ...]], Number]
+    exact: bool
 
 
-def _draw_residue(rng: random.Random, domain: str) -> Residue:
-    if domain == "binary":
-        return Residue.of(rng.randrange(2))
-    value = rng.randrange(2, 1 << 60)
-    if domain in ("positive", "unit"):  # squares, so that their roots exist
-        return Residue(value * value, value * value)
-    return Residue(value, value)
+def _draw_residues(rng: random.Random, domain: str, shape: tuple[int, ...]) -> Number:
+    count = int(np.prod(shape))
+    if domain in ("binary", "sign", "index"):
+        return number(_drawn([_draw_whole(rng, domain) for _ in range(count)], shape), exact=True)
+    values = number(_drawn([rng.randrange(2, 1 << 29) for _ in range(count)], shape), exact=True)
+    return values * values if domain in ("positive", "unit", "simplex") else values  # of a square there is a root
 
 
-def _draw_real(rng: random.Random, domain: str) -> Real:
-    """Draw a short decimal, so that a counterexample can be read."""
-    if domain == "binary":
-        return Real.of(rng.randrange(2))
-    if domain in ("positive", "unit"):
-        return Real(rng.randrange(1, 10)) / 10 if domain == "unit" else Real(rng.randrange(1, 25)) / 10
-    return Real(rng.choice([k for k in range(-15, 16) if k])) / 10
+def _draw_reals(rng: random.Random, domain: str, shape: tuple[int, ...]) -> Number:
+    """Draw short decimals, so that a counterexample can be read."""
+    count = int(np.prod(shape))
+    if domain in ("binary", "sign", "index"):
+        return number(_drawn([_draw_whole(rng, domain) for _ in range(count)], shape), exact=False)
+    if domain in ("positive", "unit", "simplex"):
+        top = 10 if domain == "unit" else 25
+        return number(_drawn([rng.randrange(1, top) for _ in range(count)], shape), exact=False) / 10
+    tenths = [k for k in range(-15, 16) if k]
+    return number(_drawn([rng.choice(tenths) for _ in range(count)], shape), exact=False) / 10
 
 
-EXACT = Kind(Residue.of, Functions, _draw_residue)
-REAL = Kind(Real.of, RealFunctions, _draw_real)
+def _draw_whole(rng: random.Random, domain: str) -> int:
+    return rng.choice((-1, 1)) if domain == "sign" else rng.randrange(2)
+
+
+def _drawn(values: list[int], shape: tuple[int, ...]) -> Any:
+    return np.array(values, np.int64).reshape(shape)
+
+
+EXACT = Kind(Residues, _draw_residues, True)
+REAL = Kind(Reals, _draw_reals, False)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Values for sizes and variables."""
+    """Values for sizes and variables; `cotangents` remembers derivatives already computed here."""
 
     kind: Kind
     sizes: Mapping[sympy.Expr, int]
-    values: dict[Var, Array]
+    values: dict[Var, Number]
+    cotangents: dict[Any, dict[Var, Number]]
 
 
 def choose_sizes(shapes: Iterable[Shape], turn: int = 0) -> dict[sympy.Expr, int]:
-    """Give every size symbol a number of its own, none of them 1; `turn` rotates the numbers."""
-    symbols = dict.fromkeys(s for shape in shapes for length in shape for s in length.free_symbols if s != ROW)
-    numbers = SIZES[turn % 3 :] + tuple(range(12, 12 + len(symbols)))
-    return dict(zip(symbols, numbers, strict=False))
+    """Give every size symbol a number of its own, none of them 1; `turn` rotates the numbers.
+
+    Where sizes occur in expressions (n - q + 1), these are positive, and where possible differ from all others.
+    """
+    lengths = dict.fromkeys(length for shape in shapes for length in axes(shape) if not length.is_Integer)
+    symbols = list(dict.fromkeys(s for length in lengths for s in sorted(length.free_symbols, key=str)))
+    numbers = [*SIZES[turn % 3 :], *SIZES[: turn % 3]]
+    plain = {symbol: numbers[k % len(numbers)] for k, symbol in enumerate(symbols)}
+    if all(length.is_Symbol for length in lengths):
+        return plain
+    best, most = plain, -1
+    for order in itertools.islice(itertools.permutations(numbers[:8], min(len(symbols), 8)), ARRANGEMENTS):
+        sizes = {**plain, **dict(zip(symbols, order, strict=False))}
+        found = [length_at(length, sizes) for length in lengths]
+        if min(found) >= 1 and len(set(found)) > most:
+            best, most = sizes, len(set(found))
+        if min(found) > 1 and len(set(found)) == len(found):
+            return sizes
+    return best
 
 
 def extents(shape: Shape, sizes: Mapping[sympy.Expr, int]) -> tuple[int, ...]:
     """Return the lengths of a shape's axes as numbers."""
-    return tuple(int(length.subs(sizes)) for length in axes(shape))
+    return tuple(length_at(length, sizes) for length in axes(shape))
 
 
-def draw(var: Var, point: Point, rng: random.Random) -> Array:
+def length_at(length: sympy.Expr, sizes: Mapping[sympy.Expr, int]) -> int:
+    """Return a size as a number; one that is neither whole nor positive is no size."""
+    if length in sizes:
+        return sizes[length]
+    value = _value_at(length, sizes)
+    return int(value) if value.denominator == 1 else 0
+
+
+def _value_at(expr: sympy.Expr, sizes: Mapping[sympy.Expr, int]) -> Fraction:
+    """Return a polynomial in sizes, with floors, as a number; far quicker than substitution."""
+    if expr.is_Rational:
+        return Fraction(int(expr.p), int(expr.q))
+    if expr in sizes:
+        return Fraction(sizes[expr])
+    parts = [_value_at(part, sizes) for part in expr.args]
+    if expr.is_Add:
+        return sum(parts, Fraction(0))
+    if expr.is_Mul:
+        return reduce(mul, parts)
+    if expr.is_Pow and parts[1].denominator == 1 and (parts[0] or parts[1] >= 0):
+        return parts[0] ** int(parts[1])
+    if isinstance(expr, sympy.floor):
+        return Fraction(math.floor(parts[0]))
+    raise NotImplementedError(f"the size {expr} is not evaluated")
+
+
+def draw(var: Var, point: Point, rng: random.Random) -> Number:
     """Draw a variable's value within its domain."""
     shape = extents(var.shape, point.sizes)
-    array = np.empty(shape, object)
-    for place in np.ndindex(*shape):
-        array[place] = point.kind.draw(rng, var.domain)
-    if var.domain == "onehot" and shape:
-        return _one_hot(array, point.kind, rng)
-    if var.domain == "simplex" and shape:
-        return _on_simplex(array, point.kind)
-    return array
+    kind, _, along = var.domain.partition(" ")
+    axis = len(shape) - 1 if along else 0
+    if kind == "onehot" and shape:
+        return number(_one_hot(shape, axis, rng), point.kind.exact)
+    values = point.kind.draw(rng, kind, shape)
+    if kind == "simplex" and shape:
+        return _on_simplex(values, axis)
+    if kind == "symmetric":
+        return values + values.each(np.transpose)
+    if kind == "spd":
+        return einsum("ij,kj->ik", [values, values]) + values.each(lambda x: np.eye(len(x), dtype=np.int64) + x * 0)
+    if kind == "diagonal":
+        return values.each(lambda x: x * np.eye(len(x), dtype=np.int64))
+    return values
 
 
-def _one_hot(array: Array, kind: Kind, rng: random.Random) -> Array:
-    """One entry of each column is 1, the others 0."""
-    for rest in np.ndindex(*array.shape[1:]):
-        chosen = rng.randrange(array.shape[0])
-        for k in range(array.shape[0]):
-            array[(k, *rest)] = kind.of(int(k == chosen))
-    return array
+def _one_hot(shape: tuple[int, ...], axis: int, rng: random.Random) -> Any:
+    """One entry along the axis is 1, the others 0."""
+    rest = shape[:axis] + shape[axis + 1 :]
+    chosen = np.array([rng.randrange(shape[axis]) for _ in range(int(np.prod(rest)))], np.int64).reshape(rest)
+    return np.moveaxis(np.eye(shape[axis], dtype=np.int64)[chosen], -1, axis)
 
 
-def _on_simplex(array: Array, kind: Kind) -> Array:
-    """The entries of each column sum to 1, all positive where that has a meaning."""
-    if kind is REAL:
-        array = np.vectorize(lambda x: x * x, otypes=[object])(array)
-        return array / array.sum(axis=0)
-    array[-1] = 1 - array[:-1].sum(axis=0)
-    return array
+def _on_simplex(values: Number, axis: int) -> Number:
+    """The entries along the axis sum to 1, all positive where that has a meaning."""
+    word = LETTERS[: len(values.shape)]
+    total = einsum(f"{word}->{word.replace(word[axis], '')}", [values])
+    return einsum(f"{word},{word.replace(word[axis], '')}->{word}", [values, 1 / total])
 
 
-def evaluate(node: Node, point: Point) -> Array:
+def evaluate(node: Node, point: Point, known: Mapping[Var, Number] | None = None) -> Number:
     """Return the value of an expression; the axes are those of its shape without a row's first.
 
+    Args:
+        node: The expression.
+        point: Values of sizes and variables.
+        known: Values that take the place of the point's own.
     Raises:
         RetryError: the point meets a pole.
         KeyError: a variable has no value.
     """
     if isinstance(node, Var):
-        return point.values[node]
+        return known[node] if known is not None and node in known else point.values[node]
     if isinstance(node, Const):
-        return _boxed(point.kind.of(_rational(node.value, point.sizes)))
+        return number(node.value if node.value.is_Number else node.value.subs(point.sizes), point.kind.exact)
     assert isinstance(node, Apply)
-    op = node.op
+    op, functions = node.op, point.kind.functions
+    if op.define is not None and op.spec is None:
+        return evaluate(op.define(*node.operands, *node.params), point, known)
+    operands = [evaluate(operand, point, known) for operand in node.operands]
+    if op.value is not None:
+        value: Number = op.value(functions, *operands, *(_plain_size(param, point.sizes) for param in node.params))
+        return value
     if op.spec is not None:
         spec = op.spec(tuple(operand.shape for operand in node.operands), *node.params)
-        return _contract(spec, [evaluate(operand, point) for operand in node.operands], point, op.reduce)
-    if op.define is not None:
-        return evaluate(op.define(*node.operands, *node.params), point)
+        return _largest(spec, operands[0]) if op.reduce == "max" else einsum(spec, operands)
     if not node.operands:
-        return np.full(extents(node.shape, point.sizes), point.kind.of(1), object)
-    return _entrywise(node, point)
+        return number(np.ones(extents(node.shape, point.sizes), np.int64), point.kind.exact)
+    return _full(_entrywise(node, functions, operands), extents(node.shape, point.sizes))
 
 
-def _rational(value: sympy.Expr, sizes: Mapping[sympy.Expr, int]) -> Fraction:
-    number = sympy.Rational(value.subs(sizes))
-    return Fraction(int(number.p), int(number.q))
+def _plain_size(param: Any, sizes: Mapping[sympy.Expr, int]) -> Any:
+    return length_at(param, sizes) if isinstance(param, sympy.Expr) else str(param)
 
 
-def _boxed(number: Number) -> Array:
-    box = np.empty((), object)
-    box[()] = number
-    return box
+def _largest(spec: str, x: Number) -> Number:
+    """Return the maximum along axes, as the sum of what stands where it is."""
+    left, right = spec.split("->")
+    dropped = tuple(k for k, letter in enumerate(left) if letter not in right)
+    mask = largest(x.values, dropped)
+    return einsum(f"{left},{left}->{right}", [x, x.each(lambda values: mask + values * 0)])
 
 
-def _contract(spec: str, arrays: list[Array], point: Point, reduction: str) -> Array:
-    if reduction == "max":
-        left, right = spec.split("->")
-        dropped = tuple(k for k, letter in enumerate(left) if letter not in right)
-        flat = np.moveaxis(arrays[0], dropped, tuple(range(len(dropped))))
-        flat = flat.reshape((-1, *flat.shape[len(dropped) :]))
-        return reduce(np.vectorize(point.kind.functions.larger, otypes=[object]), flat)
-    result = np.einsum(spec, *arrays)
-    return result if isinstance(result, np.ndarray) else _boxed(result)
 
 
-def _entrywise(node: Apply, point: Point) -> Array:
-    operands = [evaluate(operand, point) for operand in node.operands]
-    scalar_function = _scalar_function(node, point.kind)
-    shape = extents(node.shape, point.sizes)
-    result = np.empty(shape, object)
-    for place in np.ndindex(*shape):
-        result[place] = scalar_function(*(operand[place] if operand.shape else operand[()] for operand in operands))
-    return result
+def _full(value: Number, shape: tuple[int, ...]) -> Number:
+    return value if value.shape == shape else value + number(np.zeros(shape, np.int64), bool(value.parts[0].modulus))
 
 
-def _scalar_function(node: Apply, kind: Kind) -> Callable[..., Number]:
+def _entrywise(node: Apply, functions: Any, operands: list[Number]) -> Number:
     op = node.op
     order = int(node.params[0]) if node.params else 0
-    if op.body is None:
-        label = str(node.params[1])
-        return lambda x: kind.functions.unknown(label, order, x)
-    body = op.body
+    body, x = op.body, operands[0]
+    if body is None and not op.prime:
+        raise NotImplementedError(f"{op.name} has no value at a point")
+    if body is None:
+        arbitrary: Number = functions.unknown(str(node.params[1]), order, x)
+        return arbitrary
     if order == 0:
-        return lambda *xs: body(kind.functions, *xs)
-    if order > 1:
-        raise NotImplementedError(f"{op.name}: derivatives past the first")
-    return lambda x: body(kind.functions, kind.of(1) * x.with_tangent()).tangent()
+        result = body(functions, *operands)
+        return result if isinstance(result, Number) else number(result, functions is Residues)
+    if order == 1 and all(part.dx is None for part in x.parts):
+        return _tangent(lambda moving: body(functions, moving), x)
+    return _by_slope(node, op, order, x)
+
+
+def _tangent(function: Callable[[Number], Number], x: Number) -> Number:
+    """Return the derivative of an entrywise function by its tangent."""
+    ones = x.each(lambda values: values * 0 + 1)
+    return function(x.along(ones)).tangents(1).at(0)
+
+
+def _by_slope(node: Apply, op: Op, order: int, x: Number) -> Number:
+    """Return a derivative of a function that moves, or its second derivative: from the slope."""
+    if op.slope is None or order > 2:
+        raise NotImplementedError(f"{op.name}: derivatives past the second are not evaluated")
+    inner = Var("x", ())
+    slope = op.slope(inner, Apply(op.name, inner))
+    kind = EXACT if x.parts[0].modulus else REAL
+
+    def value(at: Number) -> Number:
+        return evaluate(slope, Point(kind, {}, {inner: at}, {}))
+
+    if order == 1:
+        return value(x)
+    if any(part.dx is not None for part in x.parts):
+        raise NotImplementedError(f"{op.name}: derivatives past the second are not evaluated")
+    return _tangent(value, x)
 
 
 # ---------------------------------------------------------------- a network at a point
-def run(network: Network, point: Point, replaced: Mapping[Var, Array] | None = None) -> None:
-    """Compute the value of every name, in place; `replaced` names keep the given value."""
+def run(network: Network, point: Point) -> None:
+    """Compute the value of every name, in place."""
     for item in network.definitions:
-        if replaced is None or item.name not in replaced:
-            point.values[item.name] = evaluate(item.value, point)
-        else:
-            point.values[item.name] = replaced[item.name]
+        point.values[item.name] = evaluate(item.value, point)
 
 
-def derivative_at(network: Network, by: Var, point: Point, ends: Mapping[Var, Array | None]) -> Array:
-    """Return the derivative of the ends by a name, at a point where the network has run, by tangents.
+def cotangents_at(network: Network, point: Point, ends: Mapping[Var, Number | None]) -> dict[Var, Number]:
+    """Return the derivative of the ends by every name and free variable, where the network has run.
 
     Args:
         network: What computes the ends.
-        by: A free variable or a name; as a name it is moved, and what lies below it recomputed.
         point: Values of all names.
         ends: The names differentiated, each with the cotangent that weights it (None for a scalar).
+    Each equation's Jacobian is that of its tangents; the cotangents are chained from the ends backwards.
+    """
+    one = number(1, point.kind.exact)
+    found = {end: one if weights is None else weights for end, weights in ends.items()}
+    for item in reversed(network.definitions):
+        if item.name not in found:
+            continue
+        for name in variables(item.value):
+            handed = _handed(item.value, name, found[item.name], point)
+            found[name] = found[name] + handed if name in found else handed
+    return found
+
+
+def _handed(value: Node, name: Var, cotangent: Number, point: Point) -> Number:
+    """Return the cotangent of a name by one equation: for each entry, the tangent weighted by the cotangent."""
+    base = point.values[name]
+    result = evaluate(value, point, {name: base.moving()})
+    word = LETTERS[1 : 1 + len(result.shape)]
+    count = int(np.prod(base.shape))
+    flat = einsum(f"a{word},{word}->a", [result.tangents(count), cotangent])
+    return flat.each(lambda x: x.reshape(base.shape))
+
+
+def jacobian_at(network: Network, point: Point, of: Var, by: Var) -> Number:
+    """Return the derivative of a name by a variable or another name where the network has run, by tangents all the way.
+
+    Returns: An array with the axes of `of`, then those of `by`.
     """
     base = point.values[by]
-    result = np.empty(base.shape, object)
-    for place in np.ndindex(*base.shape):
-        moved = base.copy()
-        moved[place] = moved[place].with_tangent()
-        trial = Point(point.kind, point.sizes, {**point.values, by: moved})
-        run(network, trial, {by: moved})
-        parts = [trial.values[end] if weights is None else trial.values[end] * weights for end, weights in ends.items()]
-        result[place] = sum(
-            (entry for part in parts for entry in np.asarray(part, object).ravel()), point.kind.of(0)
-        ).tangent()
-    return result
+    known = {by: base.moving()}
+    for item in network.definitions:
+        if item.name != by and any(name in known for name in variables(item.value)):
+            known[item.name] = evaluate(item.value, point, known)
+    count = int(np.prod(base.shape))
+    result = known.get(of, point.values[of]).tangents(count)
+    return result.each(lambda x: np.moveaxis(x, 0, -1).reshape((*x.shape[1:], *base.shape)))
+
+
+def _inner_shapes(node: Node) -> Iterator[Shape]:
+    """Yield the shapes within an expression whose sizes are expressions, such as n - q + 1."""
+    for part in walk(node):
+        if any(not (length.is_Symbol or length.is_Integer) for length in part.shape):
+            yield part.shape
 
 
 def points(kind: Kind, network: Network, more: Iterable[Var], count: int, seed: int = 0) -> Iterator[Point]:
@@ -217,10 +325,12 @@ def points(kind: Kind, network: Network, more: Iterable[Var], count: int, seed: 
     """
     free = dict.fromkeys([*free_variables(network), *more])
     shapes = [name.shape for name in (*free, *(item.name for item in network.definitions))]
+    shapes += [shape for item in network.definitions for shape in _inner_shapes(item.value)]
     made = 0
+    sizes = [choose_sizes(shapes, turn) for turn in range(count)]
     for attempt in range(TRIES * count):
         rng = random.Random(f"{seed}:{attempt}")
-        point = Point(kind, choose_sizes(shapes, made), {})
+        point = Point(kind, sizes[made], {}, {})
         point.values.update({name: draw(name, point, rng) for name in free})
         try:
             run(network, point)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,27 @@ from derive.derivation import Derivation
 from derive.expr import Apply, Node, Var, substitute, variables, walk
 from derive.model import Network, free_variables, outputs
 from derive.shapes import axes, show_shape
-from derive.verify.evaluate import EXACT, REAL, Array, Kind, Point, derivative_at, evaluate, points
+from derive.verify.evaluate import EXACT, REAL, Kind, Point, cotangents_at, evaluate, jacobian_at, points
 from derive.verify.normal_form import same
-from derive.verify.numbers import RetryError, own_shift
+from derive.verify.numbers import Number, RetryError, einsum, own_shift
 
-POINTS = 3  # exact points; each alone errs with a probability below 1e-15
+POINTS = 3  # exact points; each alone errs with a probability of about a claim's degree over 2e9
 REAL_POINTS = 6
+BACKWARD = ("cotangent", "gradient", "jacobian", "hessian", "directional")
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """The derivative of a name by another, of any shapes: what computes it, the derived value, and a direction.
+
+    With a direction, the name stands for the derivative times the direction.
+    """
+
+    network: Network
+    of: Var
+    by: Var
+    value: Node
+    direction: Var | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +44,8 @@ class Setting:
         derivation: Its record, with an equation for every cotangent that a claim may speak of.
         cotangents: Which variable's cotangent a name stands for (`δ`, `∂L/∂Z` and what else the page writes).
         end: The name that the cotangents differentiate; None: the outputs, weighted by the record's seeds.
-        partials: Names of derivatives of other scalars: which is differentiated, by which, and the derived value.
+        partials: What further names of derivatives stand for: of other scalars, Jacobians, Hessians.
+        held: Names taken to be constants where cotangents are evaluated: to find out what a claim forgot.
         memory: Points already computed, so that all steps and claims share them.
     """
 
@@ -37,7 +53,8 @@ class Setting:
     derivation: Derivation
     cotangents: Mapping[Var, Var]
     end: Var | None = None
-    partials: Mapping[Var, tuple[Var, Var, Node]] = field(default_factory=dict)
+    partials: Mapping[Var, Partial] = field(default_factory=dict)
+    held: frozenset[Var] = frozenset()
     memory: dict[Any, list[Point]] = field(default_factory=dict)
 
     def primary(self, name: Var) -> Var:
@@ -45,6 +62,10 @@ class Setting:
         of = self.cotangents.get(name)
         own = (e.name for e in self.derivation.equations if e.of == of and e.role in ("cotangent", "gradient"))
         return next(own, name) if of is not None else name
+
+    def in_primary_names(self, node: Node) -> Node:
+        """Return an expression in the record's own names of cotangents."""
+        return substitute(node, {name: self.primary(name) for name in variables(node) if name in self.cotangents})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +112,7 @@ def judge(left: Node, right: Node, setting: Setting) -> Verdict:
         return Verdict(
             "ill-typed", f"the left side is {show_shape(left.shape)}, the right side {show_shape(right.shape)}"
         )
-    left, right = (_with_primary_names(side, setting) for side in (left, right))
+    left, right = map(setting.in_primary_names, (left, right))
     proof = prove(left, right, setting)
     differs = _differs(left, right, setting)
     if differs is None and not (proof and _differs(left, right, setting, REAL) is False):
@@ -131,15 +152,11 @@ def shapes_agree(left: Node, right: Node) -> bool:
     return not (standing and any(shape[0] not in kept[0] for shape in lying))
 
 
-def _with_primary_names(node: Node, setting: Setting) -> Node:
-    return substitute(node, {name: setting.primary(name) for name in variables(node) if name in setting.cotangents})
-
-
 # ---------------------------------------------------------------- proof
 def prove(left: Node, right: Node, setting: Setting) -> str:
     """Return how the normal forms agree, or "" if no inlining of names makes them agree."""
-    backward = {e.name: e.value for e in setting.derivation.equations if e.role in ("cotangent", "gradient")}
-    backward.update({name: value for name, (_, _, value) in setting.partials.items()})
+    backward = {e.name: e.value for e in setting.derivation.equations if e.role in BACKWARD}
+    backward.update({name: partial.value for name, partial in setting.partials.items()})
     forward = {e.name: e.value for e in setting.derivation.equations if e.role in ("definition", "loss")}
     for inline, how in _inlinings(left, right, backward, forward):
         if same(left, right, inline):
@@ -164,22 +181,43 @@ def _inlinings(
 
 
 # ---------------------------------------------------------------- evaluation
-def evaluate_side(node: Node, setting: Setting, point: Point) -> Array:
-    """Return a side's value; cotangents are tangents of the model, found where they occur."""
+def evaluate_side(node: Node, setting: Setting, point: Point) -> Number:
+    """Return a side's value; cotangents are tangents of the model, chained from the end backwards."""
     for name in variables(node):
         if name in point.values:
             continue
         if name in setting.partials:
-            of, by, _ = setting.partials[name]
-            point.values[name] = derivative_at(setting.network, by, point, {of: None})
+            point.values[name] = _partial(setting.partials[name], point)
         else:
-            point.values[name] = derivative_at(
-                setting.network, setting.cotangents[name], point, end_weights(setting, point)
-            )
+            point.values[name] = _derivative_at(setting, point, setting.cotangents[name], end_weights(setting, point))
     return evaluate(node, point)
 
 
-def end_weights(setting: Setting, point: Point) -> dict[Var, Array | None]:
+def _partial(partial: Partial, point: Point) -> Number:
+    """Return a derivative by tangents all the way, or its product with a direction."""
+    inside = replace(point, values=dict(point.values))
+    for item in partial.network.definitions:
+        if item.name not in inside.values:
+            inside.values[item.name] = evaluate(item.value, inside)
+    whole = jacobian_at(partial.network, inside, partial.of, partial.by)
+    if partial.direction is None:
+        return whole
+    letters = "abcdefgh"[: len(whole.shape)]
+    inner = letters[len(letters) - len(point.values[partial.by].shape) :]
+    return einsum(f"{letters},{inner}->{letters.removesuffix(inner)}", [whole, point.values[partial.direction]])
+
+
+def _derivative_at(setting: Setting, point: Point, by: Var, ends: Mapping[Var, Number | None]) -> Number:
+    """Return the derivative of the ends by a name; all of a point are found in one pass."""
+    place = tuple(ends)
+    if place not in point.cotangents:
+        kept = tuple(item for item in setting.network.definitions if item.name not in setting.held)
+        point.cotangents[place] = cotangents_at(replace(setting.network, definitions=kept), point, ends)
+    found = point.cotangents[place].get(by)
+    return point.values[by].each(lambda x: x * 0) if found is None else found
+
+
+def end_weights(setting: Setting, point: Point) -> dict[Var, Number | None]:
     """Return what is differentiated: the loss, or the outputs weighted by given cotangents."""
     if setting.end is not None:
         return {setting.end: None}
@@ -190,7 +228,9 @@ def end_weights(setting: Setting, point: Point) -> dict[Var, Array | None]:
 def _points(left: Node, right: Node, setting: Setting, kind: Kind, count: int) -> list[Point]:
     """Return points at which the model has run, shared between all judgements in a setting."""
     known = {item.name for item in setting.network.definitions} | {*setting.cotangents} | {*setting.partials}
-    names = dict.fromkeys(name for side in (left, right) for name in variables(side) if name not in known)
+    given = [partial.direction for partial in setting.partials.values() if partial.direction is not None]
+    named = [name for side in (left, right) for name in variables(side) if name not in known]
+    names = dict.fromkeys([*given, *named])
     free = set(free_variables(setting.network))
     extra = tuple(name for name in (*setting.derivation.seeds, *names) if name not in free)
     place = (kind is EXACT, count, extra)
@@ -213,9 +253,9 @@ def _differs(left: Node, right: Node, setting: Setting, kind: Kind = EXACT) -> b
     return False if seen else None
 
 
-def _agree(left: Array, right: Array) -> bool:
-    one, other = np.asarray(left, object).ravel(), np.asarray(right, object).ravel()
-    return len(one) == len(other) and all(a.same(b) for a, b in zip(one, other, strict=True))
+def _agree(left: Number, right: Number) -> bool:
+    """Tell whether two values agree; axes of one entry count for nothing."""
+    return left.each(np.ravel).same(right.each(np.ravel))
 
 
 def find_counterexample(left: Node, right: Node, setting: Setting) -> Counterexample | None:
@@ -232,8 +272,8 @@ def find_counterexample(left: Node, right: Node, setting: Setting) -> Counterexa
     return None
 
 
-def _plain(array: Array) -> Any:
-    return np.vectorize(lambda number: float(number.x), otypes=[float])(np.asarray(array, object)).tolist()
+def _plain(array: Number) -> Any:
+    return array.values.astype(float).tolist()
 
 
 def agrees(left: Node, right: Node, setting: Setting) -> bool:
@@ -241,7 +281,7 @@ def agrees(left: Node, right: Node, setting: Setting) -> bool:
 
     The points are exact; where roots leave none, they are reals, compared to 25 digits.
     """
-    one, other = (_with_primary_names(side, setting) for side in (left, right))
+    one, other = map(setting.in_primary_names, (left, right))
     if not shapes_agree(one, other):
         return False
     differs = _differs(one, other, setting)

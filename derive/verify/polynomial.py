@@ -1,8 +1,10 @@
 """Sums of products with indices: the arithmetic of the normal form.
 
 A factor is an atom with indices and an integer exponent: an entry of a named tensor, a size, a function of a
-polynomial, or a polynomial in a denominator. A bound index (summed over) is one that a term holds and that is
-not free; two terms that differ only in the names of bound indices are the same term.
+polynomial, a polynomial in a denominator, or a relation between indices (1 where it holds). A bound index (summed
+over) is one that a term holds and that is not free; two terms that differ only in the names of bound indices are
+the same term. At some heads indices may change places: both of a symmetric matrix (its head begins with `~`), and
+those with the same coefficient in a relation.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
@@ -29,6 +32,10 @@ class Index(NamedTuple):
 
     number: int
     size: sympy.Expr
+
+
+ROOTED = "#√"  # how the square root of a size begins
+SYMMETRIC, RELATION = "~", "@"  # how heads begin whose indices may change places
 
 
 class Atom(NamedTuple):
@@ -116,7 +123,7 @@ def constant(number: int | Fraction) -> Polynomial:
 
 def atom(head: str, indices: Iterable[Index] = (), exponent: int = 1) -> Polynomial:
     """Return one factor as a polynomial."""
-    return Polynomial({((Atom(head, tuple(indices)), exponent),): Fraction(1)})
+    return Polynomial({canonical(((Atom(head, tuple(indices)), exponent),)): Fraction(1)})
 
 
 def merge(left: Term, right: Term) -> Term:
@@ -142,6 +149,30 @@ def replace_indices(term: Term, names: Mapping[Index, Index]) -> Term:
     return tuple((Atom(f.head, tuple(names.get(i, i) for i in f.indices)), e) for f, e in term)
 
 
+@lru_cache(maxsize=4096)
+def _slots(head: str, count: int) -> tuple[int, ...]:
+    """Return for each slot of a head the first with which it may change places."""
+    if head.startswith(SYMMETRIC):
+        return (0,) * count
+    if head.startswith(RELATION):
+        coefficients = head.split("|")[1].split(",")
+        return tuple(coefficients.index(c) for c in coefficients)
+    return tuple(range(count))
+
+
+def _settled(term: Term) -> Term:
+    """Return the term with exchangeable indices in order (not sorted)."""
+    if not any(f.head[:1] in (SYMMETRIC, RELATION) for f, _ in term):
+        return term
+    exponents: dict[Atom, int] = {}
+    for factor, exponent in term:
+        slots = _slots(factor.head, len(factor.indices))
+        order = sorted(range(len(slots)), key=lambda k: (slots[k], _order_of(factor.indices[k])))
+        settled = Atom(factor.head, tuple(factor.indices[k] for k in order))
+        exponents[settled] = exponents.get(settled, 0) + exponent
+    return tuple((factor, exponent) for factor, exponent in exponents.items() if exponent)
+
+
 def rename_bound(term: Term) -> Term:
     """Return the term with fresh bound indices."""
     bound = bound_of(term)
@@ -156,7 +187,7 @@ def canonical(term: Term) -> Term:
     """
     bound = sorted(bound_of(term), key=_order_of)
     if not bound:
-        return tuple(sorted(term, key=_factor_key))
+        return tuple(sorted(_settled(term), key=_factor_key))
     colour = _refine(term, bound)
     groups = [
         list(group) for _, group in itertools.groupby(sorted(bound, key=lambda i: colour[i]), lambda i: colour[i])
@@ -166,7 +197,7 @@ def canonical(term: Term) -> Term:
     for order in itertools.islice(orders, MAX_ORDERINGS):
         flat = itertools.chain.from_iterable(order)
         names = {index: Index(k, index.size) for k, index in enumerate(flat)}
-        candidate = tuple(sorted(replace_indices(term, names), key=_factor_key))
+        candidate = tuple(sorted(_settled(replace_indices(term, names)), key=_factor_key))
         if best is None or _term_key(candidate) < _term_key(best):
             best = candidate
     return best if best is not None else term
@@ -177,12 +208,12 @@ def _refine(term: Term, bound: list[Index]) -> dict[Index, str]:
     for _ in range(min(3, len(bound))):
         places: dict[Index, list[str]] = {index: [] for index in bound}
         for factor, exponent in term:
-            shown = [colour.get(i, f"={i.number}") for i in factor.indices]
-            for slot, index in enumerate(factor.indices):
+            slots = _slots(factor.head, len(factor.indices))
+            pairs = [(slot, colour.get(i, f"={i.number}"), i) for slot, i in zip(slots, factor.indices, strict=True)]
+            for slot, index in zip(slots, factor.indices, strict=True):
                 if index in places:
-                    places[index].append(
-                        f"{factor.head}^{exponent}@{slot}:{shown}:{[i == index for i in factor.indices]}"
-                    )
+                    shown = sorted((at, text, i == index) for at, text, i in pairs)
+                    places[index].append(f"{factor.head}^{exponent}@{slot}:{shown}")
         colour = {index: digest(f"{colour[index]}|{sorted(at)}") for index, at in places.items()}
     return colour
 
@@ -250,7 +281,20 @@ def _from_sympy(expr: sympy.Expr) -> Polynomial:
         return result
     if expr.is_Pow and expr.base.is_Symbol and expr.exp.is_Integer:
         return atom(f"#{expr.base.name}", (), int(expr.exp))
+    if expr.is_Pow and (2 * expr.exp).is_Integer and (expr.base.is_Symbol or expr.base.is_Integer):
+        return _of_root(atom(f"{ROOTED}{expr.base}"), int(2 * expr.exp))
     return atom(f"#{expr}")
+
+
+def _of_root(root: Polynomial, times: int) -> Polynomial:
+    ((term, number),) = root.terms.items()
+    return Polynomial({tuple((factor, exponent * times) for factor, exponent in term): number})
+
+
+def square_of_root(head: str) -> Polynomial:
+    """Return the size whose square root a head stands for."""
+    word = head.removeprefix(ROOTED)
+    return constant(int(word)) if word.isdigit() else atom(f"#{word}")
 
 
 def map_terms(polynomial: Polynomial, change: Callable[[Term], Polynomial | None]) -> Polynomial:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from derive.derivation import Check, Derivation, Equation, Step
-from derive.expr import Node, Var
-from derive.model import Network
-from derive.verify.judge import POINTS, Setting, agrees, judge
+from derive.expr import Const, Node, Var, variables
+from derive.jacobian import as_network
+from derive.model import Definition, Network
+from derive.verify.derivative import proves
+from derive.verify.judge import BACKWARD, POINTS, Partial, Setting, agrees, judge
 
 GOOD = ("proved", "verified")
+SECOND = ("jacobian", "hessian", "directional")
 
 
 def setting_for(network: Network, derivation: Derivation, more: dict[Var, Var] | None = None) -> Setting:
@@ -25,11 +28,27 @@ def checked(network: Network, derivation: Derivation, seeds: dict[Var, Var] | No
     An equation is compared with the tangents of the model itself; a step's two sides with each other.
     """
     setting = setting_for(network, derivation, seeds)
-    return replace(derivation, equations=tuple(_checked(equation, setting) for equation in derivation.equations))
+    second = _second_order(derivation, setting)
+    return replace(derivation, equations=tuple(
+        _checked(equation, second if equation.role in SECOND else setting) for equation in derivation.equations
+    ))  # fmt: skip
+
+
+def _second_order(derivation: Derivation, setting: Setting) -> Setting:
+    """Return the setting in which the last equation, a Jacobian of the equations before it, is checked."""
+    last = derivation.equations[-1]
+    if last.role not in SECOND or last.of is None:
+        return setting
+    whole = as_network(derivation)
+    of = derivation.loss if last.role == "directional" and not last.name.shape else whole.definitions[-1].name
+    assert of is not None
+    direction = derivation.data[-1] if last.role == "directional" else None
+    partials = {last.name: Partial(whole, of, last.of, last.value, direction)}
+    return replace(setting, partials=partials, memory={})
 
 
 def _checked(equation: Equation, setting: Setting) -> Equation:
-    if equation.role not in ("cotangent", "gradient"):
+    if equation.role not in BACKWARD:
         return equation
     own = _against_the_model(equation.name, equation.value, setting)
     steps = tuple(replace(step, check=_check(step, equation, own, setting)) for step in equation.steps)
@@ -38,11 +57,42 @@ def _checked(equation: Equation, setting: Setting) -> Equation:
 
 def _against_the_model(name: Var, value: Node, setting: Setting) -> Check:
     """Compare a derived equation with the tangents of the model: no rule of the sweep takes part."""
-    if agrees(name, value, setting):
-        return Check(
-            "verified", f"equal to the model's tangents in exact arithmetic at {POINTS} points of different sizes"
-        )
-    return Check("undecided", "the model's tangents differ, or no point could be evaluated")
+    if not agrees(name, value, setting):
+        return Check("undecided", "the model's tangents differ, or no point could be evaluated")
+    if _proved(name, value, setting):
+        return Check("proved", "equal to the derivative of the model's normal forms, for all sizes")
+    return Check("verified", f"equal to the model's tangents in exact arithmetic at {POINTS} points of different sizes")
+
+
+def _proved(name: Var, value: Node, setting: Setting) -> bool:
+    """Differentiate the normal forms of the equations that use a name, and compare."""
+    of = setting.cotangents.get(name)
+    if of is None:
+        return False
+    backward = [e for e in setting.derivation.equations if e.role in ("cotangent", "gradient") and e.of is not None]
+    names: dict[Var, Node] = {
+        own: alias for alias, own in setting.cotangents.items() if alias in setting.derivation.seeds
+    }
+    names.update({e.of: e.name for e in backward if e.of is not None})
+    if setting.end is not None:
+        names[setting.end] = Const(1)
+    users = [item for item in setting.network.definitions if of in variables(item.value)]
+    if any(item.name not in names for item in users):
+        return False
+    cotangents = {e.name: e.value for e in backward if e.of in [item.name for item in users]}
+    forward = {item.name: item.value for item in users}
+    nearby = {**cotangents, **_nearby(users, setting)}
+    return any(
+        proves(setting.network, of, value, names, inline, expand)
+        for inline, expand in (({}, False), (cotangents, False), ({**cotangents, **forward}, False), (nearby, False),
+                               ({}, True), (nearby, True))
+    )  # fmt: skip
+
+
+def _nearby(users: list[Definition], setting: Setting) -> dict[Var, Node]:
+    """Return the values of the names that the users of a name mention."""
+    mentioned = {part for item in users for part in variables(item.value)} | {item.name for item in users}
+    return {item.name: item.value for item in setting.network.definitions if item.name in mentioned}
 
 
 def _check(step: Step, equation: Equation, own: Check, setting: Setting) -> Check:
@@ -55,6 +105,6 @@ def _check(step: Step, equation: Equation, own: Check, setting: Setting) -> Chec
 
 def all_checked(derivation: Derivation) -> bool:
     """Tell whether every step and every backward equation passed its check."""
-    backward = [e for e in derivation.equations if e.role in ("cotangent", "gradient")]
+    backward = [e for e in derivation.equations if e.role in BACKWARD]
     checks = [check for e in backward for check in (e.check, *(step.check for step in e.steps))]
     return all(check is not None and check.outcome in GOOD for check in checks)
