@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+
+import sympy
 
 from derive import derivation as record
 from derive import recurrence
 from derive.errors import DeriveError, ModelError
 from derive.expr import Node, Var
+from derive.interop import from_sympy, to_sympy
 from derive.jacobian import derive_directional, derive_hessian, derive_hessian_product, derive_jacobian
 from derive.model import Definition, Network, free_variables, ordered
 from derive.printer import equation_latex
@@ -68,23 +72,53 @@ class Model:
         model._definitions = list(chosen.network.definitions)
         return model
 
-    def define(self, name: str | Var, value: Node) -> Var:
+    def define(self, name: str | Var, value: Node | sympy.Basic) -> Var:
         """Add `name = value` and return the name, to be used in further equations.
 
+        Args:
+            name: What it is called.
+            value: An expression of ours, or of SymPy; in SymPy's, a symbol of the same name and shape is the name.
         Raises:
             TypeError: the value is no expression.
+            DeriveError: a part of a SymPy expression has no counterpart here.
         """
-        if not isinstance(value, Node):
+        if not isinstance(value, sympy.Basic):
             raise TypeError(
                 f"{name}: the value is a {type(value).__name__}; give an expression of vectors and matrices"
             )
+        value = value if isinstance(value, Node) else from_sympy(value)
         variable = name if isinstance(name, Var) else Var(name, value.shape)
         self._definitions.append(Definition(variable, value))
         return variable
 
-    def train(self, *parameters: Var) -> None:
+    @classmethod
+    def from_sympy(
+        cls, equations: Iterable[tuple[sympy.Symbol, sympy.Expr]], parameters: Iterable[sympy.Symbol] = (),
+        title: str = "Model",
+    ) -> Model:  # fmt: skip
+        """Make a model of scalar formulas, every neuron one; what occurs in several places is computed once.
+
+        Args:
+            equations: Pairs of a symbol and its formula, in the order of computation; the last is the loss.
+            parameters: What is trained; empty: the letters that are not usual for data.
+            title: What the model is called.
+        """
+        pairs = list(equations)
+        shared, formulas = sympy.cse([formula for _, formula in pairs], symbols=sympy.numbered_symbols("v_", start=1))
+        model = cls(title)
+        waiting = [*shared, *((symbol, formula) for (symbol, _), formula in zip(pairs, formulas, strict=True))]
+        values = {Var(symbol.name): from_sympy(formula) for symbol, formula in waiting}
+        for item in ordered(Definition(name, value) for name, value in values.items()):
+            model._definitions.append(item)
+        model._loss = Var(pairs[-1][0].name)
+        if names := tuple(Var(symbol.name) for symbol in parameters):
+            model.train(*names)
+        return model
+
+    def train(self, *parameters: Var | sympy.Symbol | sympy.MatrixSymbol) -> None:
         """Say which free variables are parameters; without it, those whose letters are not usual for data."""
-        self._parameters = parameters
+        names = (p if isinstance(p, Var) else from_sympy(p) for p in parameters)
+        self._parameters = tuple(name for name in names if isinstance(name, Var))
 
     def network(self) -> Network:
         """Return the model as the deriver takes it; the loss is the last scalar defined."""
@@ -204,6 +238,20 @@ class Derivation(record.Derivation):
             return judge_recurrence(written, self.recurrence, self)
         assert self.network is not None
         return judge_claim(written, bench_for(self.network, (*self.seeds, *self.data)))
+
+    def to_sympy(self, name: str | Var) -> Any:
+        """Return the right side of a name's equation as SymPy's.
+
+        Raises:
+            ModelError: the record has no such name.
+            DeriveError: SymPy has no form of an operation in it.
+        """
+        latex = name if isinstance(name, str) else name.latex
+        found = next((e.value for e in self.equations if latex in (e.name.latex, e.of and e.of.latex)
+                      and (e.role != "update")), None)  # fmt: skip
+        if found is None:
+            raise ModelError(f"{self.title} has no equation for {latex}")
+        return to_sympy(found)
 
     def __str__(self) -> str:
         return to_text(self.document())

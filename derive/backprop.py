@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from derive.derivation import Derivation, Equation, Step
 from derive.errors import MissingRuleError, ModelError
@@ -16,6 +17,7 @@ from derive.notation import delta_name, derivative_name
 from derive.op import Op
 from derive.ops.reduction import total
 from derive.simplify import Known, simplify
+from derive.structure import projected
 from derive.tidy import constant, split_number, tidy
 
 LEARNING_RATE = Var(r"\alpha")
@@ -30,15 +32,21 @@ class Contribution:
     passed: tuple[tuple[Op, int], ...]
 
 
-@dataclass(slots=True)
+@dataclass
 class _Sweep:
     """The state of one sweep: contributions so far, and the cotangents found."""
 
     network: Network
     wanted: set[Var]
     names: dict[Var, Var]
+    activations: dict[Var, Definition]
     found: dict[Var, Node] = field(default_factory=dict)
     contributions: dict[Var, list[Contribution]] = field(default_factory=dict)
+
+    @cached_property
+    def known(self) -> Known:
+        """What the simplification of any equation may use."""
+        return Known({item.name: item.value for item in self.network.definitions})
 
 
 def derive_gradients(
@@ -67,7 +75,7 @@ def derive_gradients(
     ends = (network.loss,) if network.loss is not None else tuple(v for v in outputs(network) if v in reach)
     if not leaves or not any(end in reach for end in ends):
         raise ModelError(f"{network.title}: nothing to differentiate by; no parameter leads to the end of the model")
-    sweep = _Sweep(network, reach, cotangent_names(network, reach))
+    sweep = _Sweep(network, reach, cotangent_names(network, reach), activations(network))
     seeds = _seed(sweep, ends)
     backward = [equation for item in reversed(network.definitions) for equation in _descend(sweep, item)]
     gradients = [_equation(sweep, leaf, "gradient") for leaf in leaves if leaf in sweep.contributions]
@@ -89,35 +97,38 @@ def cotangent_names(network: Network, reach: set[Var]) -> dict[Var, Var]:
     """Return the variable that stands for each name's cotangent: δ for what goes into an activation, else ∂L/∂v."""
     loss = network.loss.latex if network.loss is not None else "L"
     names: dict[Var, Var] = {}
+    applied = activations(network)
+    defined = {item.name for item in network.definitions}
     taken: set[str] = set(network.cotangents.values())
     for name in [*(item.name for item in network.definitions), *free_variables(network)]:
         if name not in reach:
             continue
         delta = delta_name(name.latex, network.samples is not None)
         latex = network.cotangents.get(name) or derivative_name(loss, name.latex)
-        if name not in network.cotangents and _activates(network, name) and delta not in taken:
+        if name not in network.cotangents and name in applied and name in defined and delta not in taken:
             latex = delta
         taken.add(latex)
         names[name] = Var(latex, name.shape)
     return names
 
 
-def activation_of(network: Network, name: Var) -> Definition | None:
-    """Return the equation that only applies a function to a name (`a = σ(z)`), if there is one."""
-    return next((item for item in network.definitions if _applies_to(item.value, name)), None)
+def activations(network: Network) -> dict[Var, Definition]:
+    """Return the equations that only apply a function to a name (`a = σ(z)`), by that name."""
+    found: dict[Var, Definition] = {}
+    for item in network.definitions:
+        name = _activated(item.value)
+        if name is not None:
+            found.setdefault(name, item)
+    return found
 
 
-def _applies_to(value: Node, name: Var) -> bool:
-    return (
-        isinstance(value, Apply)
-        and value.operands == (name,)
-        and (value.op.prime or value.op.define is not None)
-        and bool(value.shape == name.shape)
-    )
-
-
-def _activates(network: Network, name: Var) -> bool:
-    return network.value(name) is not None and activation_of(network, name) is not None
+def _activated(value: Node) -> Var | None:
+    """Return the name to which an expression applies a function, entry by entry or to the whole; else None."""
+    if not isinstance(value, Apply) or not (value.op.prime or value.op.define is not None):
+        return None
+    name, *constants = value.operands
+    alone = isinstance(name, Var) and all(isinstance(part, Const) for part in constants)
+    return name if isinstance(name, Var) and alone and value.shape == name.shape else None
 
 
 def _seed(sweep: _Sweep, ends: tuple[Var, ...]) -> tuple[Var, ...]:
@@ -186,8 +197,13 @@ def _equation(sweep: _Sweep, name: Var, role: str) -> Equation:
     target = sweep.names[name]
     steps = [_chain_step(target, value, parts)]
     steps += _insertion(sweep, name, value)
-    known = Known({item.name: item.value for item in sweep.network.definitions})
-    steps += simplify(steps[-1].after, known)
+    steps += simplify(steps[-1].after, sweep.known)
+    structured = projected(steps[-1].after, name)
+    if structured is not None:  # the steps so far are of the gradient by independent entries
+        after, because, assumption = structured
+        free = Var(rf"\bar{{{name.latex}}}", name.shape)
+        steps[0] = replace(steps[0], before=free)
+        steps.append(Step("stay in the space of the variable", target, after, because, "srinivasan2023", (assumption,)))
     return Equation("", target, steps[-1].after, role, name, tuple(steps))
 
 
@@ -206,7 +222,7 @@ def _rearranges(op: Op) -> bool:
 
 def _insertion(sweep: _Sweep, name: Var, value: Node) -> list[Step]:
     """Insert the cotangent of an activation into the δ of what goes into it."""
-    item = activation_of(sweep.network, name)
+    item = sweep.activations.get(name)
     if item is None or item.name not in sweep.found or len(sweep.contributions[name]) != 1:
         return []
     cotangent = sweep.names[item.name]

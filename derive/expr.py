@@ -185,7 +185,11 @@ def ones_like(node: Node) -> Node:
 
 def variables(node: Node) -> list[Var]:
     """Return the variables in a node, each once, in the order of first occurrence."""
-    return list(dict.fromkeys(leaf for leaf in walk(node) if isinstance(leaf, Var)))
+    known = node.__dict__.get("_variables")
+    if known is None:
+        known = tuple(dict.fromkeys(leaf for leaf in walk(node) if isinstance(leaf, Var)))
+        node.__dict__["_variables"] = known
+    return list(known)
 
 
 def walk(node: Node) -> Iterator[Node]:

@@ -38,6 +38,7 @@ class Op:
         binds: How tightly the template binds: 0 sum, 1 sign, 2 big sum, 4 product, 5 power,
             6 atom (3 is a product with a sign, ∘, which the printer tells by the template); operands are
             bracketed below `needs`.
+        sympy: The same in SymPy: `(rows and columns of the result, *operands, *params)`; None where a body says it.
         numpy, c: Templates of the scalar or array code; "" where the target cannot.
         prime: Whether a sheet writes the derivative as f'(x) rather than written out.
         draw: Interval from which tests draw operands, away from kinks and poles.
@@ -61,6 +62,7 @@ class Op:
     entry: Callable[..., Any] | None = None
     binds: int = 6
     needs: tuple[int, ...] = (0,)
+    sympy: Callable[..., Any] | None = None
     numpy: str = ""
     c: str = ""
     prime: bool = False

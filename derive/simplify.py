@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add, matmul, mul
 from typing import cast
 
@@ -28,15 +28,19 @@ def weight(node: Node) -> int:
     return sum(1 for _ in walk(node))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
     """What an identity may use: the value behind each name."""
 
     values: Mapping[Var, Node]
 
+    @cached_property
+    def _names(self) -> dict[Node, Var]:
+        return {value: name for name, value in reversed([*self.values.items()])}
+
     def named(self, value: Node) -> Node:
         """Return the name of a value where it has one."""
-        return next((name for name, own in self.values.items() if own == value), value)
+        return self._names.get(value, value)
 
 
 Found = tuple[Node, str, tuple[str, ...]]  # what comes after, why, and what it takes for granted

@@ -61,6 +61,32 @@ def function(name: str, body: Body, slope: Slope, because: str, source: str, **m
     )  # fmt: skip
 
 
+def _sympy_sum(sign: int) -> Callable[..., Any]:
+    """Addition in SymPy: a scalar beside a matrix is a multiple of ones."""
+
+    def combine(size: tuple[Any, ...], a: Any, b: Any) -> Any:
+        left, right = (x if not size or hasattr(x, "shape") else x * sympy.OneMatrix(*size) for x in (a, b))
+        return left + sign * right
+
+    return combine
+
+
+def _sympy_product(size: tuple[Any, ...], a: Any, b: Any) -> Any:
+    both = hasattr(a, "shape") and hasattr(b, "shape")
+    return sympy.HadamardProduct(a, b) if both else a * b
+
+
+def _sympy_quotient(size: tuple[Any, ...], a: Any, b: Any) -> Any:
+    if not hasattr(b, "shape"):
+        return a / b
+    power = sympy.HadamardPower(b, -1)
+    return sympy.HadamardProduct(a, power) if hasattr(a, "shape") else a * power
+
+
+def _sympy_power(size: tuple[Any, ...], a: Any, n: Any) -> Any:
+    return sympy.HadamardPower(a, n) if hasattr(a, "shape") else a**n
+
+
 def _either(scalar: str, tensor: str, *positions: int) -> Callable[[tuple[Shape, ...]], str]:
     """A template for scalars, another where all operands at the positions are tensors."""
     return lambda shapes: tensor if all(shapes[k] for k in positions) else scalar
@@ -74,27 +100,28 @@ def _quotient(shapes: tuple[Shape, ...]) -> str:
 arithmetic(
     "add", lambda f, a, b: a + b, "{0} + {1}",
     (lambda y_bar, y, a, b: y_bar, lambda y_bar, y, a, b: y_bar),
-    "", binds=0, needs=(0, 2), numpy="{0} + {1}", c="{0} + {1}",
+    "", binds=0, needs=(0, 2), numpy="{0} + {1}", c="{0} + {1}", sympy=_sympy_sum(1),
 )  # fmt: skip
 arithmetic(
     "sub", lambda f, a, b: a - b, "{0} - {1}",
     (lambda y_bar, y, a, b: y_bar, lambda y_bar, y, a, b: -y_bar),
-    "", binds=0, needs=(0, 2), numpy="{0} - {1}", c="{0} - {1}",
+    "", binds=0, needs=(0, 2), numpy="{0} - {1}", c="{0} - {1}", sympy=_sympy_sum(-1),
 )  # fmt: skip
 arithmetic(
     "neg", lambda f, a: -a, "-{0}", (lambda y_bar, y, a: -y_bar,),
-    "", binds=1, needs=(2,), numpy="-{0}", c="-{0}",
+    "", binds=1, needs=(2,), numpy="-{0}", c="-{0}", sympy=lambda size, a: -a,
 )  # fmt: skip
 arithmetic(
     "mul", lambda f, a, b: a * b, _either("{0} {1}", r"{0} \circ {1}", 0, 1),
     (lambda y_bar, y, a, b: y_bar * b, lambda y_bar, y, a, b: y_bar * a),
     r"d(A \circ B) = dA \circ B + A \circ dB", binds=4, needs=(4, 5), numpy="{0} * {1}", c="{0} * {1}",
+    sympy=_sympy_product,
 )  # fmt: skip
 arithmetic(
     "div", lambda f, a, b: a / b, _quotient,
     (lambda y_bar, y, a, b: y_bar / b, lambda y_bar, y, a, b: -(y_bar * a / b ** 2)),
     r"d(A \oslash B) = dA \oslash B - A \circ dB \oslash B^{\circ 2}", binds=4, needs=(4, 5),
-    numpy="{0} / {1}", c="{0} / {1}", draw=(0.5, 2.0),
+    numpy="{0} / {1}", c="{0} / {1}", draw=(0.5, 2.0), sympy=_sympy_quotient,
 )  # fmt: skip
 
 
@@ -109,6 +136,7 @@ arithmetic(
     (_power_rule, lambda y_bar, y, a, n: y_bar * (y * Apply("log", a))),
     (r"d(a^n) = n\,a^{n-1}\,da", r"d(a^n) = a^n \log(a)\,dn"), binds=5, needs=(6, 0),
     numpy="{0} ** {1}", c="pow({0}, {1})", draw=(0.5, 2.0),
+    sympy=_sympy_power,
 )  # fmt: skip
 
 function(
@@ -137,7 +165,7 @@ function(
     latex=r"\sigma{p}({0})", numpy="sigmoid({0})", c="sigmoid({0})", prime=True,
 )  # fmt: skip
 function(
-    "tanh", lambda f, x: (f.exp(2 * x) - 1) / (f.exp(2 * x) + 1), lambda x, y: Const(1) - y**2,
+    "tanh", lambda f, x: _tanh(f, f.exp(2 * x)), lambda x, y: Const(1) - y**2,
     r"\tanh' = 1 - \tanh^2", "dlmf", latex=r"\tanh{p}({0})", numpy="np.tanh({0})", c="tanh({0})", prime=True,
 )  # fmt: skip
 function(
@@ -195,8 +223,8 @@ def _gelu_tanh_slope(x: Node, y: Node) -> Node:
 
 
 def _gelu_tanh(f: Any, x: Any) -> Any:
-    e = f.exp(2 * (f.constant(sympy.sqrt(2 / sympy.pi)) * (x + f.constant(CUBIC) * (x * x * x))))
-    return x * (1 + (e - 1) / (e + 1)) / 2
+    inner = f.constant(sympy.sqrt(2 / sympy.pi)) * (x + f.constant(CUBIC) * (x * x * x))
+    return x * (1 + _tanh(f, f.exp(2 * inner))) / 2
 
 
 function(
@@ -248,6 +276,11 @@ def _unknown(y_bar: Node, y: Node, x: Node, order: int, label: str) -> Node:
 register(
     Op("function", _shape("function", 1), r"d f(x) = f'(x)\,dx", "petersen2012", "{f}{p}({0})", (_unknown,), prime=True)
 )
+
+
+def _tanh(f: Any, e: Any) -> Any:
+    """tanh x from e^{2x}."""
+    return (e - 1) / (e + 1)
 
 
 def _gate(x: Node) -> Node:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import sympy
 
 from derive.errors import ShapeError
 from derive.expr import Apply, Node
@@ -51,7 +52,7 @@ def _square(name: str, result: Callable[[Shape], Shape]) -> Callable[..., Shape]
 register(Op(
     "trace", _square("trace", lambda shape: ()), r"d\,\mathrm{tr}(X) = \langle I, dX\rangle", "petersen2012",
     r"\operatorname{{tr}}({0})", (lambda y_bar, y, x: y_bar * eye(x.shape[0]),),
-    define=lambda x: einsum("ii->", x), signatures=("nn->",),
+    define=lambda x: einsum("ii->", x), signatures=("nn->",), sympy=lambda size, x: sympy.Trace(x),
 ))  # fmt: skip
 
 
@@ -80,12 +81,14 @@ register(Op(
     "{0}^{{-1}}", (lambda y_bar, y, x: -(y.T @ y_bar @ y.T),), binds=5, needs=(6,),
     value=lambda functions, x: _eliminate(functions, x)[1],
     entry=lambda field, at, x: field.inverse_matrix(x, at), numpy="np.linalg.inv({0})", signatures=("nn->nn",),
+    sympy=lambda size, x: x.I,
 ))  # fmt: skip
 register(Op(
     "det", _square("det", lambda shape: ()), r"d\det X = \det(X)\,\mathrm{tr}(X^{-1}\,dX)", "giles2008",
     r"\det({0})", (lambda y_bar, y, x: y_bar * y * inverse(x).T,),
     value=lambda functions, x: _eliminate(functions, x)[0], signatures=("nn->",), numpy="np.linalg.det({0})",
     entry=lambda field, at, x: field.determinant(x, x.sizes[0]), draw=(0.5, 2.0),
+    sympy=lambda size, x: sympy.Determinant(x),
 ))  # fmt: skip
 
 

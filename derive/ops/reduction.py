@@ -91,11 +91,22 @@ def _same(shapes: tuple[Shape, ...], axis: Any = None) -> Shape:
     return shapes[0]
 
 
+def _sympy_sum(size: tuple[Any, ...], x: Any, axis: Any = None) -> Any:
+    """The sum as a product with ones from both sides, or from one."""
+    if not hasattr(x, "shape"):
+        return x
+    rows, columns = x.shape
+    left, right = sympy.OneMatrix(1, rows), sympy.OneMatrix(columns, 1)
+    if axis is None:
+        return (left * x * right)[0, 0]
+    return left * x if axis == 0 else x * right
+
+
 register(Op(
     "sum", reduced, r"\langle \bar y, \textstyle\sum dx\rangle = \langle \bar y\,\mathbf{1}, dx\rangle", "giles2008",
     r"\sum {0}", (lambda y_bar, y, x, *axis: spread(y_bar, x, *axis) if axis else y_bar * ones_like(x),),
     spec=_spec, reduce="sum", binds=2, needs=(2,),
-    numpy="np.sum({0}{axis})",
+    numpy="np.sum({0}{axis})", sympy=_sympy_sum,
 ))  # fmt: skip
 def _mean_rule(y_bar: Node, y: Node, x: Node, *axis: Any) -> Node:
     if axis:
@@ -152,5 +163,6 @@ def _given(shapes: tuple[Shape, ...], *sizes: Any) -> Shape:
 
 register(Op(
     "ones", _given, r"\text{a constant}", "petersen2012", r"\mathbf{{1}}",
+    sympy=lambda size, *sizes: sympy.OneMatrix(*size),
     numpy="np.ones({shape})",
 ))  # fmt: skip

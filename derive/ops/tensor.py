@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from derive.errors import ShapeError
+from derive.errors import DeriveError, ShapeError
 from derive.expr import Apply, Node, ones
 from derive.op import Op, register
 from derive.shapes import ROW, Shape, Size, axes, show_shape, size
@@ -133,9 +133,15 @@ def _selection_entry(field: Any, at: Any, count: Size, offset: Any, *pairs: Any)
     return field.relation(sympy.expand(offset), [(sympy.Integer(-1), i), *zip(pairs[1::2], others, strict=True)])
 
 
+def _sympy_identity(size: tuple[Any, ...], count: Size, offset: Any, *pairs: Any) -> Any:
+    if (offset, *pairs) != (0, count, 1):
+        raise DeriveError("a selection that is no identity matrix has no form in SymPy")
+    return sympy.Identity(count)
+
+
 register(Op(
     "selection", _selection_shape, r"\text{a constant}", "petersen2012", "I",
-    value=_selection_value, entry=_selection_entry,
+    value=_selection_value, entry=_selection_entry, sympy=_sympy_identity,
 ))  # fmt: skip
 
 
@@ -158,10 +164,14 @@ def _as_einsum(x: Node) -> Node:
     return einsum("i,ij->ij", x, eye(x.shape[0])) if len(x.shape) == 1 else einsum("ii->i", x)
 
 
+def _sympy_diagonal(size: tuple[Any, ...], x: Any) -> Any:
+    return sympy.DiagMatrix(x) if size[0] == size[1] else sympy.DiagonalOf(x)
+
+
 register(Op(
     "diag", _diag_shape, r"\langle \bar Y, \mathrm{diag}(dx)\rangle = \langle \mathrm{diag}(\bar Y), dx\rangle",
     "petersen2012", r"\operatorname{{diag}}({0})", (lambda y_bar, y, x: diag(y_bar),), define=_as_einsum,
-    signatures=("n->nn", "nn->n"),
+    signatures=("n->nn", "nn->n"), sympy=_sympy_diagonal,
 ))  # fmt: skip
 
 

@@ -90,12 +90,16 @@ class Differentiator:
         return self._chained(name, argument, slots, inner), names
 
     def _matches(self, slots: tuple[Index, ...]) -> Polynomial:
-        """Return 1 where the slots are the indices of the entry; of a symmetric matrix each entry stands alone."""
-        if self.head.startswith(SYMMETRIC) or self.head.endswith("|diagonal"):
-            raise OutsideError("the entries of a structured matrix are not independent")
+        """Return 1 where the slots are the indices of the entry; of a structured matrix, as it may move."""
+        delta = self.field.delta
+        if self.head.startswith(SYMMETRIC):
+            (i, j), (a, b) = slots, self.at
+            return (delta(i, a) * delta(j, b) + delta(i, b) * delta(j, a)).scaled(Fraction(1, 2))
+        if self.head.endswith("|diagonal"):
+            return delta(slots[0], self.at[0]) * delta(*self.at)
         result = constant(1)
         for slot, index in zip(slots, self.at, strict=True):
-            result = result * self.field.delta(slot, index)
+            result = result * delta(slot, index)
         return result
 
     def _chained(

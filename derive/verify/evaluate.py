@@ -10,7 +10,7 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
 from operator import mul
@@ -75,12 +75,13 @@ REAL = Kind(Reals, _draw_reals, False)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Values for sizes and variables; `cotangents` remembers derivatives already computed here."""
+    """Values for sizes and variables; what was computed here already is remembered."""
 
     kind: Kind
     sizes: Mapping[sympy.Expr, int]
     values: dict[Var, Number]
-    cotangents: dict[Any, dict[Var, Number]]
+    cotangents: dict[Any, dict[Var, Number]] = field(default_factory=dict)
+    memory: dict[Node, Number] = field(default_factory=dict)
 
 
 def choose_sizes(shapes: Iterable[Shape], turn: int = 0) -> dict[sympy.Expr, int]:
@@ -188,6 +189,8 @@ def evaluate(node: Node, point: Point, known: Mapping[Var, Number] | None = None
     op, functions = node.op, point.kind.functions
     if op.define is not None and op.spec is None:
         return evaluate(op.define(*node.operands, *node.params), point, known)
+    if known is None and node in point.memory:
+        return point.memory[node]
     operands = [evaluate(operand, point, known) for operand in node.operands]
     if op.value is not None:
         value: Number = op.value(functions, *operands, *(_plain_size(param, point.sizes) for param in node.params))
@@ -197,7 +200,10 @@ def evaluate(node: Node, point: Point, known: Mapping[Var, Number] | None = None
         return _largest(spec, operands[0]) if op.reduce == "max" else einsum(spec, operands)
     if not node.operands:
         return number(np.ones(extents(node.shape, point.sizes), np.int64), point.kind.exact)
-    return _full(_entrywise(node, functions, operands), extents(node.shape, point.sizes))
+    result = _full(_entrywise(node, functions, operands), extents(node.shape, point.sizes))
+    if known is None and op.prime:  # a function of a name is met in many equations
+        point.memory[node] = result
+    return result
 
 
 def _plain_size(param: Any, sizes: Mapping[sympy.Expr, int]) -> Any:
@@ -266,13 +272,16 @@ def run(network: Network, point: Point) -> None:
         point.values[item.name] = evaluate(item.value, point)
 
 
-def cotangents_at(network: Network, point: Point, ends: Mapping[Var, Number | None]) -> dict[Var, Number]:
+def cotangents_at(
+    network: Network, point: Point, ends: Mapping[Var, Number | None], structured: bool = True
+) -> dict[Var, Number]:
     """Return the derivative of the ends by every name and free variable, where the network has run.
 
     Args:
         network: What computes the ends.
         point: Values of all names.
         ends: The names differentiated, each with the cotangent that weights it (None for a scalar).
+        structured: Whether cotangents of symmetric and diagonal variables stay in their space.
     Each equation's Jacobian is that of its tangents; the cotangents are chained from the ends backwards.
     """
     one = number(1, point.kind.exact)
@@ -283,7 +292,16 @@ def cotangents_at(network: Network, point: Point, ends: Mapping[Var, Number | No
         for name in variables(item.value):
             handed = _handed(item.value, name, found[item.name], point)
             found[name] = found[name] + handed if name in found else handed
-    return found
+    return {name: _projected(name, value) for name, value in found.items()} if structured else found
+
+
+def _projected(name: Var, value: Number) -> Number:
+    """Return a cotangent in the space of a structured variable: its symmetric part, or its diagonal."""
+    if len(name.shape) != 2 or name.domain not in ("symmetric", "spd", "diagonal"):
+        return value
+    if name.domain == "diagonal":
+        return value.each(lambda x: x * np.eye(len(x), dtype=np.int64))
+    return (value + value.each(np.transpose)) / 2
 
 
 def _handed(value: Node, name: Var, cotangent: Number, point: Point) -> Number:

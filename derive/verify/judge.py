@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from derive.derivation import Derivation
-from derive.expr import Apply, Node, Var, substitute, variables, walk
-from derive.model import Network, free_variables, outputs
+from derive.derivation import Derivation, Equation
+from derive.expr import Apply, Node, Var, as_node, substitute, variables, walk
+from derive.model import Definition, Network, free_variables, outputs
+from derive.ops.tensor import eye
 from derive.shapes import axes, show_shape
+from derive.verify.alpha import alike
 from derive.verify.evaluate import EXACT, REAL, Kind, Point, cotangents_at, evaluate, jacobian_at, points
 from derive.verify.normal_form import same
 from derive.verify.numbers import Number, RetryError, einsum, own_shift
@@ -35,7 +38,7 @@ class Partial:
     direction: Var | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Setting:
     """What a claim is judged in.
 
@@ -46,7 +49,9 @@ class Setting:
         end: The name that the cotangents differentiate; None: the outputs, weighted by the record's seeds.
         partials: What further names of derivatives stand for: of other scalars, Jacobians, Hessians.
         held: Names taken to be constants where cotangents are evaluated: to find out what a claim forgot.
+        structured: Whether gradients by symmetric and diagonal variables stay in their space.
         memory: Points already computed, so that all steps and claims share them.
+        proofs: Proofs already found, by what they prove up to names.
     """
 
     network: Network
@@ -55,13 +60,53 @@ class Setting:
     end: Var | None = None
     partials: Mapping[Var, Partial] = field(default_factory=dict)
     held: frozenset[Var] = frozenset()
+    structured: bool = True
     memory: dict[Any, list[Point]] = field(default_factory=dict)
+    proofs: dict[Any, str] = field(default_factory=dict)
+
+    @cached_property
+    def backward(self) -> tuple[Equation, ...]:
+        """The record's cotangents and gradients."""
+        return tuple(e for e in self.derivation.equations if e.role in ("cotangent", "gradient") and e.of is not None)
+
+    @cached_property
+    def known(self) -> frozenset[Var]:
+        """All names whose values follow from the free variables."""
+        return frozenset([*self._values, *self.cotangents, *self.partials])
+
+    @cached_property
+    def free(self) -> frozenset[Var]:
+        """The free variables of the model."""
+        return frozenset(free_variables(self.network))
+
+    @cached_property
+    def _own_names(self) -> dict[Var | None, Var]:
+        return {e.of: e.name for e in reversed(self.backward)}
+
+    @cached_property
+    def _users(self) -> dict[Var, list[Definition]]:
+        found: dict[Var, list[Definition]] = {}
+        for item in self.network.definitions:
+            for name in variables(item.value):
+                found.setdefault(name, []).append(item)
+        return found
+
+    @cached_property
+    def _values(self) -> dict[Var, Node]:
+        return {item.name: item.value for item in self.network.definitions}
+
+    def users(self, name: Var) -> list[Definition]:
+        """Return the equations that use a name."""
+        return self._users.get(name, [])
+
+    def defined(self, name: Var) -> Node | None:
+        """Return the value of a name, or None where no equation defines it."""
+        return self._values.get(name)
 
     def primary(self, name: Var) -> Var:
         """Return the name that the record uses for the same cotangent."""
         of = self.cotangents.get(name)
-        own = (e.name for e in self.derivation.equations if e.of == of and e.role in ("cotangent", "gradient"))
-        return next(own, name) if of is not None else name
+        return self._own_names.get(of, name) if of is not None else name
 
     def in_primary_names(self, node: Node) -> Node:
         """Return an expression in the record's own names of cotangents."""
@@ -130,8 +175,23 @@ def judge(left: Node, right: Node, setting: Setting) -> Verdict:
         return Verdict("proved", proof, assumptions)
     if example is None or proof:
         return Verdict("undecided", "the sides differ in exact arithmetic, yet no real point shows it", assumptions)
+    convention = _other_convention(left, right, setting)
+    if convention:
+        return Verdict("verified", "equal in exact arithmetic, under another convention", (*assumptions, convention))
     reason = f"the sides differ at the point shown{_stand_ins(left, right, setting)}"
     return Verdict("refuted", reason, assumptions, example)
+
+
+def _other_convention(left: Node, right: Node, setting: Setting) -> str:
+    """Say under which other convention for a symmetric variable a claim about its gradient holds, or ""."""
+    of = setting.cotangents.get(left) if isinstance(left, Var) else None
+    if of is None or len(of.shape) != 2 or of.domain not in ("symmetric", "spd"):
+        return ""
+    if agrees(as_node(2) * left - left * eye(of.shape[0]), right, setting):
+        return f"each entry of ${of.latex}$ above the diagonal is the one below it: $G + G^T - G \\circ I$"
+    if agrees(left, right, replace(setting, structured=False, memory={})):
+        return f"the entries of ${of.latex}$ are differentiated as if they were independent"
+    return ""
 
 
 def _stand_ins(left: Node, right: Node, setting: Setting) -> str:
@@ -155,6 +215,13 @@ def shapes_agree(left: Node, right: Node) -> bool:
 # ---------------------------------------------------------------- proof
 def prove(left: Node, right: Node, setting: Setting) -> str:
     """Return how the normal forms agree, or "" if no inlining of names makes them agree."""
+    near = _near(left, right, setting)
+    key = ("equal", alike(left, right, *(node for pair in near.items() for node in pair)))
+    if key in setting.proofs:
+        return setting.proofs[key]
+    if same(left, right) or same(left, right, near):
+        setting.proofs[key] = "the normal forms agree"
+        return setting.proofs[key]
     backward = {e.name: e.value for e in setting.derivation.equations if e.role in BACKWARD}
     backward.update({name: partial.value for name, partial in setting.partials.items()})
     forward = {e.name: e.value for e in setting.derivation.equations if e.role in ("definition", "loss")}
@@ -165,10 +232,16 @@ def prove(left: Node, right: Node, setting: Setting) -> str:
     return "the normal forms agree, with σ and tanh through exp" if same(left, right, everything, expand=True) else ""
 
 
+def _near(left: Node, right: Node, setting: Setting) -> dict[Var, Node]:
+    """Return the derived values of the cotangents that only one of the sides mentions."""
+    names = {name for side in (left, right) for name in variables(side)}
+    kept = set(variables(left)) & set(variables(right))
+    return {e.name: e.value for e in setting.backward if e.name in names - kept}
+
+
 def _inlinings(
     left: Node, right: Node, backward: Mapping[Var, Node], forward: Mapping[Var, Node]
 ) -> Iterator[tuple[dict[Var, Node], str]]:
-    yield {}, "the normal forms agree"
     own = {left: backward[left]} if isinstance(left, Var) and left in backward else {}
     yield own, "the normal forms agree with the derived equation"
     kept = set(variables(right))
@@ -195,7 +268,7 @@ def evaluate_side(node: Node, setting: Setting, point: Point) -> Number:
 
 def _partial(partial: Partial, point: Point) -> Number:
     """Return a derivative by tangents all the way, or its product with a direction."""
-    inside = replace(point, values=dict(point.values))
+    inside = replace(point, values=dict(point.values), memory={})
     for item in partial.network.definitions:
         if item.name not in inside.values:
             inside.values[item.name] = evaluate(item.value, inside)
@@ -212,7 +285,8 @@ def _derivative_at(setting: Setting, point: Point, by: Var, ends: Mapping[Var, N
     place = tuple(ends)
     if place not in point.cotangents:
         kept = tuple(item for item in setting.network.definitions if item.name not in setting.held)
-        point.cotangents[place] = cotangents_at(replace(setting.network, definitions=kept), point, ends)
+        network = replace(setting.network, definitions=kept)
+        point.cotangents[place] = cotangents_at(network, point, ends, setting.structured)
     found = point.cotangents[place].get(by)
     return point.values[by].each(lambda x: x * 0) if found is None else found
 
@@ -227,12 +301,11 @@ def end_weights(setting: Setting, point: Point) -> dict[Var, Number | None]:
 
 def _points(left: Node, right: Node, setting: Setting, kind: Kind, count: int) -> list[Point]:
     """Return points at which the model has run, shared between all judgements in a setting."""
-    known = {item.name for item in setting.network.definitions} | {*setting.cotangents} | {*setting.partials}
+    known = setting.known
     given = [partial.direction for partial in setting.partials.values() if partial.direction is not None]
     named = [name for side in (left, right) for name in variables(side) if name not in known]
     names = dict.fromkeys([*given, *named])
-    free = set(free_variables(setting.network))
-    extra = tuple(name for name in (*setting.derivation.seeds, *names) if name not in free)
+    extra = tuple(name for name in (*setting.derivation.seeds, *names) if name not in setting.free)
     place = (kind is EXACT, count, extra)
     if place not in setting.memory:
         setting.memory[place] = list(points(kind, setting.network, extra, count))

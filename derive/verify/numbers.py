@@ -44,6 +44,11 @@ class RetryError(Exception):
 def _power(base: Values, exponent: Values | int, modulus: int) -> Values:
     """Return base to the exponent modulo a prime, entry by entry."""
     result, square = np.ones_like(base), base
+    if isinstance(exponent, int):
+        for bit in bin(exponent)[:1:-1]:
+            result = result * square % modulus if bit == "1" else result
+            square = square * square % modulus
+        return result
     bits = np.broadcast_to(np.asarray(exponent, np.int64), base.shape) if base.shape else np.asarray(exponent, np.int64)
     while np.any(bits):
         result = np.where(bits & 1, result * square % modulus, result)

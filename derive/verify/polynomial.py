@@ -204,7 +204,7 @@ def canonical(term: Term) -> Term:
 
 
 def _refine(term: Term, bound: list[Index]) -> dict[Index, str]:
-    colour = {index: str(index.size) for index in bound}
+    colour = {index: _text(index.size) for index in bound}
     for _ in range(min(3, len(bound))):
         places: dict[Index, list[str]] = {index: [] for index in bound}
         for factor, exponent in term:
@@ -219,7 +219,12 @@ def _refine(term: Term, bound: list[Index]) -> dict[Index, str]:
 
 
 def _order_of(index: Index) -> tuple[int, str]:
-    return (index.number, str(index.size))
+    return (index.number, _text(index.size))
+
+
+@lru_cache(maxsize=4096)
+def _text(size: sympy.Expr) -> str:
+    return str(size)
 
 
 def _factor_key(pair: tuple[Atom, int]) -> tuple[str, int, tuple[tuple[int, str], ...]]:

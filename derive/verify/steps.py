@@ -8,6 +8,7 @@ from derive.derivation import Check, Derivation, Equation, Step
 from derive.expr import Const, Node, Var, variables
 from derive.jacobian import as_network
 from derive.model import Definition, Network
+from derive.verify.alpha import alike
 from derive.verify.derivative import proves
 from derive.verify.judge import BACKWARD, POINTS, Partial, Setting, agrees, judge
 
@@ -51,8 +52,19 @@ def _checked(equation: Equation, setting: Setting) -> Equation:
     if equation.role not in BACKWARD:
         return equation
     own = _against_the_model(equation.name, equation.value, setting)
+    free = equation.steps[0].before if equation.steps else equation.name
+    if isinstance(free, Var) and free != equation.name and equation.of is not None:
+        return _checked_in_space(equation, equation.of, free, own, setting)
     steps = tuple(replace(step, check=_check(step, equation, own, setting)) for step in equation.steps)
     return replace(equation, steps=steps, check=own)
+
+
+def _checked_in_space(equation: Equation, of: Var, free: Var, own: Check, setting: Setting) -> Equation:
+    """Check a gradient by a structured variable: first that by independent entries, then its part in the space."""
+    loose = replace(setting, structured=False, cotangents={**setting.cotangents, free: of}, memory={}, proofs={})
+    *inner, last = equation.steps
+    unstructured = replace(equation, name=free, value=inner[-1].after, steps=tuple(inner))
+    return replace(equation, steps=(*_checked(unstructured, loose).steps, replace(last, check=own)), check=own)
 
 
 def _against_the_model(name: Var, value: Node, setting: Setting) -> Check:
@@ -69,21 +81,36 @@ def _proved(name: Var, value: Node, setting: Setting) -> bool:
     of = setting.cotangents.get(name)
     if of is None:
         return False
-    backward = [e for e in setting.derivation.equations if e.role in ("cotangent", "gradient") and e.of is not None]
+    backward = setting.backward
     names: dict[Var, Node] = {
         own: alias for alias, own in setting.cotangents.items() if alias in setting.derivation.seeds
     }
     names.update({e.of: e.name for e in backward if e.of is not None})
     if setting.end is not None:
         names[setting.end] = Const(1)
-    users = [item for item in setting.network.definitions if of in variables(item.value)]
+    users = setting.users(of)
     if any(item.name not in names for item in users):
         return False
-    cotangents = {e.name: e.value for e in backward if e.of in [item.name for item in users]}
+    used = {item.name for item in users}
+    cotangents = {e.name: e.value for e in backward if e.of in used}
     forward = {item.name: item.value for item in users}
-    nearby = {**cotangents, **_nearby(users, setting)}
+    around = _nearby(users, setting)
+    written = [node for pair in (*forward.items(), *cotangents.items(), *around.items()) for node in pair]
+    key = ("derivative", alike(of, value, *written, *(names[item.name] for item in users)))
+    if key not in setting.proofs:
+        proved = _by_normal_forms(setting, of, value, names, cotangents, forward, around)
+        setting.proofs[key] = "proved" if proved else ""
+    return bool(setting.proofs[key])
+
+
+def _by_normal_forms(
+    setting: Setting, of: Var, value: Node, names: dict[Var, Node],
+    cotangents: dict[Var, Node], forward: dict[Var, Node], around: dict[Var, Node],
+) -> bool:  # fmt: skip
+    network = replace(setting.network, definitions=tuple(setting.users(of)))
+    nearby = {**cotangents, **around}
     return any(
-        proves(setting.network, of, value, names, inline, expand)
+        proves(network, of, value, names, inline, expand)
         for inline, expand in (({}, False), (cotangents, False), ({**cotangents, **forward}, False), (nearby, False),
                                ({}, True), (nearby, True))
     )  # fmt: skip
@@ -91,8 +118,9 @@ def _proved(name: Var, value: Node, setting: Setting) -> bool:
 
 def _nearby(users: list[Definition], setting: Setting) -> dict[Var, Node]:
     """Return the values of the names that the users of a name mention."""
-    mentioned = {part for item in users for part in variables(item.value)} | {item.name for item in users}
-    return {item.name: item.value for item in setting.network.definitions if item.name in mentioned}
+    mentioned = dict.fromkeys(part for item in users for part in (*variables(item.value), item.name))
+    found = ((name, setting.defined(name)) for name in mentioned)
+    return {name: value for name, value in found if value is not None}
 
 
 def _check(step: Step, equation: Equation, own: Check, setting: Setting) -> Check:
