@@ -239,19 +239,22 @@ class Derivation(record.Derivation):
         assert self.network is not None
         return judge_claim(written, bench_for(self.network, (*self.seeds, *self.data)))
 
-    def to_sympy(self, name: str | Var) -> Any:
-        """Return the right side of a name's equation as SymPy's.
+    def to_sympy(self, name: str | Var | None = None) -> Any:
+        """Return the right side of an equation as SymPy's: of a name or of the gradient by it; the last one if None.
 
         Raises:
             ModelError: the record has no such name.
             DeriveError: SymPy has no form of an operation in it.
         """
+        backward = [e for e in self.equations if e.role != "update"]
+        if name is None:
+            return to_sympy(backward[-1].value)
         latex = name if isinstance(name, str) else name.latex
-        found = next((e.value for e in self.equations if latex in (e.name.latex, e.of and e.of.latex)
-                      and (e.role != "update")), None)  # fmt: skip
-        if found is None:
-            raise ModelError(f"{self.title} has no equation for {latex}")
-        return to_sympy(found)
+        gradients = {e.of.latex: e.value for e in backward if e.of is not None}
+        values = {**gradients, **{e.name.latex: e.value for e in backward}}
+        if latex not in values:
+            raise ModelError(f"{self.title} has no equation for {latex}; it has {', '.join(values)}")
+        return to_sympy(values[latex])
 
     def __str__(self) -> str:
         return to_text(self.document())

@@ -11,14 +11,16 @@ from functools import cached_property
 
 from derive.derivation import Derivation, Equation, Step
 from derive.errors import MissingRuleError, ModelError
-from derive.expr import Apply, Const, Node, Var, substitute, variables
+from derive.expr import Apply, Const, Node, Var, substitute, variables, walk
 from derive.model import Definition, Network, free_variables, outputs, restricted, trained, upstream
 from derive.notation import delta_name, derivative_name
 from derive.op import Op
+from derive.ops import table
 from derive.ops.reduction import total
+from derive.printer import to_latex
 from derive.simplify import Known, simplify
 from derive.structure import projected
-from derive.tidy import constant, split_number, tidy
+from derive.tidy import constant, is_eye, is_op, split_number, tidy
 
 LEARNING_RATE = Var(r"\alpha")
 
@@ -88,7 +90,7 @@ def derive_gradients(
         tuple(leaves),
         tuple(name for name in free_variables(network) if name not in leaves),
         seeds,
-        tuple(dict.fromkeys([*network.assumptions, *(a for e in equations for s in e.steps for a in s.assumptions)])),
+        _assumptions(network, equations, reach),
         network.samples,
     )
 
@@ -110,6 +112,28 @@ def cotangent_names(network: Network, reach: set[Var]) -> dict[Var, Var]:
         taken.add(latex)
         names[name] = Var(latex, name.shape)
     return names
+
+
+def _assumptions(network: Network, equations: list[Equation], reach: set[Var]) -> tuple[str, ...]:
+    taken = [a for e in equations for step in e.steps for a in step.assumptions]
+    return tuple(dict.fromkeys([*network.assumptions, *taken, *_conventions(network, reach)]))
+
+
+BY_INDEX = "where no matrix form exists, entries are shown; indices count from 0, and entries outside of a tensor are 0"
+
+
+def _conventions(network: Network, reach: set[Var]) -> Iterator[str]:
+    """Say which subgradient is taken at the kinks of what is differentiated, and how indices are meant."""
+    seen: set[str] = set()
+    for item in network.definitions:
+        for node in walk(item.value) if item.name in reach else ():
+            if not isinstance(node, Apply) or node.op.name in seen:
+                continue
+            seen.add(node.op.name)
+            if node.op.kink and reach.intersection(variables(node)):
+                yield f"at a kink of ${to_latex(node)}$ a subgradient is taken: {node.op.kink}"
+            if is_op(node, table.SELECTION) and not is_eye(node):
+                yield BY_INDEX
 
 
 def activations(network: Network) -> dict[Var, Definition]:

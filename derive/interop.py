@@ -44,7 +44,18 @@ def from_sympy(expr: Any, domains: dict[str, str] | None = None) -> Node:
     >>> from_sympy(X * w).shape
     (n,)
     """
-    return tidy(_Reader(domains or {}).read(expr))
+    return tidy(_Reader(domains or {}, _sizes_in(expr)).read(expr))
+
+
+def _sizes_in(expr: Any) -> frozenset[str]:
+    """Return the names that are sizes: of matrices, of indexed arrays, or bounds of sums."""
+    if not isinstance(expr, sympy.Basic):
+        return frozenset()
+    shapes = [part.shape for part in expr.atoms(sympy.MatrixSymbol)]
+    shapes += [part.shape for part in expr.atoms(IndexedBase) if part.shape is not None]
+    shapes += [(low, high) for part in expr.atoms(sympy.Sum) for _, low, high in part.limits]
+    lengths = [length for shape in shapes for length in shape if isinstance(length, sympy.Basic)]
+    return frozenset(symbol.name for length in lengths for symbol in length.free_symbols)
 
 
 def _positive(length: Any) -> Size:
@@ -61,8 +72,8 @@ def _shape_of(rows: Any, columns: Any) -> Shape:
 
 
 class _Reader:
-    def __init__(self, domains: dict[str, str]) -> None:
-        self.domains = domains
+    def __init__(self, domains: dict[str, str], sizes: frozenset[str]) -> None:
+        self.domains, self.sizes = domains, sizes
         self.rules: dict[type, Callable[[Any], Node]] = {
             sympy.MatrixSymbol: lambda e: self.name(e.name, _shape_of(*e.shape)),
             sympy.MatMul: lambda e: reduce(product, map(self.read, e.args)),
@@ -78,9 +89,9 @@ class _Reader:
             sympy.Identity: lambda e: eye(_positive(e.shape[0])),
             OneMatrix: lambda e: ones_like(Var("1", _shape_of(*e.shape))),
             ZeroMatrix: lambda e: Const(0) * ones_like(Var("0", _shape_of(*e.shape))),
-            DiagMatrix: lambda e: diag(self.read(e.arg)),
+            DiagMatrix: lambda e: diag(self.read(e.args[0])),
             sympy.Sum: self.sum,
-            sympy.Symbol: lambda e: self.name(e.name, ()),
+            sympy.Symbol: lambda e: Const(_positive(e)) if e.name in self.sizes else self.name(e.name, ()),
         }
 
     def name(self, latex: str, shape: Shape) -> Var:

@@ -6,6 +6,7 @@ index form, typography, NumPy and C. Sheet, verifier and generator read the row;
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,11 @@ class Op:
     draw: tuple[float, float] = (-2.0, 2.0)
     kink: str = ""
     signatures: tuple[str, ...] = ()
+
+    @property
+    def arity(self) -> int:
+        """How many operands an operation on entries takes; 0 for any other."""
+        return 0 if self.body is None else len(inspect.signature(self.body).parameters) - 1  # the first is the field
 
     def reason(self, operand: int) -> str:
         """Return why the rule for an operand holds; a function that is primed on sheets needs only the chain rule."""

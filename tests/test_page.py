@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from derive.errors import DeriveError
 from derive.read.page import Formula, Heading, Page, Prose, load_page, read_page
+from derive.workbook import Workbook
 
 SEEDS = Path(__file__).parents[2] / "shared" / "seeds"
 KINDS = ("markdown", "latex", "rst", "html", "text")
@@ -186,3 +187,25 @@ def test_the_second_seed_page_is_split_as_a_reader_would():
     assert len(page.formulas()) == 57
     assert sum(block.display for block in page.formulas()) == 31
     assert (4, "Binary Cross-Entropy for Classification:") in headings(page)
+
+
+# ---------------------------------------------------------------- what must not be guessed
+GUARDS = [
+    ("Z = XW", r"L = \text{sum}((Z-Y)^2)", r"\frac{\partial L}{\partial W} = 2X^T(Z-Y)", "a square of every entry"),
+    ("z = Wx", r"L = \frac12 \|z-y\|^2 + \frac{\lambda}{2} \text{sum}(W^2)",
+     r"\frac{\partial L}{\partial W} = (z-y)x^T + \lambda W", "a penalty on every entry"),
+    (r"z = (A+\lambda I)x", r"L = \frac12 \|z-y\|^2",
+     r"\frac{\partial L}{\partial x} = A^T(z-y)+\lambda(z-y)", "an identity matrix"),
+    (r"z = Wx \\ a = \text{LeakyReLU}(z)", r"L = \frac12\|a-y\|^2",
+     r"\frac{\partial L}{\partial z} = (a-y)\odot\text{LeakyReLU}'(z)", "a function without its constant"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "loss", "claim", "what"), GUARDS, ids=lambda value: value[:20])
+def test_a_true_claim_with_a_notation_of_two_readings_is_never_refuted(
+    tmp_path: Path, model: str, loss: str, claim: str, what: str
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"# {what}\n\n$${model}$$\n\n$${loss}$$\n\n$${claim}$$\n", encoding="utf-8")
+    verdicts = [judged.verdict.verdict for judged in Workbook(page).judged()]
+    assert verdicts == ["proved"], what

@@ -17,12 +17,16 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_python_block_runs_as_printed(tmp_path: Path) -> None:
-    (block,) = blocks("python")
-    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    loss = float(done.stdout.rsplit("loss", 1)[1])
+def test_the_python_blocks_run_as_printed(tmp_path: Path) -> None:
+    first, second = (
+        subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False)
+        for block in blocks("python")
+    )
+    assert first.returncode == 0, first.stderr
+    loss = float(first.stdout.rsplit("loss", 1)[1])
     assert loss < 0.1, "four thousand steps separate four quadrants"
+    assert second.returncode == 0, second.stderr
+    assert "diag(p) - p pᵀ" in second.stdout and second.stdout.splitlines()[-1].endswith("2*X.T*X")
 
 
 def test_the_second_command_is_what_ci_runs() -> None:

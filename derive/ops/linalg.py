@@ -123,7 +123,7 @@ register(Op(
 register(Op(
     "norm2", _entries("norm2"), r"d\|x\|_2 = \langle x, dx\rangle / \|x\|_2", "petersen2012", _euclidean,
     (lambda y_bar, y, x: y_bar * (x / y),), define=lambda x: Apply("sqrt", total(x**2)),
-    kink="none at 0: the norm has no derivative there", draw=(0.1, 2.0),
+    kink="none; at 0 it stays undefined", draw=(0.1, 2.0),
 ))  # fmt: skip
 register(Op(
     "norminf", _entries("norminf"), r"\text{the derivative sits at the entry of largest size}", "petersen2012",

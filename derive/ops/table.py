@@ -7,13 +7,13 @@ from derive.op import TABLE
 from derive.ops import contraction, elementwise, linalg, loss, reduction, series, tensor, window
 
 ADD, SUB, NEG, MUL, DIV, POW = "add", "sub", "neg", "mul", "div", "pow"
-MATMUL, TRANSPOSE, INVERSE, DIAG = "matmul", "transpose", "inverse", "diag"
+MATMUL, TRANSPOSE, INVERSE, DET, DIAG = "matmul", "transpose", "inverse", "det", "diag"
 EINSUM, SELECTION, ONES = "einsum", "selection", "ones"
 SUM, SERIES, EXP, LOG, SQRT, SOFTMAX, SIGMOID = "sum", "series", "exp", "log", "sqrt", "softmax", "sigmoid"
 RATIONAL = (ADD, SUB, NEG, MUL, DIV, POW)
 
 __all__ = [
-    "ADD", "DIAG", "DIV", "EINSUM", "EXP", "INVERSE", "LOG", "MATMUL", "MUL", "NEG", "ONES", "POW", "RATIONAL",
+    "ADD", "DET", "DIAG", "DIV", "EINSUM", "EXP", "INVERSE", "LOG", "MATMUL", "MUL", "NEG", "ONES", "POW", "RATIONAL",
     "SELECTION", "SERIES", "SIGMOID", "SOFTMAX", "SQRT", "SUB", "SUM", "TABLE", "TRANSPOSE",
 ]  # fmt: skip
 __all__ += ["contraction", "elementwise", "linalg", "loss", "reduction", "series", "tensor", "window"]

@@ -35,6 +35,7 @@ from derive.read.terms import (
     second_key,
     transpose,
     usual,
+    with_constant,
 )
 from derive.read.vocabulary import INDICATORS, ONES
 from derive.shapes import ROW
@@ -160,12 +161,12 @@ def _power(node: ast.Power, meaning: Meaning) -> Term:
 
 
 def _matrix_power(base: Term, exponent: Term, node: ast.Node) -> Term:
-    """Read X^{-1} as the inverse and X^2 as X X; any other power of a matrix has no usual meaning here."""
+    """Read X^{-1} as the inverse; whether X^2 is X X or of every entry, pages leave open."""
     if exponent.leaf == -1:
         return Term(table.INVERSE, (base,), "matrix")
-    if exponent.leaf == 2:
-        return multiply(base, base, node)
-    raise UnreadError(f"the power ${render(node)}$ of a matrix is not understood; of every entry, write ^{{\\circ k}}")
+    raise UnreadError(
+        f"the power ${render(node)}$ of a matrix may be a product or of every entry; write X X, or ^{{\\circ k}}"
+    )
 
 
 def _squared_norm(arg: Term, node: ast.Node) -> Term:
@@ -235,7 +236,7 @@ def _indicator(node: ast.Call, left: Term, meaning: Meaning) -> Term:
 def _with_constant(node: ast.Call, meaning: Meaning) -> Term | None:
     """Read a function with what else it depends on below its name: softmax_row(Z), LeakyReLU_c(z)."""
     bare = render(replace(node.function, subs=(), primes=0))
-    function = meaning.functions.get(bare) or usual(bare)
+    function = meaning.functions.get(bare) or usual(bare) or with_constant(bare)
     if function is None or not function.op or len(node.function.subs) != 1 or len(node.args) != 1:
         return None
     (sub,), row = node.function.subs, TABLE[function.op]
@@ -243,7 +244,7 @@ def _with_constant(node: ast.Call, meaning: Meaning) -> Term | None:
     if row.body is None and axis is not None and not node.function.primes:
         arg = elaborate(node.args[0], meaning)
         return Term(function.op, (arg,), _kind_of(function.op, arg, axis), params=(axis,))
-    if row.body is None or row.prime or node.function.primes:
+    if row.arity != 2 or node.function.primes:
         return None
     return entrywise(function.op, elaborate(node.args[0], meaning), elaborate(sub, meaning))
 

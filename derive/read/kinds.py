@@ -131,7 +131,8 @@ def _search(
         yield so_far
         return
     equation, *others = rest
-    new = [key for key in _keys(equation) if key not in so_far.meaning.kinds and key not in so_far.meaning.sizes]
+    known = {*so_far.meaning.kinds, *so_far.meaning.sizes, *(identity_names(everything) - {*evidence.declared})}
+    new = [key for key in _keys(equation) if key not in known]
     options = [sorted(costs(key, _uses(key, everything), evidence).items(), key=lambda pair: pair[1]) for key in new]
     strict = replace(equation, is_loss=False)
     choices = list(itertools.islice(_cheapest(options), TRIES))
@@ -146,6 +147,31 @@ def _search(
             failure.append(error)
             continue
         yield from _search(others, Reading(meaning, sizes, (*so_far.terms, terms)), evidence, failure, everything)
+
+
+SCALAR_LETTERS = frozenset(
+    [
+        r"\alpha", r"\beta", r"\gamma", r"\epsilon", r"\varepsilon", r"\eta", r"\lambda", r"\mu", r"\rho",
+        r"\sigma", r"\tau",
+    ]
+)  # fmt: skip
+
+
+def identity_names(equations: Sequence[Written]) -> frozenset[str]:
+    """Return "I" where it stands for the identity matrix: always as a term of a sum, times a number at most."""
+    sides = [side for equation in equations for side in (equation.left, equation.right)]
+    uses = sum(name == ast.Name("I") for side in sides for name in names_in(side))
+    sums = [part for side in sides for part in walk(side) if isinstance(part, ast.Sum)]
+    terms = [term for part in sums for term in (part.left, part.right)]
+    return frozenset(["I"]) if uses and uses == sum(map(_is_multiple_of_identity, terms)) else frozenset()
+
+
+def _is_multiple_of_identity(term: ast.Node) -> bool:
+    if isinstance(term, ast.Product) and term.right == ast.Name("I"):
+        base = term.left.base if isinstance(term.left, ast.Power) else term.left
+        is_number = isinstance(base, ast.Number | ast.Quotient)
+        return is_number or (isinstance(base, ast.Name) and base.base in SCALAR_LETTERS)
+    return term == ast.Name("I")
 
 
 def _keys(equation: Written) -> list[str]:

@@ -175,6 +175,18 @@ def usual(name: str) -> Function | None:
     word = name.replace(r"\operatorname", "").replace(r"\text", "").strip("{}\\")
     op = _SYNONYMS.get(word, word if word in TABLE else word.lower())
     known = TABLE.get(op)
-    if known is not None and op not in table.RATIONAL and (known.vjp or known.slope):
+    takes_one = known is not None and (known.slope is not None or known.define is not None or bool(known.reduce))
+    if takes_one or op == table.DET:
         return Function(op)
     return None
+
+
+def with_constant(name: str) -> Function | None:
+    r"""Return what a name means that has a constant below it, such as LeakyReLU_c; None for any other.
+
+    >>> with_constant(r"\text{LeakyReLU}").op
+    'leaky_relu'
+    """
+    word = name.replace(r"\operatorname", "").replace(r"\text", "").strip("{}\\")
+    op = _SYNONYMS.get(word, word.lower())
+    return Function(op) if op in TABLE and TABLE[op].arity == 2 and op not in table.RATIONAL else None

@@ -106,15 +106,27 @@ def sides(claim: Equation, bench: Bench) -> tuple[Node, Node]:
         ShapeError: a side has no type, or the sides have different ones.
         UnreadError: a symbol or a construction is not understood.
     """
+    meaning, sizes = _meaning(claim, bench)
+    (left, right), sizes = fit(Written(claim.left, claim.right), meaning, sizes)
+    return build(left, sizes, bench.names), build(right, sizes, bench.names)
+
+
+def right_side(claim: Equation, bench: Bench) -> Node:
+    """Return the right side of a claim, whatever the shape of the left."""
+    meaning, sizes = _meaning(claim, bench)
+    (right, _), sizes = fit(Written(claim.right, claim.right), meaning, sizes)
+    return build(right, sizes, bench.names)
+
+
+def _meaning(claim: Equation, bench: Bench) -> tuple[Meaning, Sizes]:
+    """Return what the names of a claim mean, and their sizes."""
     reading = bench.model.reading
     called = called_functions(claim.left) + called_functions(claim.right)
     functions = {**bench.facts.functions_at(bench.model.sketch.order, called), **reading.meaning.functions}
     kinds = {**{key: kind_of(var) for key, var in bench.names.items()}, **reading.meaning.kinds}
     sizes = reading.sizes.copy()
     sizes.shapes.update({key: var.shape for key, var in bench.names.items()})
-    meaning = replace(reading.meaning, kinds=kinds, functions=functions)
-    (left, right), sizes = fit(Written(claim.left, claim.right), meaning, sizes)
-    return build(left, sizes, bench.names), build(right, sizes, bench.names)
+    return replace(reading.meaning, kinds=kinds, functions=functions), sizes
 
 
 def with_partials(claim: Equation, bench: Bench) -> tuple[Setting, dict[str, Var]]:
@@ -147,7 +159,10 @@ def _partial(
     network = restricted(replace(bench.setting.network, loss=of), of)
     free = network.value(by) is None
     if twice or of.shape:
-        if not free or by not in free_variables(network):
+        if not free:  # by a name: what lies above it does not count
+            kept = tuple(item for item in network.definitions if item.name != by)
+            network = restricted(replace(network, definitions=kept), of)
+        if by not in free_variables(network):
             return None
         derived = derive_hessian(network, by) if twice else derive_jacobian(network, of, by)
         last, whole = derived.equations[-1], as_network(derived)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
@@ -14,6 +14,7 @@ from derive.expr import walk as walk_nodes
 from derive.model import upstream
 from derive.op import TABLE
 from derive.ops import table
+from derive.ops.tensor import diag
 from derive.printer import to_latex
 from derive.read import syntax as ast
 from derive.read.facts import Facts
@@ -22,11 +23,11 @@ from derive.read.kinds import is_loss_name
 from derive.read.models import Sketch, claim_sketch
 from derive.read.outline import Equation, Outline, Place, walk
 from derive.read.spelling import render
-from derive.verify.bench import Bench, make_bench, parsed, sides, with_partials
+from derive.verify.bench import Bench, make_bench, parsed, right_side, sides, with_partials
 from derive.verify.chain import generic_chain
 from derive.verify.diagnose import diagnose
 from derive.verify.edits import Vocabulary, summands
-from derive.verify.judge import Diagnosis, Verdict, agrees, judge
+from derive.verify.judge import Diagnosis, Setting, Verdict, agrees, judge
 
 MOST_HELD = 60  # names and pairs of names tried as constants
 
@@ -176,6 +177,9 @@ def _judge_in(claim: Equation, bench: Bench) -> Verdict:
         return Verdict("unread", "a loss is primed; by what it is differentiated is not read from its argument")
     try:
         setting, names = with_partials(claim, bench)
+        jacobian = _jacobian(claim, setting, names)
+        if jacobian is not None:
+            return _judge_jacobian(claim, jacobian, setting, replace(bench, names=names))
         left, right = sides(claim, replace(bench, names=names))
     except ShapeError as error:
         return Verdict("ill-typed", str(error), bench.setting.derivation.assumptions)
@@ -188,6 +192,38 @@ def _judge_in(claim: Equation, bench: Bench) -> Verdict:
         return verdict
     except (DeriveError, NotImplementedError, RecursionError) as error:
         return Verdict("undecided", str(error) or "the formula is nested too deeply", setting.derivation.assumptions)
+
+
+def _jacobian(claim: Equation, setting: Setting, names: Mapping[str, Var]) -> Var | None:
+    """Return what the left side stands for where it is a whole Jacobian of a vector by a vector."""
+    left = claim.left
+    name = names.get(render(left)) if isinstance(left, ast.Derivative) and isinstance(left.of, ast.Name) else None
+    partial = setting.partials.get(name) if name is not None else None
+    if name is None or partial is None:
+        return None
+    return name if len(partial.of.shape) == len(partial.by.shape) == 1 else None
+
+
+def _judge_jacobian(claim: Equation, jacobian: Var, setting: Setting, bench: Bench) -> Verdict:
+    """Judge a Jacobian in numerator layout, in denominator layout, and as the derivative of each entry by its own."""
+    right = right_side(claim, bench)
+    verdicts = [
+        (judge(left, right, setting), convention)
+        for left, convention in (
+            (jacobian, "numerator layout: the rows of a Jacobian are the entries of what is differentiated"),
+            (jacobian.T, "denominator layout: the columns of a Jacobian are the entries of what is differentiated"),
+        )
+    ]
+    if len(right.shape) == 1 and jacobian.shape[0] == jacobian.shape[1]:
+        diagonal = judge(jacobian, diag(right), setting)
+        verdicts.append((diagonal, "each entry depends on its own alone: the diagonal of the Jacobian"))
+    for verdict, convention in verdicts:
+        if verdict.verdict in ("proved", "verified"):
+            return replace(verdict, assumptions=(*verdict.assumptions, convention))
+    if len(right.shape) != 2:
+        return Verdict("unread", f"${render(claim.left)}$ is a Jacobian, and the right side is no matrix")
+    refuted = [verdict for verdict, _ in verdicts if verdict.verdict == "refuted"]
+    return refuted[0] if refuted else verdicts[0][0]
 
 
 def _excused(verdict: Verdict, claim: Equation, left: Node, right: Node, bench: Bench) -> Verdict:
