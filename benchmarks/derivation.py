@@ -34,7 +34,7 @@ from oracles import mlp  # noqa: E402
 from derive.backprop import derive_gradients  # noqa: E402
 from derive.derivation import Derivation  # noqa: E402
 from derive.jacobian import derive_hessian, derive_jacobian  # noqa: E402
-from derive.ops.elementwise import tanh  # noqa: E402
+from derive.ops.activation import tanh  # noqa: E402
 from derive.read.latex import read_formula  # noqa: E402
 from derive.read.outline import Equation, Place  # noqa: E402
 from derive.sheet.compose import Part, compose  # noqa: E402

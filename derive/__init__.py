@@ -4,24 +4,8 @@ from derive.api import Derivation, Model, Recurrence
 from derive.errors import DeriveError, MissingRuleError, ModelError, ShapeError, UnreadError
 from derive.expr import Var, matrix, ones, scalar, vector
 from derive.interop import from_sympy, to_sympy
-from derive.ops.elementwise import (
-    absolute,
-    cos,
-    elu,
-    exp,
-    gelu,
-    leaky_relu,
-    log,
-    relu,
-    sigmoid,
-    sign,
-    silu,
-    sin,
-    softplus,
-    sqrt,
-    tanh,
-    unknown,
-)
+from derive.ops.activation import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh
+from derive.ops.elementwise import absolute, cos, exp, log, sign, sin, sqrt, unknown
 from derive.ops.linalg import det, inverse, norm, trace
 from derive.ops.loss import binary_cross_entropy, cross_entropy, focal, hinge, huber, smoothed
 from derive.ops.reduction import largest, logsumexp, mean, softmax, total

@@ -23,7 +23,8 @@ from sympy.tensor.indexed import Indexed, IndexedBase
 from derive.errors import DeriveError
 from derive.expr import Apply, Const, Node, Var, as_node, ones, ones_like, product
 from derive.ops import elementwise
-from derive.ops.elementwise import absolute, cos, exp, log, relu, sign, sin, tanh, unknown
+from derive.ops.activation import relu, tanh
+from derive.ops.elementwise import absolute, cos, exp, log, sign, sin, unknown
 from derive.ops.linalg import det, inverse, trace
 from derive.ops.tensor import diag, einsum, eye, selection
 from derive.shapes import ROW, Shape, Size, show_shape

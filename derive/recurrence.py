@@ -60,7 +60,7 @@ class Recurrence:
         last: The last step; the first is 1.
 
     >>> from derive.expr import matrix, vector
-    >>> from derive.ops.elementwise import tanh
+    >>> from derive.ops.activation import tanh
     >>> net = Recurrence("Recurrent net", "t", "T")
     >>> before = net.carry("h_{t-1}", "h_t", ("n",))
     >>> z = net.define("z_t", matrix("W", "n", "n") @ before + matrix("U", "n", "d") @ vector("x_t", "d"))

@@ -14,7 +14,8 @@ import sympy
 import derive.ops.table  # noqa: F401  # fills the table of operations
 from derive.expr import Const, Node, Var, matrix, ones, scalar, vector
 from derive.model import Definition, Network, free_variables
-from derive.ops.elementwise import exp, log, relu, sigmoid, sqrt, tanh, unknown
+from derive.ops.activation import relu, sigmoid, tanh
+from derive.ops.elementwise import exp, log, sqrt, unknown
 from derive.ops.linalg import det, inverse, norm, trace
 from derive.ops.reduction import logsumexp, mean, softmax, total
 from derive.ops.window import conv1d, conv2d

@@ -15,7 +15,8 @@ from autograd import value_and_grad
 import derive.ops.table  # noqa: F401  # fills the table of operations
 from derive.expr import Node, Var, matrix, scalar, vector
 from derive.model import Definition, Network
-from derive.ops.elementwise import log, relu, sigmoid, tanh
+from derive.ops.activation import relu, sigmoid, tanh
+from derive.ops.elementwise import log
 from derive.ops.reduction import softmax, total
 
 Array = npt.NDArray[Any]

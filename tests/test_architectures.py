@@ -18,6 +18,7 @@ from test_random_graphs import CUBIC, Values, compare, extents, failures, phi, s
 from derive.backprop import derive_gradients
 from derive.expr import Const, Node, Var, matrix, ones, scalar, vector
 from derive.model import Network, free_variables
+from derive.ops import activation as av
 from derive.ops import elementwise as el
 from derive.ops.linalg import norm
 from derive.ops.loss import binary_cross_entropy, cross_entropy, focal, hinge, huber, smoothed
@@ -88,9 +89,9 @@ def affine(b: Builder, gate: str, x: Node, h: Node, step: str = "") -> Var:
 
 
 def gru_cell(b: Builder, x: Node, h: Node, step: str = "") -> Var:
-    z = b(f"z_{{{step}}}", el.sigmoid(affine(b, "z", x, h, step)))
-    r = b(f"r_{{{step}}}", el.sigmoid(affine(b, "r", x, h, step)))
-    n = b(f"n_{{{step}}}", el.tanh(affine(b, "n", x, r * h, step)))
+    z = b(f"z_{{{step}}}", av.sigmoid(affine(b, "z", x, h, step)))
+    r = b(f"r_{{{step}}}", av.sigmoid(affine(b, "r", x, h, step)))
+    n = b(f"n_{{{step}}}", av.tanh(affine(b, "n", x, r * h, step)))
     return b(f"h_{{{step}}}", (1 - z) * n + z * h)
 
 
@@ -130,10 +131,10 @@ def loss_lstm(v: Values) -> Any:
 @architecture("LSTM cell", loss_lstm)
 def _(b: Builder) -> None:
     x, h, c_0 = vector("x", "d"), vector("h_0", "h"), vector("c_0", "h")
-    f, i, o = (b(gate, el.sigmoid(affine(b, gate, x, h))) for gate in GATES_OF_LSTM[:3])
-    g = b("g", el.tanh(affine(b, "g", x, h)))
+    f, i, o = (b(gate, av.sigmoid(affine(b, gate, x, h))) for gate in GATES_OF_LSTM[:3])
+    g = b("g", av.tanh(affine(b, "g", x, h)))
     c = b("c_1", f * c_0 + i * g)
-    out = b("h_1", o * el.tanh(c))
+    out = b("h_1", o * av.tanh(c))
     b("L", vector("a", "h").T @ out + mean(c**2))
 
 
@@ -204,7 +205,7 @@ def feed_forward(form: str) -> Callable[[Builder], object]:
         normal = layer_norm(b, x, "1")
         n = x.shape[0]
         z = b("Z", normal @ matrix("W_1", "d", "h") + ones(n) @ vector("b_1", "h").T)
-        a = b("A", el.gelu(z, form=form))
+        a = b("A", av.gelu(z, form=form))
         out = b("R", x + a @ matrix("W_2", "h", "d") + ones(n) @ vector("b_2", "d").T)
         b("L", mean((out - matrix("Y", "n", "d")) ** 2))
 
@@ -226,7 +227,7 @@ def _(b: Builder) -> None:
     x = matrix("X", "n", "d")
     attended = b("B", x + heads(b, layer_norm(b, x, "1")))
     z = b("Z", layer_norm(b, attended, "2") @ matrix("W_1", "d", "h"))
-    out = b("R", attended + b("A", el.gelu(z)) @ matrix("W_2", "h", "d"))
+    out = b("R", attended + b("A", av.gelu(z)) @ matrix("W_2", "h", "d"))
     b("L", total(matrix("G", "n", "d") * out))
 
 
@@ -251,7 +252,7 @@ def loss_conv1d(stride: int, padding: int, dilation: int) -> Loss:
 def one_dimensional(length: Any, count: Any, **options: int) -> Callable[[Builder], object]:
     def build(b: Builder) -> None:
         z = b("z", conv1d(vector("x", length), vector("k", count), **options) + scalar("b"))
-        b("L", total(b("a", el.tanh(z)) ** 2))
+        b("L", total(b("a", av.tanh(z)) ** 2))
 
     return build
 
@@ -276,7 +277,7 @@ architecture("convolution with a stride of symbolic sizes", loss_conv1d(2, 1, 1)
 )
 def _(b: Builder) -> None:
     z = b("Z", conv1d(matrix("X", "p", 8), Var("K", ("q", "p", 3)), stride=2, padding=1))
-    b("L", total(Var("G", z.shape) * b("A", el.sigmoid(z))))
+    b("L", total(Var("G", z.shape) * b("A", av.sigmoid(z))))
 
 
 def slid_over_images(x: Any, k: Any, stride: int, padding: int) -> Any:
@@ -303,7 +304,7 @@ def loss_image(reduce: Callable[[Any], Any], q: int, stride: int) -> Loss:
 def image(pool: Callable[..., Node], q: int, stride: int | None) -> Callable[[Builder], object]:
     def build(b: Builder) -> None:
         z = b("Z", conv2d(Var("X", (2, 7, 8)), Var("K", (3, 2, 3, 3)), stride=2, padding=1))
-        y = b("Y", pool(b("A", el.tanh(z)), q, stride=stride))
+        y = b("Y", pool(b("A", av.tanh(z)), q, stride=stride))
         b("L", total(Var("G", y.shape) * y))
 
     return build
@@ -351,7 +352,7 @@ def classes(v: Values) -> Any:
 @architecture("dropout with a given mask",
               lambda v: anp.sum((v["V"] @ (v["m"] * anp.tanh(scores(v)) / 0.75) - v["y"]) ** 2))  # fmt: skip
 def _(b: Builder) -> None:
-    a = b("a", el.tanh(linear(b)))
+    a = b("a", av.tanh(linear(b)))
     kept = b("u", dropout(a, vector("m", "p", "binary"), Const(sympy.Rational(3, 4))))
     b("L", total((matrix("V", "q", "p") @ kept - vector("y", "q")) ** 2))
 
@@ -392,7 +393,7 @@ def crossed(v: Values) -> Any:
 
 @architecture("several binary labels", crossed)
 def _(b: Builder) -> None:
-    b("L", binary_cross_entropy(vector("y", "p", "binary"), b("p", el.sigmoid(linear(b)))))
+    b("L", binary_cross_entropy(vector("y", "p", "binary"), b("p", av.sigmoid(linear(b)))))
 
 
 # ---------------------------------------------------------------- activations and norms
@@ -409,14 +410,14 @@ def loss_two_layers(act: Callable[[Any], Any]) -> Loss:
 
 
 ACTIVATIONS: dict[str, tuple[Callable[[Node], Node], Callable[[Any], Any]]] = {
-    "ReLU": (el.relu, lambda x: anp.maximum(x, 0)),
-    "leaky ReLU": (lambda z: el.leaky_relu(z), lambda x: anp.where(x > 0, x, 0.01 * x)),
-    "leaky ReLU of another slope": (lambda z: el.leaky_relu(z, 0.2), lambda x: anp.where(x > 0, x, 0.2 * x)),
-    "ELU": (lambda z: el.elu(z), lambda x: anp.where(x > 0, x, anp.exp(x) - 1)),
-    "SiLU": (el.silu, lambda x: x * smooth_sigmoid(x)),
-    "softplus": (el.softplus, lambda x: anp.logaddexp(0, x)),
-    "GELU": (el.gelu, exact_gelu),
-    "GELU by tanh": (lambda z: el.gelu(z, form="tanh"), gelu_by_tanh),
+    "ReLU": (av.relu, lambda x: anp.maximum(x, 0)),
+    "leaky ReLU": (lambda z: av.leaky_relu(z), lambda x: anp.where(x > 0, x, 0.01 * x)),
+    "leaky ReLU of another slope": (lambda z: av.leaky_relu(z, 0.2), lambda x: anp.where(x > 0, x, 0.2 * x)),
+    "ELU": (lambda z: av.elu(z), lambda x: anp.where(x > 0, x, anp.exp(x) - 1)),
+    "SiLU": (av.silu, lambda x: x * smooth_sigmoid(x)),
+    "softplus": (av.softplus, lambda x: anp.logaddexp(0, x)),
+    "GELU": (av.gelu, exact_gelu),
+    "GELU by tanh": (lambda z: av.gelu(z, form="tanh"), gelu_by_tanh),
 }
 for word, (symbolic, numeric) in ACTIVATIONS.items():
     architecture(word, loss_two_layers(numeric))(two_layers(symbolic))
@@ -424,7 +425,7 @@ for word, (symbolic, numeric) in ACTIVATIONS.items():
 
 @architecture("a trained slope", lambda v: loss_two_layers(lambda x: anp.where(x > 0, x, v["c"] * x))(v))
 def _(b: Builder) -> None:
-    two_layers(lambda z: el.leaky_relu(z, scalar("c")))(b)
+    two_layers(lambda z: av.leaky_relu(z, scalar("c")))(b)
 
 
 NORMS: dict[str, tuple[int | str, Callable[[Any], Any]]] = {

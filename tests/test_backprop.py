@@ -25,7 +25,8 @@ from derive.errors import MissingRuleError, ModelError
 from derive.expr import Apply, Const, Node, Var, matrix, scalar, variables, vector, walk
 from derive.model import Definition, Network, ordered, trained
 from derive.op import TABLE, Op
-from derive.ops.elementwise import log, relu, sigmoid, tanh, unknown
+from derive.ops.activation import relu, sigmoid, tanh
+from derive.ops.elementwise import log, unknown
 from derive.ops.reduction import mean, softmax, total
 from derive.ops.tensor import gather
 from derive.printer import equation_latex, to_latex

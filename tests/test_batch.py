@@ -14,7 +14,8 @@ from derive.errors import ModelError
 from derive.expr import Apply, Const, Node, Var, matrix, scalar, vector
 from derive.model import Network, free_variables, trained
 from derive.notation import batch_name, code_name
-from derive.ops.elementwise import exp, log, sigmoid, sqrt, tanh
+from derive.ops.activation import sigmoid, tanh
+from derive.ops.elementwise import exp, log, sqrt
 from derive.ops.reduction import mean, softmax, total
 from derive.printer import equation_latex
 from derive.shapes import ROW, size

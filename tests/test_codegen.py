@@ -41,7 +41,8 @@ from derive.batch import batched
 from derive.derivation import Derivation, Equation
 from derive.expr import matrix, scalar, vector
 from derive.model import Definition, Network
-from derive.ops.elementwise import exp, log, sigmoid, unknown
+from derive.ops.activation import sigmoid
+from derive.ops.elementwise import exp, log, unknown
 from derive.ops.reduction import softmax, total
 from derive.shapes import size
 

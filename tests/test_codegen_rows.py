@@ -25,7 +25,8 @@ from derive.backprop import derive_gradients
 from derive.derivation import Derivation
 from derive.expr import Apply, Const, Node, Var, matrix, scalar, vector
 from derive.model import Network, free_variables
-from derive.ops.elementwise import absolute, elu, gelu, leaky_relu, sign, silu
+from derive.ops.activation import elu, gelu, leaky_relu, silu
+from derive.ops.elementwise import absolute, sign
 from derive.ops.linalg import det, inverse, norm, trace
 from derive.ops.reduction import largest, mean, softmax, total
 from derive.ops.tensor import diag, einsum, gather

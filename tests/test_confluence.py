@@ -19,6 +19,7 @@ from test_random_graphs import M, N, P, Q, Values, extents, interpret
 
 from derive.errors import ShapeError
 from derive.expr import Apply, Const, Node, Var, matrix, ones, rebuild, scalar, variables, vector, walk
+from derive.ops import activation as act
 from derive.ops import elementwise as el
 from derive.ops.linalg import det, inverse, norm, trace
 from derive.ops.reduction import logsumexp, mean, softmax, total
@@ -117,7 +118,7 @@ def parts_of(node: Node) -> tuple[Node, ...]:
 
 # ---------------------------------------------------------------- random expressions
 FUNCTIONS: tuple[Callable[[Node], Node], ...] = (
-    el.sigmoid, el.tanh, el.silu, el.gelu, el.relu, el.softplus, el.exp, lambda e: Apply("sin", e),
+    act.sigmoid, act.tanh, act.silu, act.gelu, act.relu, act.softplus, el.exp, lambda e: Apply("sin", e),
     lambda e: Apply("abs", e), lambda e: el.unknown("f", e), lambda e: 1 / (2 + e**2), lambda e: el.log(2 + e**2),
     lambda e: el.sqrt(1 + e**2), lambda e: -e, lambda e: e**2, lambda e: 3 * e,
 )  # fmt: skip
@@ -411,11 +412,11 @@ def _(node: Node, choose: Choose) -> Node | None:
         return None
     (z, *_) = parts_of(node)
     if is_(node, "sigmoid"):
-        return choose([1 / (1 + el.exp(-z)), el.exp(z) / (1 + el.exp(z)), 1 - el.sigmoid(-z)])
+        return choose([1 / (1 + el.exp(-z)), el.exp(z) / (1 + el.exp(z)), 1 - act.sigmoid(-z)])
     if is_(node, "tanh"):
-        return choose([2 * el.sigmoid(2 * z) - 1, (el.exp(z) - el.exp(-z)) / (el.exp(z) + el.exp(-z)), -el.tanh(-z)])
+        return choose([2 * act.sigmoid(2 * z) - 1, (el.exp(z) - el.exp(-z)) / (el.exp(z) + el.exp(-z)), -act.tanh(-z)])
     if is_(node, "silu"):
-        return z * el.sigmoid(z)
+        return z * act.sigmoid(z)
     if is_(node, "relu"):
         return z * Apply("step", z)
     if is_(node, "gelu"):
@@ -559,7 +560,7 @@ NEAR_MISSES: dict[str, tuple[Node, Node]] = {
     "a cancelled pair with something between": (S @ T @ inverse(S), T),
     "a cancelled pair of Hadamard factors": (S * inverse(S), eye(N)),
     "a cancelled square": (S @ S @ inverse(S), S @ S),
-    "the inverse of a function": (inverse(el.tanh(S)), el.tanh(inverse(S))),
+    "the inverse of a function": (inverse(act.tanh(S)), act.tanh(inverse(S))),
     "the determinant of a multiple": (det(2 * S), 2 * det(S)),
     "the determinant of a sum": (det(S + T), det(S) + det(T)),
     "a sign": (A @ x - u, u - A @ x),
@@ -590,8 +591,8 @@ NEAR_MISSES: dict[str, tuple[Node, Node]] = {
     "a softmax of columns": (softmax(S, 0), softmax(S, 1)),
     "a softmax turned without its axis": (softmax(S, 1), softmax(S.T, 1).T),
     "a softmax of rows summed over columns": (total(softmax(S, 1), 0).T, ones(N)),
-    "a sum inside of a function": (total(el.sigmoid(x)), el.sigmoid(total(x))),
-    "a product inside of a function": (el.tanh(S @ T), el.tanh(S) @ el.tanh(T)),
+    "a sum inside of a function": (total(act.sigmoid(x)), act.sigmoid(total(x))),
+    "a product inside of a function": (act.tanh(S @ T), act.tanh(S) @ act.tanh(T)),
     "log-sum-exp along the other axis": (logsumexp(S, 1), logsumexp(S, 0).T),
     "the norm of a transposed product": (norm(S @ T), norm(T @ S)),
     "norms of other kinds": (norm(x, 1), norm(x, 2)),

@@ -11,7 +11,8 @@ import sympy
 from derive import Model, from_sympy, to_sympy
 from derive.errors import DeriveError
 from derive.expr import Node, Var, matrix, ones, scalar, variables, vector
-from derive.ops.elementwise import exp, log, relu, sigmoid, sin, tanh, unknown
+from derive.ops.activation import relu, sigmoid, tanh
+from derive.ops.elementwise import exp, log, sin, unknown
 from derive.ops.linalg import det, inverse, trace
 from derive.ops.reduction import softmax, total
 from derive.ops.tensor import diag, einsum, eye

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from derive.expr import Apply, Const, Node, Var, matrix, ones, rebuild, scalar, vector, walk
 from derive.ops import table
-from derive.ops.elementwise import exp, log, relu, sigmoid, softplus, sqrt, tanh, unknown
+from derive.ops.activation import relu, sigmoid, softplus, tanh
+from derive.ops.elementwise import exp, log, sqrt, unknown
 from derive.ops.reduction import mean, softmax, total
 from derive.shapes import ROW, size
 from derive.verify.evaluate import REAL, Point, choose_sizes, draw, evaluate

@@ -19,7 +19,8 @@ from derive.derivation import Equation
 from derive.errors import DeriveError, UnreadError
 from derive.expr import Apply, Const, Node, Var, matrix, ones, scalar, vector, walk
 from derive.model import Definition, Network
-from derive.ops.elementwise import exp, log, relu, sigmoid, softplus, sqrt, tanh, unknown
+from derive.ops.activation import relu, sigmoid, softplus, tanh
+from derive.ops.elementwise import exp, log, sqrt, unknown
 from derive.ops.reduction import mean, softmax, total
 from derive.printer import equation_latex, shape_latex, to_latex
 from derive.read.latex import read_formula

@@ -26,6 +26,7 @@ from derive.derivation import Derivation
 from derive.expr import Apply, Const, Node, Var, ones, scalar, vector, walk
 from derive.model import Definition, Network
 from derive.op import TABLE
+from derive.ops import activation as act
 from derive.ops import elementwise as el
 from derive.ops import linalg as la
 from derive.ops import reduction as red
@@ -304,19 +305,19 @@ def row_of(name: str) -> Callable[[Node], Node]:
 
 
 UNARY: tuple[Unary, ...] = (
-    (el.sigmoid, smooth_sigmoid, anywhere),
-    (el.tanh, anp.tanh, anywhere),
-    (el.relu, lambda x: x * (x > 0), away),
-    (el.softplus, lambda x: anp.log(1 + anp.exp(x)), anywhere),
-    (el.silu, lambda x: x * smooth_sigmoid(x), anywhere),
-    (el.gelu, lambda x: x * phi(x), anywhere),
-    (lambda x: el.gelu(x, form="tanh"), lambda x: 0.5 * x * (1 + anp.tanh((2 / anp.pi) ** 0.5 * (x + CUBIC * x**3))),
+    (act.sigmoid, smooth_sigmoid, anywhere),
+    (act.tanh, anp.tanh, anywhere),
+    (act.relu, lambda x: x * (x > 0), away),
+    (act.softplus, lambda x: anp.log(1 + anp.exp(x)), anywhere),
+    (act.silu, lambda x: x * smooth_sigmoid(x), anywhere),
+    (act.gelu, lambda x: x * phi(x), anywhere),
+    (lambda x: act.gelu(x, form="tanh"), lambda x: 0.5 * x * (1 + anp.tanh((2 / anp.pi) ** 0.5 * (x + CUBIC * x**3))),
      anywhere),
     (row_of("normal_cdf"), phi, anywhere),
     (row_of("normal_density"), lambda x: anp.exp(-(x**2) / 2) / (2 * anp.pi) ** 0.5, anywhere),
-    (lambda x: el.elu(x), lambda x: anp.where(x > 0, x, anp.exp(x) - 1), away),
-    (lambda x: el.elu(x, 2), lambda x: anp.where(x > 0, x, 2 * (anp.exp(x) - 1)), away),
-    (lambda x: el.leaky_relu(x), lambda x: anp.where(x > 0, x, 0.01 * x), away),
+    (lambda x: act.elu(x), lambda x: anp.where(x > 0, x, anp.exp(x) - 1), away),
+    (lambda x: act.elu(x, 2), lambda x: anp.where(x > 0, x, 2 * (anp.exp(x) - 1)), away),
+    (lambda x: act.leaky_relu(x), lambda x: anp.where(x > 0, x, 0.01 * x), away),
     (lambda x: Apply("huber", x, Const(1)),
      lambda x: anp.where(anp.abs(x) > 1, anp.abs(x) - 0.5, x**2 / 2), lambda v: away(np.abs(v) - 1)),
     (lambda x: Apply("clip", x, Const(2)), lambda x: anp.where(anp.abs(x) > 2, 2 * anp.sign(x), x),
@@ -544,12 +545,12 @@ def squared(g: Graph, x: Pair) -> Pair:
     n = x.node.shape[0]
     bulk = 3 * length(n)
     if rank(x.node) == "matrix" and x.node.shape[0] == x.node.shape[1]:
-        return made(el.tanh(x.node) + bulk * tn.eye(n), lambda a: anp.tanh(a) + bulk * anp.eye(a.shape[0]), x)
+        return made(act.tanh(x.node) + bulk * tn.eye(n), lambda a: anp.tanh(a) + bulk * anp.eye(a.shape[0]), x)
     if rank(x.node) == "matrix":
-        return made(el.sigmoid(x.node @ x.node.T) + bulk * tn.eye(n),
+        return made(act.sigmoid(x.node @ x.node.T) + bulk * tn.eye(n),
                     lambda a: smooth_sigmoid(a @ a.T) + bulk * anp.eye(a.shape[0]), x)  # fmt: skip
     s = g.leaf(n, n)
-    return made(el.tanh(x.node @ x.node.T + s.node) + bulk * tn.eye(n),
+    return made(act.tanh(x.node @ x.node.T + s.node) + bulk * tn.eye(n),
                 lambda a, b: anp.tanh(a[:, None] * a[None, :] + b) + bulk * anp.eye(a.shape[0]), x, s)  # fmt: skip
 
 
@@ -862,7 +863,7 @@ POWERS: dict[str, tuple[Node, Callable[[Values], Any]]] = {
     "a name in the exponent": (P_**X_, lambda v: v["p"] ** v["x"]),
     "a sum in the exponent": (P_ ** (X_ + 2), lambda v: v["p"] ** (v["x"] + 2)),
     "a multiple in the exponent": (P_ ** (2 * X_), lambda v: v["p"] ** (2 * v["x"])),
-    "a function in the exponent": (P_ ** el.sigmoid(X_), lambda v: v["p"] ** smooth_sigmoid(v["x"])),
+    "a function in the exponent": (P_ ** act.sigmoid(X_), lambda v: v["p"] ** smooth_sigmoid(v["x"])),
     "a base that occurs twice": (P_ * P_**X_, lambda v: v["p"] * v["p"] ** v["x"]),
 }
 
@@ -888,7 +889,7 @@ def test_a_power_with_a_variable_exponent_is_checked(name: str) -> None:
 
 X, KERNEL = vector("x", "n"), vector("k", "q")
 INSIDE: dict[str, Node] = {
-    "of squares": red.total(win.conv1d(X, KERNEL) ** 2), "of a function": red.total(el.tanh(win.conv1d(X, KERNEL))),
+    "of squares": red.total(win.conv1d(X, KERNEL) ** 2), "of a function": red.total(act.tanh(win.conv1d(X, KERNEL))),
     "of a part": red.total(win.part(win.conv1d(X, KERNEL), 0, 1) ** 2),
     "of the kernel twice": red.total(KERNEL) * red.total(win.conv1d(X, KERNEL)),
 }  # fmt: skip

@@ -19,7 +19,8 @@ from derive.derivation import Derivation
 from derive.errors import DeriveError
 from derive.expr import scalar, vector
 from derive.model import Definition, Network
-from derive.ops.elementwise import exp, sigmoid, tanh
+from derive.ops.activation import sigmoid, tanh
+from derive.ops.elementwise import exp
 from derive.ops.reduction import total
 
 Array = np.ndarray[Any, Any]

@@ -13,7 +13,8 @@ from derive.derivation import Equation
 from derive.expr import Apply, Const, Node, Var, rebuild, times_primed
 from derive.op import Op
 from derive.ops import table
-from derive.ops.elementwise import exp, log, sigmoid, softplus, tanh
+from derive.ops.activation import sigmoid, softplus, tanh
+from derive.ops.elementwise import exp, log
 from derive.ops.reduction import softmax, spread, total
 from derive.tidy import is_op, tidy
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from derive.expr import Apply, Node, Numeric, as_node
-from derive.ops.elementwise import log, relu
+from derive.ops.activation import relu
+from derive.ops.elementwise import log
 from derive.ops.reduction import total
 
 

@@ -4,7 +4,7 @@ The few operations that rewriting speaks of have a constant here, so that no oth
 """
 
 from derive.op import TABLE
-from derive.ops import contraction, elementwise, linalg, loss, reduction, series, tensor, window
+from derive.ops import activation, contraction, elementwise, linalg, loss, reduction, series, tensor, window
 
 ADD, SUB, NEG, MUL, DIV, POW = "add", "sub", "neg", "mul", "div", "pow"
 MATMUL, TRANSPOSE, INVERSE, DET, DIAG = "matmul", "transpose", "inverse", "det", "diag"
@@ -16,4 +16,4 @@ __all__ = [
     "ADD", "DET", "DIAG", "DIV", "EINSUM", "EXP", "INVERSE", "LOG", "MATMUL", "MUL", "NEG", "ONES", "POW", "RATIONAL",
     "SELECTION", "SERIES", "SIGMOID", "SOFTMAX", "SQRT", "SUB", "SUM", "TABLE", "TRANSPOSE",
 ]  # fmt: skip
-__all__ += ["contraction", "elementwise", "linalg", "loss", "reduction", "series", "tensor", "window"]
+__all__ += ["activation", "contraction", "elementwise", "linalg", "loss", "reduction", "series", "tensor", "window"]

@@ -24,7 +24,8 @@ from derive.model import Network, free_variables
 from derive.op import Op
 from derive.ops.tensor import largest
 from derive.shapes import Shape, axes
-from derive.verify.numbers import Number, Reals, Residues, RetryError, einsum, number
+from derive.verify.functions import Reals, Residues, any_number
+from derive.verify.numbers import Number, RetryError, einsum, number
 
 TRIES = 200
 SIZES = (3, 2, 5, 4, 7, 6, 8, 9, 11, 10)
@@ -184,7 +185,7 @@ def evaluate(node: Node, point: Point, known: Mapping[Var, Number] | None = None
     if isinstance(node, Var):
         return known[node] if known is not None and node in known else point.values[node]
     if isinstance(node, Const):
-        return number(node.value if node.value.is_Number else node.value.subs(point.sizes), point.kind.exact)
+        return any_number(node.value if node.value.is_Number else node.value.subs(point.sizes), point.kind.exact)
     assert isinstance(node, Apply)
     op, functions = node.op, point.kind.functions
     if op.define is not None and op.spec is None:

@@ -550,6 +550,11 @@ class Functions:
     def __init__(self, own: Field) -> None:
         self._field = own
 
+    @staticmethod
+    def power(base: Value, exponent: Value) -> Value:
+        """A power with a number as its exponent."""
+        return base**exponent
+
     def __getattr__(self, name: str) -> Callable[[Value], Value]:
         function = getattr(self._field, name)
         return lambda x: Value(function(x.poly if isinstance(x, Value) else x), self._field)

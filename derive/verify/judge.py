@@ -16,8 +16,9 @@ from derive.ops.tensor import eye
 from derive.shapes import axes, show_shape
 from derive.verify.alpha import alike
 from derive.verify.evaluate import EXACT, REAL, Kind, Point, cotangents_at, evaluate, jacobian_at, points
+from derive.verify.functions import own_shift
 from derive.verify.normal_form import same
-from derive.verify.numbers import Number, RetryError, einsum, own_shift
+from derive.verify.numbers import Number, RetryError, einsum
 
 POINTS = 3  # exact points; each alone errs with a probability of about a claim's degree over 2e9
 REAL_POINTS = 6

@@ -14,8 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from hashlib import blake2b
-from operator import add, mul
+from operator import mul
 from typing import Any, TypeAlias
 
 import mpmath
@@ -41,7 +40,7 @@ class RetryError(Exception):
 
 
 # ---------------------------------------------------------------- arithmetic modulo a prime
-def _power(base: Values, exponent: Values | int, modulus: int) -> Values:
+def modular_power(base: Values, exponent: Values | int, modulus: int) -> Values:
     """Return base to the exponent modulo a prime, entry by entry."""
     result, square = np.ones_like(base), base
     if isinstance(exponent, int):
@@ -57,28 +56,19 @@ def _power(base: Values, exponent: Values | int, modulus: int) -> Values:
     return result
 
 
-def _inverse(value: Values, modulus: int) -> Values:
+def modular_inverse(value: Values, modulus: int) -> Values:
+    """Return 1/x entry by entry, modulo a prime or (modulus 0) of reals; a zero asks for another point."""
     if not modulus:
         if any(entry == 0 for entry in value.ravel()):
             raise RetryError
-        return _entrywise(lambda x: 1 / x, value)
+        return entrywise(lambda x: 1 / x, value)
     if not np.all(value):
         raise RetryError
-    return _power(value, modulus - 2, modulus)
+    return modular_power(value, modulus - 2, modulus)
 
 
-def _hash(tag: str, values: Values, modulus: int) -> Values:
-    """Return pseudo-random residues, the same for the same tag and value (the finaliser of MurmurHash3)."""
-    seed = int.from_bytes(blake2b(tag.encode(), digest_size=8).digest(), "big")
-    with np.errstate(over="ignore"):
-        z = np.asarray(values, np.int64).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) ^ np.uint64(seed)
-        for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
-            z = (z ^ (z >> np.uint64(33))) * np.uint64(factor)
-        z = z ^ (z >> np.uint64(33))
-    return (z % np.uint64(modulus)).astype(np.int64)
-
-
-def _entrywise(function: Callable[[Any], Any], values: Values) -> Values:
+def entrywise(function: Callable[[Any], Any], values: Values) -> Values:
+    """Return a function of every entry, as objects."""
     result = np.empty(values.shape, object)
     for place in np.ndindex(*values.shape):
         result[place] = function(values[place])
@@ -137,7 +127,7 @@ def _multiply(a: Part, b: Part) -> Part:
 
 
 def _reciprocal(a: Part) -> Part:
-    value = _inverse(a.x, a.modulus)
+    value = modular_inverse(a.x, a.modulus)
     square = value * value % a.modulus if a.modulus else value * value
     return a.mapped(value, -square)
 
@@ -233,25 +223,17 @@ class Number:
     def __rtruediv__(self, other: Any) -> Number:
         return self._beside(other) / self
 
-    def __pow__(self, exponent: Any) -> Number:
-        own: Any = Residues if self.parts[0].modulus else Reals
-        power = _exponent(exponent)
-        if power is None or power.denominator not in (1, 2):
-            general: Number = own.exp(self._beside(exponent if power is None else power) * own.log(self))
-            return general
-        base: Number = self if power.denominator == 1 else own.sqrt(self)
-        result = reduce(lambda a, b: a * b, [base] * abs(power.numerator), self * 0 + 1)
-        return result if power >= 0 else 1 / result
+    def __pow__(self, exponent: int) -> Number:
+        result = reduce(mul, [self] * abs(exponent), self * 0 + 1)
+        return result if exponent >= 0 else 1 / result
 
 
-def number(value: Any, exact: bool) -> Number:
-    """Return an integer, a fraction or an array of them as numbers; other constants as `constant` does."""
-    if isinstance(value, sympy.Expr) and not value.is_Rational:
-        return Residues.constant(value) if exact else Reals.constant(value)
+def number(value: int | Fraction | sympy.Rational | Values, exact: bool) -> Number:
+    """Return an integer, a fraction or an array of integers as numbers."""
     if isinstance(value, np.ndarray):
         if exact:
             return Number(tuple(Part(value.astype(np.int64) % m, None, m) for m in (P, Q)))
-        return Number((Part(_entrywise(MP.convert, value), None, 0),))
+        return Number((Part(entrywise(MP.convert, value), None, 0),))
     ratio = Fraction(int(value.p), int(value.q)) if isinstance(value, sympy.Rational) else Fraction(value)
     top, bottom = ratio.numerator, ratio.denominator
     if exact:
@@ -261,26 +243,6 @@ def number(value: Any, exact: bool) -> Number:
     box = np.empty((), object)
     box[()] = MP.mpf(top) / bottom
     return Number((Part(box, None, 0),))
-
-
-def _exponent(exponent: Any) -> Fraction | None:
-    """Return an exponent that is one short fraction without tangent, or None."""
-    if isinstance(exponent, sympy.Expr) and not exponent.is_Rational:
-        return None
-    if not isinstance(exponent, Number):
-        return Fraction(exponent)
-    part = exponent.parts[0]
-    if part.x.shape or part.dx is not None:
-        return None
-    if not part.modulus:
-        short = Fraction(float(part.x[()])).limit_denominator(1000)
-        return short if MP.mpf(short.numerator) / short.denominator == part.x[()] else None
-    for bottom in (1, 2, 3, 4):
-        top = int(part.x) * bottom % P
-        top = top - P if top > P // 2 else top
-        if abs(top) < 50:
-            return Fraction(top, bottom)
-    return None
 
 
 def einsum(spec: str, numbers: list[Number]) -> Number:
@@ -325,188 +287,3 @@ def _spread(array: Values, letters: str, union: str) -> Values:
     order = sorted(range(len(letters)), key=lambda k: union.index(letters[k]))
     lengths = dict(zip(letters, array.shape, strict=True))
     return array.transpose(order).reshape([lengths.get(letter, 1) for letter in union])
-
-
-# ---------------------------------------------------------------- functions
-class Residues:
-    """The functions of bodies on residues."""
-
-    @staticmethod
-    def of(value: Any) -> Number:
-        """Return an integer, a fraction, a constant or an array of integers as residues."""
-        return number(value, exact=True)
-
-    @staticmethod
-    def exp(x: Number) -> Number:
-        """e^x: a power of the generator modulo p, a pseudo-random value modulo q."""
-        a, b = x.parts
-        e = _power(np.full_like(b.x, GENERATOR), b.x, P)
-        f = _hash("exp", b.x, Q)
-        return Number((a.mapped(e, e), b.mapped(f, f)))
-
-    @staticmethod
-    def log(x: Number) -> Number:
-        """log x as a pseudo-random value with the right tangent."""
-        return Number(tuple(p.mapped(_hash("log", p.x, p.modulus), _inverse(p.x, p.modulus)) for p in x.parts))
-
-    @staticmethod
-    def sqrt(x: Number) -> Number:
-        """A square root modulo p, where there is one."""
-        a, b = x.parts
-        if not np.all(a.x) or not np.all(_power(a.x, Q, P) == 1):
-            raise RetryError
-        root, other = _power(a.x, (P + 1) // 4, P), _hash("sqrt", b.x, Q)
-        return Number((a.mapped(root, _inverse(2 * root % P, P)), b.mapped(other, _inverse(2 * other % Q, Q))))
-
-    @staticmethod
-    def sin(x: Number) -> Number:
-        """sin x as a pseudo-random value."""
-        return _paired("sin", "cos", 1, x)
-
-    @staticmethod
-    def cos(x: Number) -> Number:
-        """cos x as a pseudo-random value."""
-        return _paired("cos", "sin", -1, x)
-
-    @staticmethod
-    def normal_cdf(x: Number) -> Number:
-        """Φ(x) as a pseudo-random value whose derivative is the density e^{-x²/2} / √(2π)."""
-        density = _density(Residues, x.without_tangents())
-        pairs = zip(x.parts, density.parts, strict=True)
-        return Number(tuple(p.mapped(_hash("Phi", p.x, p.modulus), d.x) for p, d in pairs))
-
-    @staticmethod
-    def step(x: Number) -> Number:
-        """[x > 0], with a consistent pseudo-random sign: that of -x is the opposite."""
-        a, _ = x.parts
-        if not np.all(a.x):
-            raise RetryError
-        lower = np.minimum(a.x, P - a.x)
-        value = ((_hash("sign", lower, 2) == 1) == (a.x == lower)).astype(np.int64)
-        return Number((Part(value, None, P), Part(value, None, Q)))
-
-    @staticmethod
-    def unknown(name: str, order: int, x: Number) -> Number:
-        """An arbitrary function, or its derivative of some order."""
-        here, above = f"{name}'{order}", f"{name}'{order + 1}"
-        return Number(tuple(p.mapped(_hash(here, p.x, p.modulus), _hash(above, p.x, p.modulus)) for p in x.parts))
-
-    @staticmethod
-    def constant(value: sympy.Expr) -> Number:
-        """A number that is no fraction: roots of small primes are roots, π and the like values of their own."""
-        if value.is_Rational:
-            return number(value, exact=True)
-        if value.is_Add or value.is_Mul:
-            whole: Number = reduce(add if value.is_Add else mul, map(Residues.constant, value.args))
-            return whole
-        if value.is_Pow and (2 * value.exp).is_Integer and value.base.is_Integer and value.base > 0:
-            primes = sympy.factorint(value.base)
-            times = int(2 * value.exp)
-            root: Number = reduce(mul, (_root(int(prime)) ** (times * power) for prime, power in primes.items()))
-            return root
-        if value.is_Pow and (2 * value.exp).is_Integer:
-            return _pseudo(f"root of {value.base}") ** int(2 * value.exp)
-        return _pseudo(f"root of {value}") ** 2
-
-
-def _root(prime: int) -> Number:
-    """Return a root of a prime; where it has none modulo p, a value of its own."""
-    own = number(prime, exact=True)
-    return Residues.sqrt(own) if pow(prime, Q, P) == 1 else _pseudo(f"root of {prime}")
-
-
-def _pseudo(tag: str) -> Number:
-    zero = np.asarray(0, np.int64)
-    return Number(tuple(Part(np.asarray(_hash(tag, zero, m)), None, m) for m in (P, Q)))
-
-
-def _paired(name: str, other: str, sign: int, x: Number) -> Number:
-    slopes = (sign * _hash(other, p.x, p.modulus) for p in x.parts)
-    return Number(tuple(p.mapped(_hash(name, p.x, p.modulus), s) for p, s in zip(x.parts, slopes, strict=True)))
-
-
-def _density(own: Any, x: Number) -> Number:
-    density: Number = own.constant(1 / sympy.sqrt(2 * sympy.pi)) * own.exp(-(x * x) / 2)
-    return density
-
-
-def own_shift(name: str) -> float:
-    """Return what tells the stand-ins of two arbitrary functions apart."""
-    return 1 + int(_hash(name, np.asarray(0, np.int64), 1000)) / 1000
-
-
-def _real(x: Number, function: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Number:
-    (part,) = x.parts
-    return Number((part.mapped(_entrywise(function, part.x), _entrywise(slope, part.x)),))
-
-
-class Reals:
-    """The functions of bodies on reals."""
-
-    @staticmethod
-    def of(value: Any) -> Number:
-        """Return an integer, a fraction, a constant or an array of integers as reals."""
-        return number(value, exact=False)
-
-    @staticmethod
-    def exp(x: Number) -> Number:
-        """e^x."""
-        return _real(x, MP.exp, MP.exp)
-
-    @staticmethod
-    def log(x: Number) -> Number:
-        """Natural logarithm of a positive number."""
-        _all_positive(x)
-        return _real(x, MP.log, lambda v: 1 / v)
-
-    @staticmethod
-    def sqrt(x: Number) -> Number:
-        """Square root of a positive number."""
-        _all_positive(x)
-        return _real(x, MP.sqrt, lambda v: 1 / (2 * MP.sqrt(v)))
-
-    @staticmethod
-    def sin(x: Number) -> Number:
-        """Sine."""
-        return _real(x, MP.sin, MP.cos)
-
-    @staticmethod
-    def cos(x: Number) -> Number:
-        """Cosine."""
-        return _real(x, MP.cos, lambda v: -MP.sin(v))
-
-    @staticmethod
-    def normal_cdf(x: Number) -> Number:
-        """The distribution function of the standard normal."""
-        return _real(x, MP.ncdf, MP.npdf)
-
-    @staticmethod
-    def step(x: Number) -> Number:
-        """[x > 0]; a point at the kink is drawn again."""
-        if any(entry == 0 for entry in x.values.ravel()):
-            raise RetryError
-        return Number((Part(_entrywise(lambda v: MP.mpf(int(v > 0)), x.values), None, 0),))
-
-    @staticmethod
-    def unknown(name: str, order: int, x: Number) -> Number:
-        """A stand-in for an arbitrary function: x + x²/2 + sin(x + s), s its own, with its derivatives."""
-        shift = own_shift(name)
-
-        def derivative(k: int) -> Callable[[Any], Any]:
-            waves = (MP.sin, MP.cos, lambda v: -MP.sin(v), lambda v: -MP.cos(v))
-            rest = (lambda v: v + v**2 / 2, lambda v: 1 + v, lambda v: MP.mpf(1))
-            return lambda v: waves[k % 4](v + shift) + (rest[k](v) if k < 3 else 0)
-
-        return _real(x, derivative(order), derivative(order + 1))
-
-    @staticmethod
-    def constant(value: sympy.Expr) -> Number:
-        """A number that is no fraction, such as π."""
-        box = np.empty((), object)
-        box[()] = MP.mpf(str(sympy.N(value, DIGITS + 10)))
-        return Number((Part(box, None, 0),))
-
-
-def _all_positive(x: Number) -> None:
-    if any(entry <= 0 for entry in x.values.ravel()):
-        raise RetryError
