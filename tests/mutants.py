@@ -10,7 +10,8 @@ from derive.read import syntax as ast
 from derive.read.outline import names_in
 from derive.verify.bench import Bench
 from derive.verify.claims import vocabulary
-from derive.verify.edits import edits, rewrites
+from derive.verify.edits import edits
+from derive.verify.rewriting import rewrites
 
 OTHER_FUNCTIONS = ("tanh", r"\sigma", "exp", "log")
 

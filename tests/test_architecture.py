@@ -74,7 +74,7 @@ DANGEROUS_CALLS: dict[str, tuple[str, ...]] = {
 # (files, operation) -> why that comparison is not a test for the operation.
 NOT_THE_OPERATION = {
     ("derive/sheet/*", "function"): "a kind of token in the sheet's own reader of LaTeX",
-    ("derive/verify/edits.py", "function"): "a slot of a formula's tree",
+    ("derive/verify/rewriting.py", "function"): "a slot of a formula's tree",
     ("derive/read/spelling.py", "sqrt"): "a word of LaTeX, spelled in its own way",
     ("derive/read/elaborate.py", "max"): "a word of the page: max(0, z)",
     ("*", "sign"): "a mark between operands, or a domain of -1 and 1",

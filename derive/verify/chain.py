@@ -16,8 +16,8 @@ from derive.read.outline import Equation, walk
 from derive.read.spelling import render
 from derive.read.terms import cotangent_key
 from derive.verify.diagnose import diagnose
-from derive.verify.edits import Vocabulary
 from derive.verify.judge import Partial, Setting, Verdict, judge
+from derive.verify.rewriting import Vocabulary
 
 PARTS = (ast.Derivative, ast.Product, ast.Sum, ast.Name, ast.Neg)
 

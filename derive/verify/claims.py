@@ -26,8 +26,8 @@ from derive.read.spelling import render
 from derive.verify.bench import Bench, make_bench, parsed, right_side, sides, with_partials
 from derive.verify.chain import generic_chain
 from derive.verify.diagnose import diagnose
-from derive.verify.edits import Vocabulary, summands
 from derive.verify.judge import Diagnosis, Setting, Verdict, agrees, judge
+from derive.verify.rewriting import Vocabulary, summands
 
 MOST_HELD = 60  # names and pairs of names tried as constants
 

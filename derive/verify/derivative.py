@@ -15,7 +15,7 @@ from derive.expr import Node, Var, variables
 from derive.model import Network
 from derive.op import TABLE
 from derive.shapes import axes
-from derive.verify.field import (
+from derive.verify.atoms import (
     BELOW,
     CDF,
     COS,
@@ -27,11 +27,11 @@ from derive.verify.field import (
     ROOT,
     SIN,
     STEP,
-    Field,
     OutsideError,
     joined,
     kind_of,
 )  # fmt: skip
+from derive.verify.field import Field
 from derive.verify.normal_form import Normaliser, head_of
 from derive.verify.polynomial import (
     SYMMETRIC,

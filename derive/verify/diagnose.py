@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from derive.read import syntax as ast
 from derive.read.spelling import render
-from derive.verify.edits import Vocabulary, edits
+from derive.verify.edits import edits
 from derive.verify.judge import Diagnosis
+from derive.verify.rewriting import Vocabulary
 
 BUDGET = 1500  # edits tried
 

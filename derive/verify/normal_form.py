@@ -14,7 +14,8 @@ from dataclasses import field as dataclass_field
 from derive.expr import Apply, Const, Node, Var, times_primed
 from derive.op import TABLE, Op
 from derive.shapes import Shape, axes
-from derive.verify.field import Field, Functions, OutsideError, Value
+from derive.verify.atoms import OutsideError
+from derive.verify.field import Field
 from derive.verify.polynomial import (
     SYMMETRIC,
     Index,
@@ -26,6 +27,7 @@ from derive.verify.polynomial import (
     size_polynomial,
     sum_over,
 )  # fmt: skip
+from derive.verify.values import Functions, Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,216 @@
+"""Edits of what stands in a formula: factors, numbers, functions, terms, indices, names."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from derive.read import syntax as ast
+from derive.read.outline import names_in, walk
+from derive.read.spelling import render
+from derive.verify.rewriting import Change, Edit, Vocabulary, rewrites
+
+
+def factors(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
+    """Multiply by a derivative, a small number or a size that may be missing."""
+    for slope in words.slopes:
+        text = f"the factor ${render(slope)}$ is missing"
+        yield Edit(ast.Product(r"\circ", node, slope), "missing derivative", text)
+    half = ast.Quotient(ast.Number("1"), ast.Number("2"))
+    scales: list[tuple[ast.Node, str]] = [(ast.Number("2"), "2"), (half, "1/2")]
+    scales += [(ast.Quotient(ast.Number("1"), ast.Name(size)), f"1/{size}") for size in words.sizes]
+    scales += [(ast.Name(size), size) for size in words.sizes]
+    for factor, name in scales:
+        yield Edit(ast.Product("", factor, node), "factor", f"the factor {name} is missing")
+    if isinstance(node, ast.Product):
+        for size in words.sizes:
+            yield Edit(_without(node, size), "factor", f"the factor with {size} must go")
+
+
+def _without(node: ast.Product, size: str) -> ast.Node:
+    return node.right if any(part == ast.Name(size) for part in walk(node.left)) else node
+
+
+def dropped(node: ast.Node) -> Iterator[Edit]:
+    """Leave out a factor, a divisor or a term that may be too much."""
+
+    def drop(part: ast.Node) -> Change:
+        if isinstance(part, ast.Product):
+            yield part.left, f"the factor ${render(part.right)}$ must go"
+            yield part.right, f"the factor ${render(part.left)}$ must go"
+        if isinstance(part, ast.Quotient):
+            yield part.top, f"the divisor ${render(part.bottom)}$ must go"
+        if isinstance(part, ast.Sum):
+            yield part.left, f"the term ${render(part.right)}$ must go"
+            yield part.right, f"the term ${render(part.left)}$ must go"
+
+    for new, text in rewrites(node, drop):
+        yield Edit(new, "extra factor", text)
+
+
+def other_names(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
+    """Put another name of the model in the place of a name."""
+
+    def rename(part: ast.Node) -> Change:
+        if isinstance(part, ast.Name):
+            for name in words.names:
+                if name != part:
+                    yield name, f"${render(part)}$ must be ${render(name)}$"
+
+    for new, text in rewrites(node, rename):
+        yield Edit(new, "wrong name", text)
+
+
+def numbers(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
+    """Change a number or a power."""
+    half = ast.Quotient(ast.Number("1"), ast.Number("2"))
+    sizes = [ast.Name(size) for size in words.sizes]
+    options: list[ast.Node] = [*(ast.Number(text) for text in "1234"), half, *sizes]
+
+    def change(part: ast.Node) -> Change:
+        if isinstance(part, ast.Number):
+            for other in options:
+                if other != part:
+                    yield other, f"${render(part)}$ must be ${render(other)}$"
+        if isinstance(part, ast.Name) and part in sizes:
+            for size in sizes:
+                if size != part:
+                    yield size, f"the size ${render(part)}$ must be ${render(size)}$"
+        if isinstance(part, ast.Power):
+            for power in "1234":
+                if part.exponent != ast.Number(power):
+                    new = replace(part, exponent=ast.Number(power))
+                    yield new, f"the power of ${render(part.base)}$ must be {power}"
+        if isinstance(part, ast.Name | ast.Norm | ast.Call):
+            for power in "23":
+                square = ast.Power(part, ast.Number(power), entrywise=isinstance(part, ast.Call))
+                yield square, f"${render(part)}$ must be raised to {power}"
+            yield ast.Call(ast.Name("sqrt"), (part,)), f"the root of ${render(part)}$ must be taken"
+
+    for new, text in rewrites(node, change):
+        yield Edit(new, "wrong number", text)
+
+
+def functions(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
+    """Take another function of the model, or one that is usual."""
+    usual = [ast.Name(word) for word in (r"\sigma", "tanh", "exp", "log", "sign", "sqrt", "softmax", "diag", "det")]
+    functions = list(dict.fromkeys([*(replace(call.function, primes=0) for call in words.slopes), *usual]))
+
+    def change(part: ast.Node) -> Change:
+        if isinstance(part, ast.Call) and len(part.args) == 1 and not isinstance(part.args[0], ast.Relation):
+            for function in functions:
+                other = replace(function, primes=part.function.primes)
+                if other != part.function:
+                    yield replace(part, function=other), f"${render(part)}$ must be of {render(function)}"
+            yield part.args[0], f"the function {render(part.function)} must go"
+
+    for new, text in rewrites(node, change):
+        yield Edit(new, "wrong function", text)
+
+
+def missing_terms(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
+    """Add a term of the derived equation, or an identity matrix to a number."""
+    for term in words.terms:
+        bare = term.arg if isinstance(term, ast.Neg) else term
+        sign = "-" if isinstance(term, ast.Neg) else "+"
+        yield Edit(ast.Sum(sign, node, bare), "missing term", f"the term ${render(term)}$ is missing")
+
+    def identity(part: ast.Node) -> Change:
+        if isinstance(part, ast.Name | ast.Quotient):
+            yield ast.Product("", part, ast.Name("I")), f"${render(part)}$ must be a multiple of the identity"
+
+    for new, text in rewrites(node, identity):
+        yield Edit(new, "missing identity", text)
+
+
+def scaled_parts(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
+    """Scale one term of a sum by a size or a small number."""
+    numbers: list[ast.Node] = [ast.Number("2"), ast.Number("3"), *(ast.Name(size) for size in words.sizes)]
+    scales: list[ast.Node] = [*numbers, *(ast.Quotient(ast.Number("1"), number) for number in numbers)]
+
+    def change(part: ast.Node) -> Change:
+        if isinstance(part, ast.Sum):
+            for scale in scales:
+                yield replace(part, left=ast.Product("", scale, part.left)), _lacks(scale, part.left)
+                yield replace(part, right=ast.Product("", scale, part.right)), _lacks(scale, part.right)
+        if isinstance(part, ast.Neg):
+            for scale in scales:
+                yield ast.Neg(ast.Product("", scale, part.arg)), _lacks(scale, part.arg)
+        if isinstance(part, ast.Name | ast.Norm):
+            for scale in scales:
+                yield ast.Product("", scale, part), _lacks(scale, part)
+
+    for new, text in rewrites(node, change):
+        yield Edit(new, "factor", text)
+
+
+def indices(node: ast.Node) -> Iterator[Edit]:
+    """Change the indices of an entry: their order, the sign in a sum of indices, another letter."""
+    letters = sorted({sub for part in walk(node) if isinstance(part, ast.Name) for sub in part.subs if _is_letter(sub)},
+                     key=render)  # fmt: skip
+
+    def change(part: ast.Node) -> Change:
+        if not isinstance(part, ast.Name | ast.Entry) or not part.subs:
+            return
+        for one, other in itertools.combinations(range(len(part.subs)), 2):
+            swapped = list(part.subs)
+            swapped[one], swapped[other] = swapped[other], swapped[one]
+            yield replace(part, subs=tuple(swapped)), f"the indices of ${render(part)}$ stand in the wrong order"
+        for k, sub in enumerate(part.subs):
+            options: list[ast.Node] = [letter for letter in letters if letter != sub] if _is_letter(sub) else []
+            if isinstance(sub, ast.Sum):
+                flipped = replace(sub, sign="-" if sub.sign == "+" else "+")
+                options = [flipped, replace(flipped, left=sub.right, right=sub.left), sub.left]
+            for option in options:
+                new = (*part.subs[:k], option, *part.subs[k + 1 :])
+                text = f"the index ${render(sub)}$ of ${render(part)}$ must be ${render(option)}$"
+                yield replace(part, subs=new), text
+
+    for new, text in rewrites(node, change):
+        yield Edit(new, "index", text)
+
+
+def missing_names(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
+    """Multiply a part by a name, entry by entry, as a matrix from either side, or divide by it."""
+    names = [name for name in words.names if name not in [ast.Name(size) for size in words.sizes]]
+
+    def change(part: ast.Node) -> Change:
+        if isinstance(part, ast.Name | ast.Call | ast.Transpose | ast.Quotient):
+            for name in names:
+                text = f"${render(part)}$ lacks the factor ${render(name)}$"
+                yield ast.Product(r"\circ", part, name), text
+                yield ast.Product("", part, name), text
+                yield ast.Product("", part, ast.Transpose(name)), text
+                yield ast.Product("", name, part), text
+                yield ast.Quotient(part, name), text
+
+    for name in names:
+        text = f"the factor ${render(name)}$ is missing"
+        yield Edit(ast.Product("", node, name), "missing factor", text)
+        yield Edit(ast.Product("", name, node), "missing factor", text)
+        yield Edit(ast.Product(r"\circ", node, name), "missing factor", text)
+    for new, text in rewrites(node, change):
+        yield Edit(new, "missing factor", text)
+
+
+def exchanged(node: ast.Node) -> Iterator[Edit]:
+    """Let two names change places throughout."""
+    names = sorted(set(names_in(node)), key=render)
+    for one, other in itertools.combinations(names, 2):
+        new = _renamed(node, {one: other, other: one})
+        yield Edit(new, "names exchanged", f"${render(one)}$ and ${render(other)}$ are exchanged")
+
+
+def _lacks(scale: ast.Node, part: ast.Node) -> str:
+    return f"${render(part)}$ lacks the factor ${render(scale)}$"
+
+
+def _is_letter(sub: ast.Node) -> bool:
+    return isinstance(sub, ast.Name) and sub == ast.Name(sub.base) and len(sub.base) == 1
+
+
+def _renamed(node: ast.Node, names: Mapping[ast.Name, ast.Name]) -> ast.Node:
+    if isinstance(node, ast.Name):
+        return names.get(node, node)
+    return ast.map_children(node, lambda part: _renamed(part, names))

@@ -1,0 +1,175 @@
+"""Edits of a formula's structure: signs, transposes, products, order, derivatives, layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from derive.read import syntax as ast
+from derive.read.outline import walk
+from derive.read.spelling import render
+from derive.verify.rewriting import Change, Edit, Vocabulary, rewrites
+
+
+def signs(node: ast.Node) -> Iterator[Edit]:
+    """Turn a difference round, or flip a sign."""
+    if isinstance(node, ast.Sum) and node.sign == "-":
+        yield Edit(ast.Sum("-", node.right, node.left), "sign", "the difference is the wrong way round")
+
+    def flip(part: ast.Node) -> Change:
+        if isinstance(part, ast.Neg):
+            yield part.arg, f"the sign of ${render(part.arg)}$ is wrong"
+        if isinstance(part, ast.Sum):
+            yield replace(part, sign="-" if part.sign == "+" else "+"), f"the sign of ${render(part.right)}$ is wrong"
+
+    for new, text in rewrites(node, flip):
+        yield Edit(new, "sign", text)
+    yield Edit(ast.Neg(node), "sign", "the sign of the whole right side is wrong")
+
+
+def transposes(node: ast.Node) -> Iterator[Edit]:
+    """Transpose a part, or leave a transpose out."""
+
+    def add(part: ast.Node) -> Change:
+        if isinstance(part, ast.Name | ast.Sum | ast.Call | ast.Product | ast.Derivative):
+            yield ast.Transpose(part), f"${render(part)}$ must be transposed"
+
+    def drop(part: ast.Node) -> Change:
+        if isinstance(part, ast.Transpose):
+            yield part.arg, f"${render(part.arg)}$ must not be transposed"
+
+    for new, text in rewrites(node, add):
+        if not any(isinstance(p, ast.Transpose) and isinstance(p.arg, ast.Transpose) for p in walk(new)):
+            yield Edit(new, "missing transpose", text)
+    for new, text in rewrites(node, drop):
+        yield Edit(new, "extra transpose", text)
+
+
+def products(node: ast.Node) -> Iterator[Edit]:
+    """Multiply entry by entry instead of as matrices, or the other way round."""
+
+    def to_entrywise(part: ast.Node) -> Change:
+        if isinstance(part, ast.Product) and part.sign != r"\circ":
+            yield replace(part, sign=r"\circ"), _entrywise_text(part.left, part.right)
+
+    def to_matrix(part: ast.Node) -> Change:
+        if isinstance(part, ast.Product) and part.sign:
+            text = f"${render(part.left)}$ and ${render(part.right)}$ are multiplied as matrices, not entry by entry"
+            yield replace(part, sign=""), text
+
+    for new, text in rewrites(node, to_entrywise):
+        yield Edit(new, "matrix product for Hadamard product", text)
+    for new, text in _regrouped(node):
+        yield Edit(new, "matrix product for Hadamard product", text)
+    for new, text in rewrites(node, to_matrix):
+        yield Edit(new, "Hadamard product for matrix product", text)
+
+
+def _regrouped(node: ast.Node) -> Change:
+    """Yield a chain of products cut at another place, with ∘ at the cut: A b c read as (A b) ∘ c."""
+    factors = _chain(node)
+    for cut in range(1, len(factors)):
+        left, right = _joined(factors[:cut]), _joined(factors[cut:])
+        yield ast.Product(r"\circ", left, right), _entrywise_text(left, right)
+
+
+def _entrywise_text(left: ast.Node, right: ast.Node) -> str:
+    return f"${render(left)}$ and ${render(right)}$ are multiplied entry by entry (∘), not as matrices"
+
+
+def _chain(node: ast.Node) -> list[ast.Node]:
+    return [*_chain(node.left), *_chain(node.right)] if isinstance(node, ast.Product) else [node]
+
+
+def _joined(factors: Sequence[ast.Node]) -> ast.Node:
+    node = factors[0]
+    for factor in factors[1:]:
+        node = ast.Product("", node, factor)
+    return node
+
+
+def orders(node: ast.Node) -> Iterator[Edit]:
+    """Exchange the two factors of a product."""
+
+    def swap(part: ast.Node) -> Change:
+        if isinstance(part, ast.Product):
+            text = f"${render(part.left)}$ and ${render(part.right)}$ stand in the wrong order"
+            yield replace(part, left=part.right, right=part.left), text
+
+    for new, text in rewrites(node, swap):
+        yield Edit(new, "order of factors", text)
+
+
+def slope_places(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
+    """Take a derivative at another name."""
+
+    def move(part: ast.Node) -> Change:
+        if isinstance(part, ast.Call) and part.function.primes:
+            for name in words.names:
+                text = f"${render(part.function)}$ is to be taken at ${render(name)}$, not at ${render(part.args[0])}$"
+                yield replace(part, args=(name,)), text
+
+    for new, text in rewrites(node, move):
+        yield Edit(new, "derivative taken at the wrong place", text)
+
+
+def primes(node: ast.Node) -> Iterator[Edit]:
+    """Prime a function, or take the prime away."""
+
+    def toggle(part: ast.Node) -> Change:
+        if isinstance(part, ast.Call):
+            primes = 0 if part.function.primes else 1
+            text = f"${render(part)}$ must {'not ' if primes == 0 else ''}be a derivative"
+            yield replace(part, function=replace(part.function, primes=primes)), text
+
+    for new, text in rewrites(node, toggle):
+        yield Edit(new, "missing derivative", text)
+
+
+def inverses(node: ast.Node) -> Iterator[Edit]:
+    """Invert a matrix, or leave an inverse out."""
+
+    def change(part: ast.Node) -> Change:
+        inverse = isinstance(part, ast.Power) and part.exponent == ast.Neg(ast.Number("1"))
+        if isinstance(part, ast.Power) and inverse:
+            yield part.base, f"${render(part.base)}$ must not be inverted"
+        if isinstance(part, ast.Name):
+            yield ast.Power(part, ast.Neg(ast.Number("1"))), f"${render(part)}$ must be inverted"
+
+    for new, text in rewrites(node, change):
+        yield Edit(new, "inverse", text)
+
+
+def softmaxes(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
+    """Add what the diagonal of a softmax's Jacobian leaves out: p ∘ (a - (pᵀa) 1) for p ∘ a."""
+    one = ast.Name(r"\mathbf{1}")
+    ones = ast.Product("", one, ast.Transpose(one))
+
+    def change(part: ast.Node) -> Change:
+        if not (isinstance(part, ast.Product) and part.sign == r"\circ"):
+            return
+        for p, a in ((part.left, part.right), (part.right, part.left)):
+            axis = words.softmax.get(render(p)) if isinstance(p, ast.Name) else None
+            if axis is None:
+                continue
+            both = ast.Product(r"\circ", p, a)
+            row_sums = ast.Product("", both, ones) if axis == 1 else ast.Product("", ones, both)
+            inner = ast.Product("", ast.Product("", ast.Transpose(p), a), one)
+            full = ast.Product(r"\circ", p, ast.Sum("-", a, inner if axis == 2 else row_sums))
+            yield full, f"the Jacobian of the softmax ${render(p)}$ has entries beside its diagonal"
+
+    for new, text in rewrites(node, change):
+        yield Edit(new, "diagonal-only softmax Jacobian", text)
+
+
+def layers(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
+    """Take the same letter of another layer."""
+
+    def shift(part: ast.Node) -> Change:
+        if isinstance(part, ast.Name):
+            for name in words.names:
+                if name.base == part.base and name != part:
+                    yield name, f"${render(part)}$ must be ${render(name)}$"
+
+    for new, text in rewrites(node, shift):
+        yield Edit(new, "layer index", text)
