@@ -210,7 +210,7 @@ class Recurrence:
         free = free_variables(Network("", (*self.body, *self.head), None))
         carried = {before for before, _ in self.carried}
         carried |= {self._at(self._handed_on(after), self.last) for _, after in self.carried}
-        parameters = tuple(name for name in free if self._is_parameter(name))
+        parameters = tuple(name for name in free if name not in carried and self._is_parameter(name))
         data = tuple(name for name in free if name not in parameters and name not in carried)
         return Derivation(self.title, numbered, self.loss, parameters, data, (), self._assumptions())
 

@@ -21,9 +21,11 @@ from derive.read.infer import ReadModel, build_model, compact, symbols_of
 from derive.read.models import Sketch, check_conflicts, claim_sketch, sketch_models
 from derive.read.outline import Equation, Outline, outline
 from derive.read.page import load_page
+from derive.recurrence import Recurrence
 from derive.sheet.compose import ClaimLine, Part, compose
 from derive.sheet.document import Document
 from derive.verify.claims import JudgedClaim, judge_page
+from derive.verify.induction import checked_recurrence
 from derive.verify.steps import checked
 
 
@@ -73,15 +75,19 @@ class Section:
     prefix: str
     model: ReadModel | None = None
     claims: tuple[Equation, ...] = ()
+    recurrence: Recurrence | None = None
 
     def derive(self, check: bool = True) -> Derivation:
         """Return its record."""
+        if self.recurrence is not None:
+            record = self.recurrence.derive()
+            return checked_recurrence(self.recurrence, record) if check else record
         return derive_network(self.network, self.prefix, check)
 
     @property
     def trainable(self) -> bool:
         """Tell whether it has a loss, parameters and data."""
-        if self.network.loss is None or len(self.network.definitions) < 2:
+        if self.network.loss is None or len(self.network.definitions) < 2 or self.recurrence is not None:
             return False
         return _batch_network(self.network, derive_gradients(self.network)) is not None
 
@@ -264,10 +270,14 @@ def load_python(spec: str) -> Section:
             f"{path} defines {len(unique)} models; name one as {path}:NAME ({', '.join(found) or 'none'})"
         )
     model = found[name or next(iter(found))]
+    if isinstance(model, Recurrence):
+        return Section(model.title, (model.title,), model.window(), "", recurrence=model)
     network = model.network()
     return Section(network.title, (network.title,), network, "")
 
 
 def _is_model(value: object) -> bool:
     """Tell a model from all else that a file defines; its class comes later than this module."""
-    return not isinstance(value, type) and hasattr(value, "network") and hasattr(value, "gradients")
+    if isinstance(value, type):
+        return False
+    return isinstance(value, Recurrence) or (hasattr(value, "network") and hasattr(value, "gradients"))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from derive.derivation import Derivation, Equation
-from derive.expr import Apply, Node, Var, as_node, substitute, variables, walk
+from derive.expr import Apply, Const, Node, Var, as_node, substitute, variables, walk
 from derive.model import Definition, Network, free_variables, outputs
 from derive.ops.tensor import eye
 from derive.shapes import axes, show_shape
@@ -69,6 +69,18 @@ class Setting:
     def backward(self) -> tuple[Equation, ...]:
         """The record's cotangents and gradients."""
         return tuple(e for e in self.derivation.equations if e.role in ("cotangent", "gradient") and e.of is not None)
+
+    @cached_property
+    def derived(self) -> dict[Node, Node]:
+        """The derived value of each cotangent's name."""
+        return {e.name: e.value for e in self.backward}
+
+    @cached_property
+    def names(self) -> dict[Var, Node]:
+        """What stands for the cotangent of each name; 1 for the loss."""
+        found: dict[Var, Node] = {of: seed for seed, of in self.cotangents.items() if seed in self.derivation.seeds}
+        found.update({e.of: e.name for e in self.backward if e.of is not None})
+        return found if self.end is None else {**found, self.end: Const(1)}
 
     @cached_property
     def known(self) -> frozenset[Var]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from derive.derivation import Check, Derivation, Equation, Step
-from derive.expr import Const, Node, Var, variables
+from derive.expr import Node, Var, variables
 from derive.jacobian import as_network
 from derive.model import Definition, Network
 from derive.verify.alpha import alike
@@ -81,18 +81,11 @@ def _proved(name: Var, value: Node, setting: Setting) -> bool:
     of = setting.cotangents.get(name)
     if of is None:
         return False
-    backward = setting.backward
-    names: dict[Var, Node] = {
-        own: alias for alias, own in setting.cotangents.items() if alias in setting.derivation.seeds
-    }
-    names.update({e.of: e.name for e in backward if e.of is not None})
-    if setting.end is not None:
-        names[setting.end] = Const(1)
+    names = setting.names
     users = setting.users(of)
     if any(item.name not in names for item in users):
         return False
-    used = {item.name for item in users}
-    cotangents = {e.name: e.value for e in backward if e.of in used}
+    cotangents = {name: setting.derived[name] for item in users if (name := names[item.name]) in setting.derived}
     forward = {item.name: item.value for item in users}
     around = _nearby(users, setting)
     written = [node for pair in (*forward.items(), *cotangents.items(), *around.items()) for node in pair]
