@@ -41,7 +41,8 @@ def from_sympy(expr: Any, domains: dict[str, str] | None = None) -> Node:
     Raises:
         DeriveError: a part has no counterpart here; the message names its type.
 
-    >>> X, w = sympy.MatrixSymbol("X", "n", "d"), sympy.MatrixSymbol("w", "d", 1)
+    >>> n, d = sympy.symbols("n d")
+    >>> X, w = sympy.MatrixSymbol("X", n, d), sympy.MatrixSymbol("w", d, 1)
     >>> from_sympy(X * w).shape
     (n,)
     """

@@ -16,7 +16,7 @@ from derive.notation import split_name
 from derive.op import Op
 from derive.ops import table
 from derive.shapes import ROW, Shape, axes
-from derive.tidy import is_eye, is_op
+from derive.tidy import constant, is_eye, is_op
 
 INDICES = ("j", "i", "k", "l", "p", "q")
 ATOM, PRODUCT, SIGNED_PRODUCT, BIG_SUM = 6, 4, 3, 2
@@ -65,10 +65,10 @@ def _print(node: Node, entries: _Entries) -> tuple[str, int]:
         return ("1", ATOM) if entries.letters else (r"\mathbf{1}", ATOM)
     if node.op.name in (table.ADD, table.SUB) and not entries.letters and not entries.scalar:
         node = _with_ones(node)
-    if node.op.name == table.TRANSPOSE and is_op(node.operands[0], table.INVERSE):
-        return _raised(node.operands[0].operands[0], "-T", entries)
     if entries.letters and node.op.name == table.TRANSPOSE:
         return _print(node.operands[0], _Entries(tuple(reversed(_letters(node.shape, entries)))))
+    if node.op.name == table.TRANSPOSE and is_op(node.operands[0], table.INVERSE):
+        return _raised(node.operands[0].operands[0], "-T", entries)
     if entries.letters and node.shape and (node.op.body is None and not node.op.prime):
         inner, _ = _print(node, WHOLE)
         return f"{_bracket(inner) if not _is_name(inner) else inner}_{{{_joined(_letters(node.shape, entries))}}}", ATOM
@@ -132,7 +132,7 @@ def _index_form(node: Apply, entries: _Entries) -> tuple[str, int]:
     brackets = [b for word, operand in relations if (b := _determine(word, operand, summed, texts))]
     parts = [*brackets]
     for word, operand in factors:
-        if operand.shape and is_op(operand, table.ONES):
+        if operand.shape and constant(operand) == Const(1):
             continue
         text, binds = _print(operand, _Entries(tuple(texts[letter] for letter in word)) if word else entries)
         parts.append(_bracket(text) if binds < PRODUCT else text)

@@ -256,7 +256,8 @@ def test_poles_ask_for_another_point() -> None:
     ):
         for real_pole in (
             lambda zero=zero: 1 / zero, lambda zero=zero: zero**-1, lambda zero=zero: Reals.log(zero),
-            lambda negative=negative: Reals.power(negative, Fraction(1, 2)), lambda negative=negative: Reals.sqrt(negative),
+            lambda negative=negative: Reals.power(negative, Fraction(1, 2)),
+            lambda negative=negative: Reals.sqrt(negative),
             lambda negative=negative: Reals.log(negative), lambda zero=zero: Reals.step(zero),
         ):  # fmt: skip
             with pytest.raises(RetryError):
