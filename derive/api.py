@@ -28,7 +28,7 @@ from derive.sheet.html import to_html
 from derive.sheet.markdown import to_markdown
 from derive.sheet.plain import to_text
 from derive.sheet.write import save_document
-from derive.verify.bench import bench_for
+from derive.verify.bench import bench_of_record
 from derive.verify.claims import judge_claim
 from derive.verify.induction import checked_recurrence, judge_recurrence
 from derive.verify.judge import Verdict
@@ -159,15 +159,15 @@ class Model:
 
     def _defined(self, name: str | Var, network: Network) -> Var:
         found = {item.name.latex: item.name for item in network.definitions}
-        return self._one_of(found, name, "defines")
+        return self._one_of(found, name, "defines no")
 
     def _free(self, name: str | Var, network: Network) -> Var:
-        return self._one_of({v.latex: v for v in free_variables(network)}, name, "has the free variable")
+        return self._one_of({v.latex: v for v in free_variables(network)}, name, "has no free variable")
 
     def _one_of(self, found: dict[str, Var], name: str | Var, verb: str) -> Var:
         latex = name if isinstance(name, str) else name.latex
         if latex not in found:
-            raise ModelError(f"{self.title} {verb} no {latex}; there are {', '.join(found) or 'none'}")
+            raise ModelError(f"{self.title} {verb} {latex}; there are {', '.join(found) or 'none'}")
         return found[latex]
 
     def gradients(self, loss: str | Var | None = None) -> Derivation:
@@ -237,7 +237,7 @@ class Derivation(record.Derivation):
         if self.recurrence is not None:
             return judge_recurrence(written, self.recurrence, self)
         assert self.network is not None
-        return judge_claim(written, bench_for(self.network, (*self.seeds, *self.data)))
+        return judge_claim(written, bench_of_record(self.network, self))
 
     def to_sympy(self, name: str | Var | None = None) -> Any:
         """Return the right side of an equation as SymPy's: of a name or of the gradient by it; the last one if None.

@@ -38,8 +38,9 @@ class Step:
 class Equation:
     """`name = value`, numbered; shapes are those of `name`.
 
-    `role` is `definition`, `loss`, `cotangent`, `gradient` or `update`; `of` the variable that a cotangent,
-    a gradient or an update belongs to.
+    `role` is `definition`, `loss`, `cotangent`, `gradient` or `update`; of a second-order record's last equation
+    `jacobian`, `hessian`, `product` (Hessian times a direction) or `directional`. `of` is the variable that a
+    cotangent, a gradient, an update or a derivative belongs to.
     """
 
     id: str

@@ -136,7 +136,8 @@ def _index_form(node: Apply, entries: _Entries) -> tuple[str, int]:
             continue
         text, binds = _print(operand, _Entries(tuple(texts[letter] for letter in word)) if word else entries)
         parts.append(_bracket(text) if binds < PRODUCT else text)
-    body = " ".join(parts) or "1"
+    body = "".join((r" \cdot " if part[:1].isdigit() else " ") + part for part in parts).strip() or "1"
+    body = body.removeprefix(r"\cdot ")
     text = rf"\sum_{{{','.join(texts[letter] for letter in summed)}}} {body}" if summed else body
     if entries.letters or not right[0]:
         return text, BIG_SUM if summed else PRODUCT
@@ -230,8 +231,10 @@ def _template(node: Apply, op: Op, entries: _Entries) -> tuple[str, int]:
         text, tight = _print(operand, entries)
         needs = 0 if bracketless else wanted[min(k, len(wanted) - 1)]
         scales = op.name == table.MUL and not node.operands[0].shape
-        if (op.name == table.MATMUL or scales) and is_op(operand, table.MATMUL):
-            needs = PRODUCT  # matrix products need no brackets
+        if (op.name == table.MATMUL or scales) and (is_op(operand, table.MATMUL) or _scales(operand)):
+            needs = PRODUCT  # matrix products and numbers before them need no brackets
+        elif scales and k == last and tight == SIGNED_PRODUCT:
+            needs, binds = SIGNED_PRODUCT, SIGNED_PRODUCT  # c (A ∘ B) is (c A) ∘ B
         if tight == BIG_SUM and k == last and binds in (PRODUCT, SIGNED_PRODUCT):
             needs, binds = BIG_SUM, BIG_SUM  # a sum ends a product without brackets, and then ends what follows
         parts.append(_bracket(text) if tight < needs or _collides(template, k, text) else text)
@@ -242,6 +245,11 @@ def _template(node: Apply, op: Op, entries: _Entries) -> tuple[str, int]:
 
 
 _AXIS_WORDS = (r"\text{{row}}", r"\text{{col}}", "3", "4", "5", "6")  # what a function of an axis acts on
+
+
+def _scales(node: Node) -> bool:
+    """Tell whether a node is a scalar times something."""
+    return is_op(node, table.MUL) and not node.operands[0].shape and not isinstance(node.operands[0], Const)
 
 
 def _encloses(template: str) -> bool:

@@ -108,6 +108,14 @@ def _tidy_product(node: Apply) -> Node | None:
         return tidy(-(left * right.operands[0]))
     if isinstance(left, Const) and isinstance(right, Const):
         return Const(left.value * right.value)
+    if isinstance(right, Const):
+        return tidy(right * left)
+    if isinstance(left, Const) and is_op(right, table.MUL) and isinstance(right.operands[0], Const):
+        return tidy(Const(left.value * right.operands[0].value) * right.operands[1])
+    if is_op(left, table.MUL) and isinstance(left.operands[0], Const):
+        return tidy(left.operands[0] * (left.operands[1] * right))
+    if not isinstance(left, Const) and is_op(right, table.MUL) and isinstance(right.operands[0], Const):
+        return tidy(right.operands[0] * (left * right.operands[1]))  # a number stands first
     if left.shape and not right.shape and not is_op(right, table.SUM):  # a sum stands last, without brackets
         return tidy(right * left)
     if is_op(right, table.DIV) and _is_number(right.operands[0], 1):

@@ -30,7 +30,7 @@ LAYERS = {
         ("derivation",),
         ("model",),
         ("tidy", "interop"),
-        ("simplify", "structure"),
+        ("simplify", "structure", "linear"),
         ("backprop", "batch", "printer"),
         ("jacobian", "recurrence"),
         ("read/*",),

@@ -32,8 +32,9 @@ from derive.ops.reduction import softmax, total
 from derive.shapes import ROW
 from derive.verify.evaluate import EXACT, REAL, Kind, Point, cotangents_at, evaluate, points, run
 from derive.verify.functions import Reals, Residues, any_number
-from derive.verify.judge import Setting, agrees, evaluate_side, judge
+from derive.verify.judge import agrees, evaluate_side, judge
 from derive.verify.numbers import DIGITS, MP, Number, P, Part, Q, RetryError, einsum, number
+from derive.verify.setting import Setting
 from derive.verify.steps import setting_for
 
 WAYS = 2  # directions in which the residues drawn here move

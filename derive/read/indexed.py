@@ -18,7 +18,7 @@ from derive.read import syntax as ast
 from derive.read.spelling import render
 from derive.read.terms import KIND_OF_RANK, Meaning, Term, entrywise, new_size
 
-RANK = {kind: rank for rank, kind in enumerate(KIND_OF_RANK)}
+RANK = {"row": 1, **{kind: rank for rank, kind in enumerate(KIND_OF_RANK)}}
 Extents = tuple[tuple[str, sympy.Expr], ...]  # indices whose size is written
 Affine = dict[str, sympy.Expr]  # the factor of each index; that of "" is the number added
 

@@ -139,6 +139,8 @@ def multiply(left: Term, right: Term, node: ast.Node) -> Term:
     if right.stacked and right.kind == "vector" and not left.stacked and left.kind == "row":
         return Term("matmul", (transpose(right), transpose(left)), "scalar", stacked=right.stacked)
     kind = _PRODUCTS.get((left.kind, right.kind))
+    if kind is None and any(term.kind in KIND_OF_RANK[3:] for term in (left, right)):
+        raise UnreadError(f"${render(node)}$ multiplies a tensor of more than two axes; write it with indices")
     if kind is None:
         raise ShapeError(f"${render(node)}$ multiplies a {left.kind} by a {right.kind}")
     if left.stacked or right.stacked:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from derive.backprop import derive_gradients
+from derive.derivation import Derivation
 from derive.errors import DeriveError
 from derive.expr import Apply, Node, Var, variables
 from derive.expr import walk as walk_nodes
@@ -22,8 +23,8 @@ from derive.read.shaping import Sizes, build
 from derive.read.spelling import render
 from derive.read.terms import KIND_OF_RANK, Function, Meaning, cotangent_key, second_key
 from derive.shapes import ROW, Shape
-from derive.verify.judge import Partial, Setting
-from derive.verify.steps import setting_for
+from derive.verify.setting import Partial, Setting
+from derive.verify.steps import second_order, setting_for
 
 ANY_LOSS = "any differentiable loss downstream"
 
@@ -87,6 +88,14 @@ def bench_for(network: Network, given: Iterable[Var] = (), steps: tuple[str, str
     sketch = Sketch(network.title, 0, (network.title,), (), None, 0)
     bench = make_bench(ReadModel(sketch, network, reading, names, frozenset(), aliases), facts)
     return replace(bench, jacobians=True)
+
+
+def bench_of_record(network: Network, derivation: Derivation) -> Bench:
+    """Return the bench of a model from Python, with what its record names beside it: directions, second order."""
+    bench = bench_for(network, (*derivation.seeds, *derivation.data))
+    setting = second_order(derivation, bench.setting)
+    names = {render(tree): name for name in setting.partials if (tree := parsed(name.latex)) is not None}
+    return replace(bench, setting=setting, names={**names, **bench.names})
 
 
 def _printed_functions(value: Node) -> Iterator[tuple[str, str]]:

@@ -16,8 +16,9 @@ from derive.read.outline import Equation, walk
 from derive.read.spelling import render
 from derive.read.terms import cotangent_key
 from derive.verify.diagnose import diagnose
-from derive.verify.judge import Partial, Setting, Verdict, judge
+from derive.verify.judge import Verdict, judge
 from derive.verify.rewriting import Vocabulary
+from derive.verify.setting import Partial, Setting
 
 PARTS = (ast.Derivative, ast.Product, ast.Sum, ast.Name, ast.Neg)
 

@@ -14,7 +14,6 @@ from derive.expr import walk as walk_nodes
 from derive.model import upstream
 from derive.op import TABLE
 from derive.ops import table
-from derive.ops.tensor import diag
 from derive.printer import to_latex
 from derive.read import syntax as ast
 from derive.read.facts import Facts
@@ -26,8 +25,9 @@ from derive.read.spelling import render
 from derive.verify.bench import Bench, make_bench, parsed, right_side, sides, with_partials
 from derive.verify.chain import generic_chain
 from derive.verify.diagnose import diagnose
-from derive.verify.judge import Diagnosis, Setting, Verdict, agrees, judge
+from derive.verify.judge import Diagnosis, Verdict, agrees, judge
 from derive.verify.rewriting import Vocabulary, summands
+from derive.verify.setting import Setting
 
 MOST_HELD = 60  # names and pairs of names tried as constants
 
@@ -179,7 +179,7 @@ def _judge_in(claim: Equation, bench: Bench) -> Verdict:
         setting, names = with_partials(claim, bench)
         jacobian = _jacobian(claim, setting, names)
         if jacobian is not None:
-            return _judge_jacobian(claim, jacobian, setting, replace(bench, names=names))
+            return _judge_jacobian(claim, setting, replace(bench, names=names))
         left, right = sides(claim, replace(bench, names=names))
     except ShapeError as error:
         return Verdict("ill-typed", str(error), bench.setting.derivation.assumptions)
@@ -204,26 +204,36 @@ def _jacobian(claim: Equation, setting: Setting, names: Mapping[str, Var]) -> Va
     return name if len(partial.of.shape) == len(partial.by.shape) == 1 else None
 
 
-def _judge_jacobian(claim: Equation, jacobian: Var, setting: Setting, bench: Bench) -> Verdict:
+NUMERATOR = "numerator layout: the rows of a Jacobian are the entries of what is differentiated"
+DENOMINATOR = "denominator layout: the columns of a Jacobian are the entries of what is differentiated"
+ENTRYWISE = "each entry depends on its own alone: the diagonal of the Jacobian"
+
+
+def _judge_jacobian(claim: Equation, setting: Setting, bench: Bench) -> Verdict:
     """Judge a Jacobian in numerator layout, in denominator layout, and as the derivative of each entry by its own."""
-    right = right_side(claim, bench)
-    verdicts = [
-        (judge(left, right, setting), convention)
-        for left, convention in (
-            (jacobian, "numerator layout: the rows of a Jacobian are the entries of what is differentiated"),
-            (jacobian.T, "denominator layout: the columns of a Jacobian are the entries of what is differentiated"),
-        )
-    ]
-    if len(right.shape) == 1 and jacobian.shape[0] == jacobian.shape[1]:
-        diagonal = judge(jacobian, diag(right), setting)
-        verdicts.append((diagonal, "each entry depends on its own alone: the diagonal of the Jacobian"))
-    for verdict, convention in verdicts:
+    is_matrix = len(right_side(claim, bench).shape) == 2
+    readings = (
+        (claim, NUMERATOR),
+        (replace(claim, left=ast.Transpose(claim.left)), DENOMINATOR),
+        *(() if is_matrix else ((replace(claim, right=ast.Call(ast.Name("diag"), (claim.right,))), ENTRYWISE),)),
+    )
+    failed: list[ShapeError] = []
+    refuted: list[Verdict] = []
+    for written, convention in readings:
+        try:
+            left, right = sides(written, bench)
+        except ShapeError as error:
+            failed.append(error)
+            continue
+        verdict = judge(left, right, setting)
         if verdict.verdict in ("proved", "verified"):
             return replace(verdict, assumptions=(*verdict.assumptions, convention))
-    if len(right.shape) != 2:
+        refuted.append(verdict)
+    if not is_matrix:
         return Verdict("unread", f"${render(claim.left)}$ is a Jacobian, and the right side is no matrix")
-    refuted = [verdict for verdict, _ in verdicts if verdict.verdict == "refuted"]
-    return refuted[0] if refuted else verdicts[0][0]
+    if refuted:
+        return refuted[0]
+    raise failed[0]
 
 
 def _excused(verdict: Verdict, claim: Equation, left: Node, right: Node, bench: Bench) -> Verdict:

@@ -16,8 +16,9 @@ from derive.recurrence import Recurrence
 from derive.verify.bench import Bench, bench_for, sides
 from derive.verify.claims import vocabulary
 from derive.verify.diagnose import diagnose
-from derive.verify.judge import Setting, Verdict, agrees, judge, shapes_agree
+from derive.verify.judge import Verdict, agrees, judge, shapes_agree
 from derive.verify.normal_form import same
+from derive.verify.setting import Setting
 from derive.verify.steps import GOOD, checked
 
 INSTANCES = (1, 2, 3, 4)  # numbers of steps at which every equation is compared with the network's own tangents

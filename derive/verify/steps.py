@@ -10,10 +10,11 @@ from derive.jacobian import as_network
 from derive.model import Definition, Network
 from derive.verify.alpha import alike
 from derive.verify.derivative import proves
-from derive.verify.judge import BACKWARD, POINTS, Partial, Setting, agrees, judge
+from derive.verify.judge import BACKWARD, POINTS, agrees, judge
+from derive.verify.setting import Partial, Setting
 
 GOOD = ("proved", "verified")
-SECOND = ("jacobian", "hessian", "directional")
+SECOND = ("jacobian", "hessian", "product", "directional")
 
 
 def setting_for(network: Network, derivation: Derivation, more: dict[Var, Var] | None = None) -> Setting:
@@ -29,21 +30,21 @@ def checked(network: Network, derivation: Derivation, seeds: dict[Var, Var] | No
     An equation is compared with the tangents of the model itself; a step's two sides with each other.
     """
     setting = setting_for(network, derivation, seeds)
-    second = _second_order(derivation, setting)
+    second = second_order(derivation, setting)
     return replace(derivation, equations=tuple(
         _checked(equation, second if equation.role in SECOND else setting) for equation in derivation.equations
     ))  # fmt: skip
 
 
-def _second_order(derivation: Derivation, setting: Setting) -> Setting:
+def second_order(derivation: Derivation, setting: Setting) -> Setting:
     """Return the setting in which the last equation, a Jacobian of the equations before it, is checked."""
     last = derivation.equations[-1]
     if last.role not in SECOND or last.of is None:
         return setting
     whole = as_network(derivation)
-    of = derivation.loss if last.role == "directional" and not last.name.shape else whole.definitions[-1].name
+    of = derivation.loss if last.role == "directional" else whole.definitions[-1].name
     assert of is not None
-    direction = derivation.data[-1] if last.role == "directional" else None
+    direction = derivation.data[-1] if last.role in ("product", "directional") else None
     partials = {last.name: Partial(whole, of, last.of, last.value, direction)}
     return replace(setting, partials=partials, memory={})
 
