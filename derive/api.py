@@ -13,7 +13,7 @@ import sympy
 from derive import derivation as record
 from derive import recurrence
 from derive.errors import DeriveError, ModelError
-from derive.expr import Node, Var
+from derive.expr import Apply, Node, Var, walk
 from derive.interop import from_sympy, to_sympy
 from derive.jacobian import derive_directional, derive_hessian, derive_hessian_product, derive_jacobian
 from derive.model import Definition, Network, free_variables, ordered
@@ -230,7 +230,7 @@ class Derivation(record.Derivation):
         Raises:
             UnreadError: the LaTeX is no equation that can be read.
         """
-        node = read_formula(claim)
+        node = read_formula(claim, self._functions())
         if not isinstance(node, Relation) or len(node.links) != 2 or node.signs != ("=",):
             raise DeriveError(f"{claim} is no single equation; give one of the form left = right")
         written = Equation(node.links[0], node.links[1], claim, Place((self.title,), 0, "", 1, 1))
@@ -238,6 +238,12 @@ class Derivation(record.Derivation):
             return judge_recurrence(written, self.recurrence, self)
         assert self.network is not None
         return judge_claim(written, bench_of_record(self.network, self))
+
+    def _functions(self) -> set[str]:
+        """Return the names of the arbitrary functions of the model, which a claim may apply."""
+        values = [e.value for e in self.equations if e.role in ("definition", "loss")]
+        nodes = (part for value in values for part in walk(value) if isinstance(part, Apply))
+        return {str(node.params[1]) for node in nodes if node.op.prime and node.op.body is None}
 
     def to_sympy(self, name: str | Var | None = None) -> Any:
         """Return the right side of an equation as SymPy's: of a name or of the gradient by it; the last one if None.

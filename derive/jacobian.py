@@ -7,6 +7,7 @@ Layout: the axes of y, then those of x.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 from derive.backprop import derive_gradients
@@ -126,7 +127,8 @@ def as_network(derivation: Derivation) -> Network:
 
 def _free_word(network: Network, word: str) -> str:
     taken = {name.latex for item in network.definitions for name in (item.name, *variables(item.value))}
-    return next(w for w in (word, "u", "w", r"\dot{x}", rf"{word}_0") if w not in taken)
+    numbered = (f"{word}_{{{k}}}" for k in itertools.count(1))
+    return next(w for w in itertools.chain((word, "u", "w"), numbered) if w not in taken)
 
 
 def _swept(network: Network, of: Var, by: Var, word: str = "v") -> tuple[Derivation, Var, Node]:

@@ -22,7 +22,7 @@ from derive.notation import derivative_name, moved, runs, split_name
 from derive.ops import table
 from derive.ops.reduction import total
 from derive.ops.series import series
-from derive.shapes import Shape
+from derive.shapes import Shape, show_shape
 from derive.simplify import Known, simplify
 from derive.tidy import is_op, tidy
 
@@ -80,12 +80,17 @@ class Recurrence:
         """Say what a step takes over from the one before, and what it is called when the step hands it on."""
         name = self._at(Var(before, shape), self.letter)
         assert isinstance(name, Var)
+        if not runs(name.latex, self.letter):
+            raise ModelError(f"{before}: what a step takes over has the letter {self.letter} in its marks")
         self.carried.append((name, moved(after, self.letter, self.letter)))
         return name
 
     def define(self, name: str, value: Node) -> Var:
         """Add an equation of the body."""
         item = self._item_at(Definition(Var(name, value.shape), value), self.letter)
+        known = {name for part in self.body for name in (part.name, *variables(part.value))}
+        if item.name in known or item.name.latex in {part.name.latex for part in self.body}:
+            raise ModelError(f"{name} is defined twice, or used before its equation; give each name one, in order")
         self.body.append(item)
         return item.name
 
@@ -115,6 +120,11 @@ class Recurrence:
         found = next((item.name for item in self.body if item.name.latex == after), None)
         if found is None:
             raise ModelError(f"{self.title}: no equation of the body defines {after}, which it hands on")
+        before = next(name for name, handed in self.carried if handed == after)
+        below = self._at(found, f"{self.letter}-1")
+        if below.shape != before.shape:
+            met = f"{show_shape(before.shape)} and hands on {show_shape(below.shape)}"
+            raise ModelError(f"{self.title}: a step takes over {met} as {before.latex}; make {after} the same shape")
         return found
 
     def _at(self, node: Node, step: str) -> Node:
@@ -192,7 +202,7 @@ class Recurrence:
             ModelError: there is no loss, or the body does not define what it hands on.
         """
         arrivals = self.arrivals()
-        step = derive_gradients(self.step_network(), self._wanted())
+        step = self.step_record()
         last, above = self.inserted(step)
         first = self.head_equations()
         forward = [*self.body, *self.head, *self._summed()]
@@ -205,7 +215,10 @@ class Recurrence:
         mentioned = [e for e in arriving if set(variables(e.value)) & set(arrivals.values())]
         equations += [self._inserted(e, last, self.last, known) for e in mentioned]
         equations += [self._inserted(e, above, "", known) for e in arriving]
-        equations += [self._gradient(e) for e in step.equations if e.role == "gradient" and self._is_parameter(e.of)]
+        outside = self.head_gradients()
+        gradients = [e for e in step.equations if e.role == "gradient" and self._is_parameter(e.of)]
+        equations += [self._gradient(e, outside.pop(e.of, None)) for e in gradients]
+        equations += [e for e in self.head_record() if e.role == "gradient" and e.of in outside]
         numbered = tuple(replace(e, id=str(k)) for k, e in enumerate(equations, 1))
         free = free_variables(Network("", (*self.body, *self.head), None))
         carried = {before for before, _ in self.carried}
@@ -242,6 +255,23 @@ class Recurrence:
             raise ModelError(f"{self.title}: the body hands nothing on; say what with carry")
         return Network(self.title, (*self.body, Definition(self.loss, value)), self.loss)
 
+    def step_record(self) -> Derivation:
+        """Return the sweep through one step; in what it hands down, an arrival goes by the name that it is all of."""
+        step = derive_gradients(self.step_network(), self._wanted())
+        arrivals = {*self.arrivals().values()}
+        whole = {e.value: e.name for e in step.equations if e.role == "cotangent" and e.value in arrivals}
+
+        def named(node: Node) -> Node:
+            return substitute(node, {name: own for name, own in whole.items() if isinstance(name, Var)})
+
+        def change(e: Equation) -> Equation:
+            if e.role != "gradient":  # cotangents within the step have what arrives written out
+                return e
+            steps = tuple(replace(s, before=named(s.before), after=named(s.after)) for s in e.steps)
+            return replace(e, value=named(e.value), steps=steps)
+
+        return replace(step, equations=tuple(map(change, step.equations)))
+
     def _wanted(self) -> tuple[Var, ...]:
         names = free_variables(self.step_network())
         given = self.arrivals().values()
@@ -269,13 +299,23 @@ class Recurrence:
         scalars = [item.name for item in self.head if not item.name.shape]
         return Network(self.title, tuple(self.head), scalars[-1]) if scalars else None
 
+    def head_record(self) -> list[Equation]:
+        """Return the backward equations of what follows the last step: by what it hands on, and by parameters."""
+        head = self.head_network()
+        if head is None:
+            return []
+        finals = self._finals()
+        used = tuple(v for v in free_variables(head) if v in finals or self._is_parameter(v))
+        return list(derive_gradients(head, used).equations) if used else []
+
     def head_equations(self) -> list[Equation]:
         """Return the cotangents of the names that follow the last step."""
-        head = self.head_network()
-        used = self._finals() if head is None else [v for v in self._finals() if v in free_variables(head)]
-        if head is None or not used:
-            return []
-        return [e for e in derive_gradients(head, tuple(used)).equations if e.role == "cotangent"]
+        return [e for e in self.head_record() if e.role == "cotangent"]
+
+    def head_gradients(self) -> dict[Var | None, Node]:
+        """Return the gradients of what follows the last step by its own parameters, such as those of a penalty."""
+        finals = self._finals()
+        return {e.of: e.value for e in self.head_record() if e.role == "gradient" and e.of not in finals}
 
     def _finals(self) -> list[Var]:
         names = (self._at(self._handed_on(after), self.last) for _, after in self.carried)
@@ -284,12 +324,7 @@ class Recurrence:
     def _beginning(self) -> dict[str, Node]:
         """Return the cotangents of what the last step hands on, from what follows it."""
         finals = dict(zip((after for _, after in self.carried), self._finals(), strict=True))
-        head = self.head_network()
-        used = [v for v in finals.values() if head is not None and v in free_variables(head)]
-        if head is None or not used:
-            return {after: _zero(v) for after, v in finals.items()}
-        equations = derive_gradients(head, tuple(used)).equations
-        gradients = {e.of: e.value for e in equations if e.role == "gradient"}
+        gradients = {e.of: e.value for e in self.head_record() if e.role == "gradient"}
         return {after: gradients.get(v, _zero(v)) for after, v in finals.items()}
 
     def _inserted(self, equation: Equation, arriving: dict[Var, Node], at: str, known: Known) -> Equation:
@@ -312,12 +347,13 @@ class Recurrence:
             steps += simplify(inserted, known)
         return Equation("", name, steps[-1].after, "cotangent", of, tuple(steps))
 
-    def _gradient(self, equation: Equation) -> Equation:
-        """Return a parameter's gradient; of one that all steps share, the sum over the steps."""
+    def _gradient(self, equation: Equation, outside: Node | None) -> Equation:
+        """Return a parameter's gradient; of one that all steps share, the sum over the steps and what follows them."""
         assert equation.of is not None
         if runs(equation.of.latex, self.letter):
             return equation
         value = series(equation.value, self.letter, self.last)
+        value = value if outside is None else tidy(outside + value)
         name = Var(derivative_name(self.loss.latex, equation.of.latex), equation.of.shape)
         why = r"dL = \textstyle\sum_t \langle \bar W_t, dW\rangle"
         step = Step("sum over the steps that share it", name, value, why)

@@ -12,7 +12,7 @@ from pathlib import Path
 from derive.backprop import derive_gradients
 from derive.batch import batched
 from derive.derivation import Derivation
-from derive.errors import DeriveError, ModelError
+from derive.errors import DeriveError, ModelError, ShapeError
 from derive.expr import Var
 from derive.model import Network
 from derive.read.blocks import Heading
@@ -61,7 +61,7 @@ def _batch_network(network: Network, derivation: Derivation) -> Network | None:
         return None
     try:
         return batched(network)
-    except ModelError:
+    except (ModelError, ShapeError):  # a value of one sample is a matrix, or an operation acts on whole batches
         return None
 
 

@@ -813,27 +813,11 @@ def test_a_name_is_defined_once() -> None:
 def test_a_name_that_is_used_before_it_is_defined_is_named() -> None:
     net, h = started("Order")
     net.define("h_t", tanh(vector("z_t", "n")))
-    net.define("z_t", matrix("W", "n", "n") @ h)
-    net.conclude("L", square(net.final("h_T")))
-    try:
-        done = net.gradients()
-    except ModelError as error:
-        assert "z_t" in str(error), str(error)  # or its equations are put in order
-    else:
-        assert all_checked(done)
+    refused(lambda: net.define("z_t", matrix("W", "n", "n") @ h), "z_t", "before")
 
 
 def test_what_is_carried_must_have_the_letter_in_its_name() -> None:
-    net = Recurrence("No letter", "t", "T")
-    h = net.carry("h", "g_t", ("n",))
-    net.define("g_t", tanh(matrix("W", "n", "n") @ h))
-    net.conclude("L", square(net.final("g_T")))
-    try:
-        done = net.gradients()
-    except ModelError as error:
-        assert "h" in str(error).removeprefix("No letter"), str(error)
-    else:
-        assert all_checked(done)
+    refused(lambda: Recurrence("No letter", "t", "T").carry("h", "g_t", ("n",)), "h", "letter t")
 
 
 def penalised() -> Recurrence:

@@ -16,7 +16,7 @@ from derive.errors import ShapeError, UnreadError
 from derive.op import TABLE
 from derive.ops import table
 from derive.read import syntax as ast
-from derive.read.indexed import bare_sum, comprehended
+from derive.read.indexed import bare_sum, comprehended, undefined
 from derive.read.spelling import render
 from derive.read.terms import (
     DEPTH,
@@ -39,6 +39,8 @@ from derive.read.terms import (
 )
 from derive.read.vocabulary import INDICATORS, ONES
 from derive.shapes import ROW
+
+MOST_BASE, MOST_POWER = 10**6, 64  # of numbers whose power is computed
 
 
 def elaborate(node: ast.Node, meaning: Meaning) -> Term:
@@ -67,7 +69,7 @@ def _name(node: ast.Name, meaning: Meaning) -> Term:
     if key in meaning.sizes and not index:
         return Term("#", leaf=sympy.Symbol(key, integer=True, positive=True))
     if key not in meaning.kinds:
-        return _usual_name(node)
+        return _usual_name(node, meaning)
     kind = meaning.kinds[key]
     if not index:
         return Term("", kind=kind, leaf=key)
@@ -85,14 +87,14 @@ def _key(node: ast.Name, meaning: Meaning) -> tuple[str, str]:
     return key_of(node, meaning.indices)
 
 
-def _usual_name(node: ast.Name) -> Term:
+def _usual_name(node: ast.Name, meaning: Meaning) -> Term:
     """Read what needs no definition: the identity matrix and the vector of ones."""
     if node == ast.Name("I"):
         size = new_size()
         return Term(table.SELECTION, kind="matrix", params=(size, sympy.Integer(0), size, sympy.Integer(1)))
     if node.base in ONES and node == ast.Name(node.base):
         return Term(table.ONES, kind="vector", params=(new_size(),))
-    raise UnreadError(f"the symbol ${render(node)}$ is not defined here")
+    raise undefined(node, meaning)
 
 
 def _negative(node: ast.Neg, meaning: Meaning) -> Term:
@@ -133,6 +135,8 @@ def _quotient(node: ast.Quotient, meaning: Meaning) -> Term:
 
 
 def _divided(top: Term, bottom: Term, node: ast.Node) -> Term:
+    if bottom.op == "#" and bottom.leaf == 0:
+        raise UnreadError(f"${render(node)}$ divides by zero")
     if top.op == "#" and bottom.op == "#":
         return Term("#", leaf=top.leaf / bottom.leaf)  # type: ignore[operator]
     if bottom.kind not in ("scalar", top.kind) and top.kind != "scalar":
@@ -154,10 +158,18 @@ def _power(node: ast.Power, meaning: Meaning) -> Term:
     if exponent.op != "#" and base.kind == "row":
         raise UnreadError(f"the power ${render(node)}$ is not understood here")
     if base.op == "#" and exponent.op == "#":
-        return Term("#", leaf=base.leaf**exponent.leaf)  # type: ignore[operator]
+        return Term("#", leaf=_number_power(base.leaf, exponent.leaf, node))
     if exponent.leaf == sympy.Rational(1, 2):
         return entrywise("sqrt", base)
     return entrywise("pow", base, exponent)
+
+
+def _number_power(base: Any, exponent: Any, node: ast.Node) -> sympy.Expr:
+    """Return a power of numbers; huge ones would never be done, and 0 has no inverse."""
+    large = base.is_number and not (abs(base) <= MOST_BASE and base.is_Rational and base.q <= MOST_BASE)
+    if not exponent.is_Rational or abs(exponent) > MOST_POWER or large or (base == 0 and exponent <= 0):
+        raise UnreadError(f"the power ${render(node)}$ is not computed")
+    return base**exponent
 
 
 def _matrix_power(base: Term, exponent: Term, node: ast.Node) -> Term:
@@ -354,14 +366,29 @@ def _sum_of_stack(node: ast.Big, meaning: Meaning) -> Term:
     index = render(node.index)
     body = elaborate(node.body, replace(meaning, indices=meaning.indices | {index}))
     if body.op == ROWS and body.stacked == index:
+        _extent(node, meaning)
         number, vector = (replace(arg, stacked="", kind=kind) for arg, kind in zip(body.args, STACK_KINDS, strict=True))
         return multiply(transpose(vector), number, node)
     if body.stacked != index or body.kind != "scalar":
         raise UnreadError(f"${render(node)}$: the sum over {index} is not understood here")
-    extent = None
-    if isinstance(node.upper, ast.Name) and render(node.upper) in meaning.sizes:
-        extent = sympy.Symbol(render(node.upper), integer=True, positive=True)
-    return Term("sum", (replace(body, stacked="", kind="vector"),), extent=extent)
+    return Term("sum", (replace(body, stacked="", kind="vector"),), extent=_extent(node, meaning))
+
+
+def _extent(node: ast.Big, meaning: Meaning) -> sympy.Expr | None:
+    """Return how many entries a sum runs over, where its limits say it; anything but all of them is not read."""
+    lower, upper = node.lower, node.upper
+    if lower == ast.Number("0") and isinstance(upper, ast.Sum) and (upper.sign, upper.right) == ("-", ast.Number("1")):
+        lower, upper = ast.Number("1"), upper.left
+    if lower not in (None, ast.Number("1")):
+        raise UnreadError(f"${render(node)}$: a sum that does not begin at the first entry is not read")
+    if isinstance(upper, ast.Number) and upper.text.isdigit():
+        return sympy.Integer(upper.text)
+    if upper is None:
+        return None
+    if not isinstance(upper, ast.Name):
+        raise UnreadError(f"${render(node)}$: its upper limit is no size of the model")
+    known = meaning.exact or render(upper) in meaning.sizes
+    return sympy.Symbol(render(upper), integer=True, positive=True) if known else None
 
 
 def _entry(node: ast.Entry, meaning: Meaning) -> Term:

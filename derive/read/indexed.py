@@ -143,8 +143,16 @@ def _name(node: ast.Name, meaning: Meaning, whole: Whole) -> Entries:
     places = [parts for parts in affine if parts is not None]
     key = render(replace(node, subs=kept))
     if key not in meaning.kinds:
-        raise UnreadError(f"the symbol ${render(node)}$ is not defined here")
+        raise undefined(node, meaning)
     return _at(Term("", kind=meaning.kinds[key], leaf=key), places, node)
+
+
+def undefined(node: ast.Name, meaning: Meaning) -> UnreadError:
+    """Return the error of a name without meaning; an array with an index that nothing binds is told as such."""
+    free = [render(sub) for sub in node.subs if _is_letter(sub) and render(sub) not in meaning.indices]
+    if free and render(replace(node, subs=())) in meaning.kinds:
+        return UnreadError(f"${render(node)}$: the index {free[0]} is neither summed over nor an index of the result")
+    return UnreadError(f"the symbol ${render(node)}$ is not defined here")
 
 
 def _at(term: Term, places: list[Affine], node: ast.Node) -> Entries:
@@ -328,10 +336,10 @@ def _walk(node: ast.Node) -> list[ast.Node]:
 
 def _extent(node: ast.Big, letters: tuple[str, ...], meaning: Meaning) -> Extents:
     """Return what the sum's upper limit says of the size of its index."""
+    if node.lower not in (None, ast.Number("1")) or (node.lower is None and node.upper is not None):
+        raise UnreadError(f"${render(node)}$: a sum that does not begin at 1 is not read")
     if node.upper is None:
         return ()
-    if not (isinstance(node.lower, ast.Number) and node.lower.text == "1"):
-        raise UnreadError(f"${render(node)}$: a sum that does not begin at 1 is not read")
     if isinstance(node.upper, ast.Number) and node.upper.text.isdigit():
         return ((letters[0], sympy.Integer(node.upper.text)),)
     if not (isinstance(node.upper, ast.Name) and render(node.upper) in meaning.sizes):

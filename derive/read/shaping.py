@@ -97,7 +97,10 @@ def measure(term: Term, sizes: Sizes) -> Shape:
     if term.op == table.EINSUM:
         return _by_letters(term, shapes, sizes)
     if term.extent is not None:
-        sizes.unify(shapes[0][0], term.extent, "the sum's upper limit")
+        try:
+            sizes.unify(shapes[0][0], term.extent, "the sum's upper limit")
+        except ShapeError as error:
+            raise UnreadError(f"{error}: a sum over a part of the entries is not read") from None
     if row.body is not None or row.prime:
         tensors = [shape for shape in shapes if shape]
         for shape in tensors[1:]:
@@ -129,7 +132,8 @@ def _by_signature(term: Term, shapes: list[Shape], sizes: Sizes) -> Shape:
             for word, shape in zip(letters, shapes, strict=True):
                 for letter, length in zip(word, shape, strict=True):
                     if letter in bound:
-                        sizes.unify(bound[letter], length, "a product's inner sizes")
+                        what = "a product's inner sizes" if len(letters) > 1 else f"{term.op} takes a square matrix"
+                        sizes.unify(bound[letter], length, what)
                     bound[letter] = length
             return tuple(bound[letter] for letter in right)
     raise ShapeError(f"{term.op} does not take {' and '.join(arg.kind for arg in term.args)}")

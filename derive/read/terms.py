@@ -69,6 +69,7 @@ class Meaning:
         indices: Names that are indices here.
         dot: What a dot between two vectors is: "inner" or "hadamard"; "entrywise": so is a product without sign.
         steps: The letter of a recurrence's steps, and the last one.
+        exact: Whether all names and sizes are known, as those of a model in Python are.
     """
 
     kinds: Mapping[str, str]
@@ -78,6 +79,7 @@ class Meaning:
     dot: str = "inner"
     depth: int = 0
     steps: tuple[str, str] = ("", "")
+    exact: bool = False
 
 
 def new_size() -> sympy.Expr:

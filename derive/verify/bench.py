@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from derive.backprop import derive_gradients
@@ -78,7 +78,7 @@ def bench_for(network: Network, given: Iterable[Var] = (), steps: tuple[str, str
     symbols = {str(s) for var in found.values() for length in var.shape for s in length.free_symbols}
     functions = {name: Function(op) for item in network.definitions for op, name in _printed_functions(item.value)}
     reading = Reading(
-        Meaning(kinds, functions, frozenset(symbols - {*found}), steps=steps),
+        Meaning(kinds, functions, frozenset(symbols - {*found}), steps=steps, exact=True),
         Sizes(shapes={k: v.shape for k, v in names.items()}),
         (),
     )
@@ -181,9 +181,9 @@ def _partial(
     return None if value is None else (key, Partial(network, of, by, value), by.shape)
 
 
-def parsed(latex: str) -> ast.Node | None:
-    """Return a formula's tree, or None where it is not read."""
+def parsed(latex: str, functions: Collection[str] = ()) -> ast.Node | None:
+    """Return a formula's tree, the names of functions given, or None where it is not read."""
     try:
-        return read_formula(latex)
+        return read_formula(latex, functions)
     except DeriveError:
         return None

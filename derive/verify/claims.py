@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from derive.errors import DeriveError, ShapeError
-from derive.expr import Apply, Node, Var, rebuild
+from derive.expr import Apply, Node, Var, as_node, ones_like, rebuild
 from derive.expr import walk as walk_nodes
-from derive.model import upstream
+from derive.model import Definition, upstream
 from derive.op import TABLE
 from derive.ops import table
 from derive.printer import to_latex
@@ -112,8 +112,11 @@ def _holds(claim: Equation, bench: Bench) -> bool:
         return False
 
 
-def vocabulary(left: ast.Node, right: ast.Node, bench: Bench) -> Vocabulary:
-    """Return what an edit may bring in: the model's names, functions and their derivatives, sizes, derived terms."""
+def vocabulary(left: ast.Node, right: ast.Node, bench: Bench, beyond: Iterable[Definition] = ()) -> Vocabulary:
+    """Return what an edit may bring in: the model's names, functions and their derivatives, sizes, derived terms.
+
+    `beyond` are definitions outside the model whose functions count as well: the last step of a recurrence.
+    """
     spelled = [parsed(key) for key in bench.names]
     written = [part for part in walk(right) if isinstance(part, ast.Name)]
     names = [
@@ -121,8 +124,9 @@ def vocabulary(left: ast.Node, right: ast.Node, bench: Bench) -> Vocabulary:
         for name in dict.fromkeys([*written, *spelled])
         if isinstance(name, ast.Name) and render(name) in bench.names
     ]
-    definitions = bench.setting.network.definitions
-    calls = [parsed(to_latex(item.value)) for item in definitions if _activates(item.value)]
+    definitions = (*bench.setting.network.definitions, *beyond)
+    known = bench.model.reading.meaning.functions
+    calls = [parsed(to_latex(item.value), known) for item in definitions if _activates(item.value)]
     slopes = [replace(call, function=replace(call.function, primes=1)) for call in calls if isinstance(call, ast.Call)]
     softmax = {key: axis for key, var in bench.names.items() if (axis := _softmax_axis(var, bench)) is not None}
     return Vocabulary(names, slopes, sorted(bench.model.reading.meaning.sizes), softmax, tuple(_terms(left, bench)))
@@ -140,7 +144,7 @@ def _terms(left: ast.Node, bench: Bench) -> list[ast.Node]:
     """Return the terms of the derived equation for what a claim speaks of."""
     name = bench.setting.primary(bench.names[render(left)]) if render(left) in bench.names else None
     value = next((e.value for e in bench.setting.derivation.equations if e.name == name), None)
-    tree = parsed(to_latex(value)) if value is not None else None
+    tree = parsed(to_latex(value), bench.model.reading.meaning.functions) if value is not None else None
     return [] if tree is None else summands(tree)
 
 
@@ -158,7 +162,9 @@ def _held_constant(claim: Equation, bench: Bench) -> Diagnosis | None:
     between = [name for name in defined if name in upstream(setting.network, (of,))]
     choices = [frozenset(c) for size in (1, 2) for c in itertools.combinations(between, size)][:MOST_HELD]
     for held in choices:
-        if agrees(left, right, replace(setting, held=held, memory={})):
+        without = replace(setting, held=held, memory={})
+        vanishes = agrees(left, as_node(0) * ones_like(left), without)  # nothing is left: this explains nothing
+        if not vanishes and agrees(left, right, without):
             words = " and ".join(f"${name.latex}$" for name in between if name in held)
             text = f"it holds only with {words} held constant, which depend on ${of.latex}$"
             primary = setting.primary(left)

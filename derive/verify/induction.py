@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from derive.backprop import derive_gradients
 from derive.derivation import Check, Derivation, Equation, Step
 from derive.errors import DeriveError, ShapeError
 from derive.expr import Node, Var, variables
@@ -35,11 +35,13 @@ def checked_recurrence(recurrence: Recurrence, derivation: Derivation) -> Deriva
     network = recurrence.step_network()
     wanted = tuple(e.of for e in derivation.equations if e.role == "gradient" and e.of is not None)
     wanted += tuple(before for before, _ in recurrence.carried)
-    step = checked(network, derive_gradients(network, wanted))
+    step = checked(network, recurrence.step_record())
     local = {e.of: e.check for e in step.equations if e.check is not None}
     at_last, above = recurrence.inserted(step)
     moved = {recurrence.at_last(name): value for name, value in at_last.items()}
-    proof = Induction(recurrence, settings, local, {**above, **{n: v for n, v in moved.items() if isinstance(n, Var)}})
+    arriving = {**above, **{name: value for name, value in moved.items() if isinstance(name, Var)}}
+    values = {e.name: e.value for e in step.equations if e.role == "cotangent"}
+    proof = Induction(recurrence, settings, local, arriving, values)
     return replace(derivation, equations=tuple(
         _checked(e, proof) if e.role in BACKWARD else e for e in derivation.equations
     ))  # fmt: skip
@@ -54,23 +56,30 @@ class Induction:
         settings: Networks of few steps.
         local: The checks of the sweep through one step, by the name that a cotangent belongs to.
         arriving: What stands for each arrival, by the checked sweep: at the last step, and at a general one.
+        values: The derived value of each cotangent of one step.
     """
 
     recurrence: Recurrence
     settings: dict[int, Setting]
     local: dict[Var | None, Check]
     arriving: dict[Var, Node]
+    values: dict[Var, Node]
 
 
-def _setting(recurrence: Recurrence, derivation: Derivation, last: int) -> Setting:
+def _setting(
+    recurrence: Recurrence, derivation: Derivation, last: int, aliases: Mapping[Var, Var] | None = None
+) -> Setting:
+    """Return the network of some steps, and what each name of a cotangent stands for at each of them."""
     network = recurrence.unrolled(last)
+    named = {e.name: e.of for e in derivation.equations if e.role in BACKWARD and e.of is not None}
+    there = {*free_variables(network), *(item.name for item in network.definitions)}
     cotangents: dict[Var, Var] = {}
-    for e in derivation.equations:
-        if e.role in BACKWARD and e.of is not None:
-            for step in range(1, last + 1):
-                name, of = (recurrence.at_steps(part, step, last) for part in (e.name, e.of))
-                assert isinstance(name, Var) and isinstance(of, Var)
-                cotangents[name] = of
+    for name, of in {**(aliases or {}), **named}.items():
+        for step in range(1, last + 1):
+            here, belongs = (recurrence.at_steps(part, step, last) for part in (name, of))
+            assert isinstance(here, Var) and isinstance(belongs, Var)
+            if belongs in there:
+                cotangents[here] = belongs
     return Setting(network, replace(derivation, equations=(), seeds=()), cotangents, network.loss)
 
 
@@ -103,7 +112,8 @@ def _general(equation: Equation, recurrence: Recurrence) -> Var | None:
 def _check_step(step: Step, equation: Equation, proof: Induction) -> Check:
     """Check a step: the sweep by its own check in one step, what is inserted and simplified by normal forms."""
     if step.before != equation.name:
-        if same(step.before, step.after, proof.arriving):
+        written_out = {**proof.arriving, **proof.values}
+        if any(same(step.before, step.after, inline) for inline in (proof.arriving, written_out)):
             return Check("proved", "the normal forms agree, with what the step above hands down")
         return Check("undecided", "the normal forms differ")
     own = proof.local.get(_general(equation, proof.recurrence))
@@ -144,7 +154,8 @@ def judge_recurrence(claim: Claim, recurrence: Recurrence, derivation: Derivatio
     steps, and refuted by a point of one of them.
     """
     bench = _reading_bench(recurrence, derivation)
-    settings = {last: _setting(recurrence, derivation, last) for last in INSTANCES[1:]}
+    aliases = bench.setting.cotangents
+    settings = {last: _setting(recurrence, derivation, last, aliases) for last in INSTANCES[1:]}
     verdict = _judged(claim, bench, recurrence, derivation, settings)
     if verdict.verdict not in ("refuted", "ill-typed"):
         return verdict
@@ -153,7 +164,7 @@ def judge_recurrence(claim: Claim, recurrence: Recurrence, derivation: Derivatio
         edited = _judged(replace(claim, right=right), bench, recurrence, derivation, settings)
         return edited.verdict in GOOD
 
-    words = vocabulary(claim.left, claim.right, bench)
+    words = vocabulary(claim.left, claim.right, bench, recurrence.ending().definitions)
     return replace(verdict, diagnosis=diagnose(claim.left, claim.right, words, holds))
 
 
@@ -184,6 +195,10 @@ def _judged(
             if step == last and (_looks_up(left, recurrence) or _looks_up(right, recurrence)):
                 continue
             one, other = (recurrence.at_steps(side, step, last) for side in (left, right))
+            strange = {*variables(one), *variables(other)} - setting.known - setting.free
+            if strange:
+                names = ", ".join(sorted(f"${name.latex}$" for name in strange))
+                return Verdict("unread", f"at step {step} of {last}, {names} stands for nothing")
             verdict = judge(one, other, setting)
             if verdict.verdict not in GOOD:
                 return replace(verdict, reason=f"{verdict.reason}; at step {step} of {last}")
