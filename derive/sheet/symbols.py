@@ -135,7 +135,7 @@ def clean_text(text: str) -> str:
     >>> clean_text("a\\x00b\\tc")
     'a�b c'
     """
-    return "".join(_carried(char) for char in text)
+    return text if text.isascii() and text.isprintable() else "".join(_carried(char) for char in text)
 
 
 def _carried(char: str) -> str:

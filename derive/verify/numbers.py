@@ -10,10 +10,11 @@ Tangents give derivatives (forward mode) in many directions at once, independent
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import mul
 from typing import Any, TypeAlias
 
@@ -29,6 +30,7 @@ GENERATOR = 4  # a square, hence of order q modulo p
 DIGITS = 50
 MP = mpmath.MPContext()  # a context of our own: the precision of others stays as it is
 MP.dps = DIGITS
+FEW = 32  # entries that Python raises to a power sooner than NumPy
 DIRECTIONS = "Z"  # the letter of the tangents' first axis in an einsum
 
 Values: TypeAlias = Any  # an array of integers modulo a prime, or of objects with fifty digits
@@ -42,6 +44,10 @@ class RetryError(Exception):
 # ---------------------------------------------------------------- arithmetic modulo a prime
 def modular_power(base: Values, exponent: Values | int, modulus: int) -> Values:
     """Return base to the exponent modulo a prime, entry by entry."""
+    if np.size(base) <= FEW and np.size(exponent) <= FEW:
+        bases, exponents = np.broadcast_arrays(base, exponent)
+        powers = map(pow, bases.ravel().tolist(), exponents.ravel().tolist(), itertools.repeat(modulus))
+        return np.array(list(powers), np.int64).reshape(bases.shape)
     result, square = np.ones_like(base), base
     if isinstance(exponent, int):
         for bit in bin(exponent)[:1:-1]:
@@ -267,23 +273,44 @@ def _einsum(spec: str, parts: tuple[Part, ...]) -> Part:
 
 def contract(words: list[str], right: str, arrays: list[Values], modulus: int) -> Values:
     """Return an einsum modulo a prime, one operand after the other, summing as soon as an index is done with."""
-    letters, whole = "", np.asarray(1, arrays[0].dtype)
-    for k, (word, array) in enumerate(zip(words, arrays, strict=True)):
-        single = "".join(dict.fromkeys(word))
+    dtype = arrays[0].dtype
+    whole = np.asarray(1, dtype)
+    moves, order = _plan(tuple(words), right)
+    for array, (word, single, at, beside, gone) in zip(arrays, moves, strict=True):
         array = np.einsum(f"{word}->{single}", array) if single != word else array
+        product = _spread(whole, *at) * _spread(array, *beside)
+        product = product % modulus if modulus else product
+        if gone:
+            whole = np.asarray(product.sum(axis=gone), dtype)
+            whole = whole % modulus if modulus else whole
+        else:
+            whole = product
+    return whole.transpose(order)
+
+
+_Place: TypeAlias = tuple[tuple[int, ...], tuple[slice | None, ...]]  # the order of an array's axes, and new ones
+_Move: TypeAlias = tuple[str, str, _Place, _Place, tuple[int, ...]]
+
+
+@lru_cache(maxsize=4096)
+def _plan(words: tuple[str, ...], right: str) -> tuple[list[_Move], list[int]]:
+    """Return for each operand how it and the product so far lie over their common letters, and what is summed."""
+    moves, letters = [], ""
+    for k, word in enumerate(words):
+        single = "".join(dict.fromkeys(word))
         union = letters + "".join(letter for letter in single if letter not in letters)
         later = set("".join(words[k + 1 :])) | set(right)
-        product = _spread(whole, letters, union) * _spread(array, single, union)
-        product = product % modulus if modulus else product
         gone = tuple(axis for axis, letter in enumerate(union) if letter not in later)
-        whole = np.asarray(product.sum(axis=gone) if gone else product, arrays[0].dtype)
-        whole = whole % modulus if modulus else whole
+        moves.append((word, single, _place(letters, union), _place(single, union), gone))
         letters = "".join(letter for letter in union if letter in later)
-    return whole.transpose([letters.index(letter) for letter in right])
+    return moves, [letters.index(letter) for letter in right]
 
 
-def _spread(array: Values, letters: str, union: str) -> Values:
-    """Return an array with one axis for each letter of the union, in its order."""
+def _place(letters: str, union: str) -> _Place:
     order = sorted(range(len(letters)), key=lambda k: union.index(letters[k]))
-    lengths = dict(zip(letters, array.shape, strict=True))
-    return array.transpose(order).reshape([lengths.get(letter, 1) for letter in union])
+    return tuple(order), tuple(slice(None) if letter in letters else None for letter in union)
+
+
+def _spread(array: Values, order: tuple[int, ...], index: tuple[slice | None, ...]) -> Values:
+    """Return an array with one axis for each letter of the union, in its order."""
+    return array.transpose(order)[index]
