@@ -280,11 +280,8 @@ def contract(words: list[str], right: str, arrays: list[Values], modulus: int) -
         array = np.einsum(f"{word}->{single}", array) if single != word else array
         product = _spread(whole, *at) * _spread(array, *beside)
         product = product % modulus if modulus else product
-        if gone:
-            whole = np.asarray(product.sum(axis=gone), dtype)
-            whole = whole % modulus if modulus else whole
-        else:
-            whole = product
+        whole = np.asarray(product.sum(axis=gone) if gone else product, dtype)
+        whole = whole % modulus if modulus and gone else whole
     return whole.transpose(order)
 
 
