@@ -25,6 +25,7 @@ from typing import Any
 import platformdirs
 
 from codegen.errors import CompileFailedError, CompilerMissingError
+from codegen.plan.machine import NARROW, Machine, machine_of
 
 PORTABLE = ("-std=c99", "-O3", "-fno-math-errno", "-fno-trapping-math")
 """Flags for any machine. Never -ffast-math: linked into a library it switches the whole process to flush-to-zero."""
@@ -88,6 +89,11 @@ def native_flags(compiler: Compiler) -> tuple[str, ...]:
     else:
         flags.append("-mcpu=native")
     return tuple(flags)
+
+
+def local_machine() -> Machine:
+    """Return the machine that code is built for here."""
+    return machine_of(processor()) if platform.machine().lower() in ("x86_64", "amd64") else NARROW
 
 
 @cache

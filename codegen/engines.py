@@ -9,15 +9,16 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from codegen.build import load_library, run_python
+from codegen.build import load_library, local_machine, run_python
 from codegen.passes.dead import eliminate
 from codegen.program import BATCH, Program, Value
-from codegen.targets.c import emit_c
-from codegen.targets.c_memory import scratch_of, training_scratch
+from codegen.targets.c import emit_c, training_scratch
+from codegen.targets.c_function import function_schedule
 from codegen.targets.numpy import emit_numpy
 
 ROLES = ("data", "parameter", "state")  # of what a step takes, in the order of its arguments
 TRAIN_COUNTS = (ctypes.c_long, ctypes.c_long, ctypes.c_int, ctypes.c_int)  # steps, first, batch, count
+VECTOR = 64  # bytes
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 
@@ -57,7 +58,7 @@ def row_count(program: Program, data: Arrays) -> int:
 class NumpyEngine:
     """A program as NumPy: the reference that other engines are compared with."""
 
-    def __init__(self, program: Program, name: str, predicted: str | None) -> None:
+    def __init__(self, program: Program, name: str, predicted: str | None, batch: int) -> None:
         self.program = program
         self.source = emit_numpy(program, name, predicted)
         self.functions = run_python(self.source, name)
@@ -104,16 +105,24 @@ def pointer(array: Array) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
 
+def aligned(count: int, dtype: str) -> Array:
+    """Return zeros that begin on the boundary of a vector."""
+    size = np.dtype(dtype).itemsize
+    room = np.zeros(count + VECTOR // size, dtype)
+    return room[-room.ctypes.data % VECTOR // size :]
+
+
 class CEngine:
     """A program as compiled C."""
 
-    def __init__(self, program: Program, name: str, predicted: str | None) -> None:
-        self.program, self.name, self.predicted = program, name, predicted
-        self.source = emit_c(program, name, predicted)
+    def __init__(self, program: Program, name: str, predicted: str | None, batch: int) -> None:
+        self.program, self.name, self.predicted, self.batch = program, name, predicted, batch
+        self.machine = local_machine()
+        self.source = emit_c(program, name, predicted, machine=self.machine, batch=batch)
         self.library = load_library(self.source, name)
-        self.need = training_scratch(program)
+        self.need = training_scratch(program, self.machine, batch)
         self.inference = eliminate(program, [predicted]) if predicted else None
-        self.scratch = np.empty(0, program.dtype)
+        self.scratch = aligned(0, program.dtype)
         self.trainer = getattr(self.library, f"{name}_train")
         self.trainer.restype = ctypes.c_long
         self.places = [(k, v.name) for k, role in enumerate(ROLES) for v in program.of_role(role)]
@@ -125,7 +134,7 @@ class CEngine:
     def memory(self, count: int) -> ctypes.c_void_p:
         """Return scratch of at least the given length."""
         if len(self.scratch) < count:
-            self.scratch = np.empty(max(count, 1), self.program.dtype)
+            self.scratch = aligned(count, self.program.dtype)
         return pointer(self.scratch)
 
     def given(self, values: Sequence[Value], arrays: Arrays) -> list[ctypes.c_void_p]:
@@ -191,7 +200,7 @@ class CEngine:
         out = np.empty([int(length) for length in shape], program.dtype)
         given = self.given([*program.of_role("data"), *program.of_role("parameter")], {**data, **params})
         function = getattr(self.library, f"{self.name}_predict")
-        function(ctypes.c_int(rows), *given, pointer(out), self.memory(scratch_of(program).count(rows)))
+        function(ctypes.c_int(rows), *given, pointer(out), self.memory(function_schedule(program, self.machine, self.batch).scratch.count(rows)))
         return out
 
 

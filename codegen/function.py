@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from codegen.build import load_library, run_python
+from codegen.build import load_library, local_machine, run_python
 from codegen.errors import CodegenError
 from codegen.export import bake, rows_program
 from codegen.names import file_name
 from codegen.program import BATCH, Program, Value
 from codegen.targets.c_function import emit_function as emit_c_function
-from codegen.targets.c_function import includes, prelude, size_constants
-from codegen.targets.c_memory import scratch_of
+from codegen.targets.c_function import function_schedule, includes, prelude, size_constants
 from codegen.targets.numpy import emit_function as emit_numpy_function
 from derive.derivation import Derivation
 from derive.notation import batch_name
@@ -100,10 +99,11 @@ class Function:
     def _c(self) -> Any:
         program, name = self.program, file_name(self.program.title)
         used: set[str] = set()
-        text = emit_c_function(program, name, "predict", used)
-        self.source = includes() + size_constants(program, name) + prelude(used, name, program.dtype) + text
+        machine = local_machine()
+        text = emit_c_function(program, name, "predict", used, machine=machine, batch=1)
+        self.source = includes() + size_constants(program, name) + prelude(used, name, program.dtype, machine) + text
         function = getattr(load_library(self.source, name), f"{name}_predict")
-        need = scratch_of(program)
+        need = function_schedule(program, machine, 1).scratch
         constant = [ctypes.c_void_p(self.params[v.name].ctypes.data) for v in program.of_role("parameter")]
 
         def call(rows: Sequence[Array]) -> list[Array]:

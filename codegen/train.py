@@ -146,7 +146,7 @@ class Trainer:
         output = predicted(self.record)
         name = None if output is None else self.names[output]
         title = file_name(self.record.title)
-        engine = ENGINES[self.settings.target](program, title, name)
+        engine = ENGINES[self.settings.target](program, title, name, self.settings.batch)
         self.bound = _Compiled(program, engine, name)
         self.params = initial_parameters(program, self.settings.seed)
         self.state = initial_states(program)

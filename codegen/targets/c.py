@@ -1,20 +1,49 @@
-r"""C99: loss and gradients, one step and a whole run of steps, as a file that a person can read.
+r"""C99: loss and gradients, and a whole run of steps, as a file that a person can read.
 
 Plain functions on plain arrays; scratch memory belongs to the caller; nothing is allocated, nothing global, no
-math.h. Every statement stands under the number of the equation that it computes. Loops stand in `c_loops`,
-mathematical functions in `c_math`, the matrix product in `c_kernels`.
+math.h. Every group of statements stands under the numbers of the equations that it computes. During a run the
+parameters lie in scratch as the products want them, and are brought back at its end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
 from codegen.passes.dead import eliminate
-from codegen.program import BATCH, Program, Value
-from codegen.targets.c_function import banner, emit_function, headline, includes, prelude, size_constants, wrapped
+from codegen.plan.machine import PORTABLE, Machine
+from codegen.plan.memory import Extent, Scratch, extent_of
+from codegen.plan.schedule import EXPECTED, Schedule, schedule
+from codegen.program import BATCH, Map, Program, Ref, Value
+from codegen.targets.c_function import (
+    banner,
+    body_lines,
+    emit_function,
+    extent_text,
+    function_schedule,
+    group_texts,
+    includes,
+    make_loops,
+    prelude,
+    scratch_pointers,
+    size_constants,
+    wide_line,
+    wrapped,
+)
 from codegen.targets.c_loops import Loops
-from codegen.targets.c_memory import length, scratch_macro
+from codegen.targets.c_words import Lines
+
+FEW = 12  # calls of products up to which their kernels are written into the step
 
 
-def emit_c(program: Program, name: str = "model", predicted: str | None = None, note: str = "") -> str:
+def emit_c(
+    program: Program,
+    name: str = "model",
+    predicted: str | None = None,
+    note: str = "",
+    machine: Machine = PORTABLE,
+    batch: int | None = None,
+) -> str:
     """Return the source of a training function in C99.
 
     Args:
@@ -22,98 +51,218 @@ def emit_c(program: Program, name: str = "model", predicted: str | None = None, 
         name: Prefix of every name in the file.
         predicted: The name that `NAME_predict` computes; without one there is no such function.
         note: More lines for the comment at the top.
+        machine: Where it will run.
+        batch: The usual size of a batch: the step is compiled for it, and once more for any other.
     """
     used: set[str] = set()
     parts = []
+    expected = batch or EXPECTED
     if predicted is not None:
-        parts.append(emit_function(eliminate(program, [predicted]), name, "predict", used))
+        part = eliminate(program, [predicted])
+        parts.append(emit_function(part, name, "predict", used, machine=machine, batch=expected))
     gradients = eliminate(program, program.outputs)
-    parts.append(emit_function(gradients, name, "loss_and_gradients", used))
+    parts.append(emit_function(gradients, name, "loss_and_gradients", used, machine=machine, batch=expected))
     if program.updates:
-        parts += [emit_step(program, name, used), emit_train(program, name)]
-    head = [banner(program, note), includes(), size_constants(program, name), scratch_macro(program, name)]
-    return "".join(head) + prelude(used, name, program.dtype) + "".join(parts)
+        run = Run(program, name, machine, expected)
+        parts += [run.emit_step(used), run.emit_train(batch), run.emit_one()]
+    need = training_scratch(program, machine, expected)
+    head = [banner(program, note), includes(), size_constants(program, name), scratch_macro(need, program, name)]
+    return "".join(head) + prelude(used, name, program.dtype, machine) + "".join(parts)
 
 
-def _training_arguments(program: Program, data: str = "const ") -> list[str]:
+def scratch_macro(need: Scratch, program: Program, name: str) -> str:
+    """Return the macro that tells how much scratch a batch needs."""
     kind = "float" if program.dtype == "float32" else "double"
-    arguments = [f"{data}{kind} *restrict {value.name}" for value in program.of_role("data")]
-    return [
-        *arguments,
-        *(f"{kind} *restrict {value.name}" for value in (*program.of_role("parameter"), *program.of_role("state"))),
-    ]
+    return f"\n/* How many {kind}s of scratch memory a call needs. */\n#define {name.upper()}_SCRATCH({BATCH}) ({need.text()})\n"
 
 
-def emit_step(program: Program, name: str, used: set[str]) -> str:
-    """Return the function that takes one step: gradients into scratch, then the updates in place."""
-    kind = "float" if program.dtype == "float32" else "double"
-    rates = [value.name for value in program.of_role("rate")]
-    loss = next(value.name for value in program.of_role("loss"))
-    arguments = [
-        f"int {BATCH}",
-        *_training_arguments(program),
-        *(f"{kind} {rate}" for rate in rates),
-        f"{kind} *restrict {loss}",
-        f"{kind} *restrict scratch",
-    ]
-    scalars = frozenset(v.name for v in program.of_role("parameter", "state", "gradient") if not v.sizes)
-    loops = Loops(program, f"{name}_", scalars, {}, used)
-    lines, place = [], "scratch"
-    for gradient in program.gradients.values():
-        count, _ = length(program, program.values[gradient])
-        lines.append(f"{kind} *const {gradient} = {place};")
-        place = f"{gradient} + {count}"
-    inner = eliminate(program, program.outputs)
-    given = [value.name for value in (*inner.of_role("data"), *inner.of_role("parameter"))]
-    lines.append(f"{name}_loss_and_gradients({', '.join([BATCH, *given, *program.outputs, place])});")
-    lines += [
-        f"if (!(*{loss} - *{loss} == 0)) {{",
-        "    return 1; /* not finite: leave everything as it was */",
-        "}",
-    ]
-    told: set[str] = set()
-    for statement in program.updates:
-        lines += ["", headline(program, statement, told), *loops.statement(statement)]
-    body = [f"    {line}" if line else "" for line in [*lines, "return 0;"]]
-    purpose = "/* Take one step on a batch; 0, or 1 if the loss is not finite, and then nothing was changed. */"
-    return "\n".join(["", purpose, f"int {name}_step({wrapped(arguments)})", "{", *body, "}", ""])
+def training_scratch(program: Program, machine: Machine = PORTABLE, batch: int = EXPECTED) -> Scratch:
+    """Return the memory that suffices for every function of a training file."""
+    plans = [function_schedule(eliminate(program, program.outputs), machine, batch)]
+    own: tuple[Extent, ...] = ()
+    if program.updates:
+        run = Run(program, "", machine, batch)
+        plans.append(run.plan)
+        own = tuple(run.extent(value) for value in run.packed)
+    lanes = machine.lanes(program.dtype)
+    sums = [Scratch((*plan.scratch.extents, *(own if k else ())), lanes) for k, plan in enumerate(plans)]
+    return Scratch(_most(sums), lanes)
 
 
-def emit_train(program: Program, name: str) -> str:
-    """Return the function that takes many steps over fixed mini-batches, in order, from the one numbered `first`."""
-    kind = "float" if program.dtype == "float32" else "double"
-    rates = [value.name for value in program.of_role("rate")]
-    arguments = ["long steps", "long first", f"int {BATCH}", "int count", *_training_arguments(program)]
-    arguments += [f"const {kind} *restrict {rate}" for rate in rates] + [
-        f"{kind} *restrict losses",
-        f"{kind} *restrict scratch",
-    ]
-    data = [_offset(program, name, value) for value in program.of_role("data")]
-    rest = [value.name for value in (*program.of_role("parameter"), *program.of_role("state"))]
-    call = ", ".join(["size", *data, *rest, *(f"{rate}[s]" for rate in rates), "losses + s", "scratch"])
-    body = f"""{{
-    const long batches = ((long)count + {BATCH} - 1) / {BATCH};
-    for (long s = 0; s < steps; ++s) {{
-        const ptrdiff_t start = (ptrdiff_t)((first + s) % batches) * {BATCH};
-        const int size = count - start < {BATCH} ? (int)(count - start) : {BATCH};
-        if ({name}_step({call}) != 0) {{
-            return s;
-        }}
-    }}
-    return steps;
-}}
-"""
-    purpose = (
-        "/* Take steps over the mini-batches of `count` samples, in order, from the one numbered `first`; "
-        "rates and losses\n"
-        " * have one entry a step. Return how many steps were taken; fewer if a loss was not finite. */"
-    )
-    return "\n".join(["", purpose, f"long {name}_train({wrapped(arguments)})", body])
+def _most(sums: Sequence[Scratch]) -> tuple[Extent, ...]:
+    """Return extents that are enough for each of several needs: for every power of the batch the largest number."""
+    most: dict[tuple[int, int], int] = {}
+    for need in sums:
+        numbers: dict[tuple[int, int], int] = {}
+        for extent in need.extents:
+            key = (extent.batch, extent.wide)
+            numbers[key] = numbers.get(key, 0) + extent.number
+        for key, number in numbers.items():
+            most[key] = max(most.get(key, 0), number)
+    return tuple(Extent(number, *key) for key, number in sorted(most.items()))
 
 
-def _offset(program: Program, name: str, value: Value) -> str:
-    if BATCH not in value.sizes:
-        return value.name
-    loops = Loops(program, f"{name}_", frozenset(), {}, set())
-    sizes = [loops.size(size) for size in value.sizes if size != BATCH]
-    return f"{value.name} + {' * '.join(['start', *sizes])}"
+@dataclass(slots=True)
+class Run:
+    """The functions that take steps, on parameters and states as the products want them."""
+
+    program: Program
+    name: str
+    machine: Machine
+    batch: int
+    loss: Value = field(init=False)
+    plan: Schedule = field(init=False)
+    own: tuple[Value, ...] = field(init=False)
+    packed: list[Value] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loss = next(value for value in self.program.of_role("loss"))
+        trained = eliminate(replace(self.program, outputs=(self.loss.name,)))
+        data = frozenset(v.name for v in trained.of_role("data"))
+        self.plan = schedule(trained, self.machine, self.batch, data)
+        self.own = self.program.of_role("parameter", "state")
+        self.packed = [v for v in self.own if self._is_packed(v)]
+
+    def _is_packed(self, value: Value) -> bool:
+        """Tell whether a parameter lies otherwise than the caller has it: turned round, or with longer rows."""
+        inner = self.plan.program.values.get(value.name)
+        if inner is None or not inner.sizes:
+            return False
+        padded = extent_of(self.plan.program, inner, True, self.plan.lanes)
+        return value.name in self.plan.moved or padded != extent_of(self.plan.program, inner, False, self.plan.lanes)
+
+    def extent(self, value: Value) -> Extent:
+        """Return how much memory a parameter takes inside."""
+        return extent_of(self.plan.program, self.plan.program.values[value.name], True, self.plan.lanes)
+
+    @property
+    def kind(self) -> str:
+        """The C type."""
+        return "float" if self.program.dtype == "float32" else "double"
+
+    @property
+    def rates(self) -> list[str]:
+        """The names of the rates."""
+        return [value.name for value in self.program.of_role("rate")]
+
+    def _loops(self, used: set[str], own: bool = True) -> Loops:
+        values = self.plan.program.values
+        scalars = {v.name for v in self.program.of_role("data", "parameter", "state") if v.name in values and not values[v.name].sizes}
+        return make_loops(self.plan, self.name, frozenset(scalars | {self.loss.name}), self.plan.places.alias, used)
+
+    def emit_step(self, used: set[str]) -> str:
+        """Return the function that takes one step in place."""
+        loops = self._loops(used)
+        lines = scratch_pointers(loops, self.plan)
+        texts = group_texts(loops, self.plan, loops.pointers)
+        arguments = [f"const int {BATCH}", *self._arguments("const "), *(f"{self.kind} {rate}" for rate in self.rates)]
+        arguments += [f"{self.kind} *restrict {self.loss.name}", f"{self.kind} *restrict scratch"]
+        check = [
+            "", f"if (!(*{self.loss.name} - *{self.loss.name} == 0)) {{",
+            "    return 1; /* not finite: leave everything as it was */", "}",
+        ]  # fmt: skip
+        place = self._after_loss(texts)
+        unused = [] if any(BATCH in v.sizes for v in self.program.values.values()) else [f"(void){BATCH};"]
+        unused += [f"(void){v.name};" for v in (*self.program.of_role("data"), *self.own) if v.name not in self.plan.program.values]
+        body = [*unused, *lines, *texts[:place], *check, *texts[place:], "", "return 0;"]
+        purpose = "/* Take one step; 0, or 1 if the loss is not finite, and then nothing was changed. */"
+        head = f"static inline int {self.name}_pass({wrapped(arguments)})"
+        return "\n".join(["", purpose, head, "{", *body_lines(body), "}", ""])
+
+    def _after_loss(self, texts: Lines) -> int:
+        """Return the line after the group that computes the loss."""
+        count = 0
+        for k, group in enumerate(self.plan.groups):
+            if any(s.out.name == self.loss.name for s in group.statements):
+                count = k + 1
+        starts = [k for k, line in enumerate(texts) if line == ""]
+        return starts[count] if count < len(starts) else len(texts)
+
+    def _arguments(self, data: str = "const ") -> list[str]:
+        arguments = [f"{data}{self.kind} *restrict {value.name}" for value in self.program.of_role("data")]
+        return [*arguments, *(f"{self.kind} *restrict {value.name}" for value in self.own)]
+
+    def emit_train(self, batch: int | None) -> str:
+        """Return the function that takes many steps over fixed mini-batches, in order, from the one numbered `first`."""
+        loops = self._loops(set())
+        arguments = ["long steps", "long first", f"int {BATCH}", "int count", *self._arguments()]
+        arguments += [f"const {self.kind} *restrict {rate}" for rate in self.rates]
+        arguments += [f"{self.kind} *restrict losses", f"{self.kind} *restrict scratch"]
+        data = [self._offset(loops, value) for value in self.program.of_role("data")]
+        own = [f"{v.name}_" if v in self.packed else v.name for v in self.own]
+        rest = [*data, *own, *(f"{rate}[s]" for rate in self.rates), "losses + s", "place"]
+        usual = f"{self.name}_pass({', '.join([str(batch), *rest])})" if batch else ""
+        other = f"{self.name}_pass({', '.join(['size', *rest])})"
+        call = f"size == {batch} ? {usual}\n            : {other}" if batch else other
+        lines = [f"const long batches = ((long)count + {BATCH} - 1) / {BATCH};", "long s = 0;"]
+        place = "scratch"
+        for value in self.packed:
+            lines.append(f"{self.kind} *const {value.name}_ = {place};")
+            place = f"{value.name}_ + {extent_text(self.extent(value))}"
+        lines.append(f"{self.kind} *const place = {place};")
+        lines += [line for value in self.packed for line in self._copy(value, inward=True)]
+        lines += [
+            "for (; s < steps; ++s) {",
+            f"    const ptrdiff_t start = (ptrdiff_t)((first + s) % batches) * {BATCH};",
+            f"    const int size = count - start < {BATCH} ? (int)(count - start) : {BATCH};",
+            f"    const int stopped = {call};",
+            "    if (stopped) {", "        break;", "    }", "}",
+        ]  # fmt: skip
+        lines += [line for value in self.packed for line in self._copy(value, inward=False)]
+        purpose = (
+            "/* Take steps over the mini-batches of `count` samples, in order, from the one numbered `first`; "
+            "rates and losses\n"
+            " * have one entry a step. Return how many steps were taken; fewer if a loss was not finite. */"
+        )
+        head = f"long {self.name}_train({wrapped(arguments)})"
+        return "\n".join(["", purpose, head, "{", *body_lines([*lines, "return s;"]), "}", ""])
+
+    def _copy(self, value: Value, inward: bool) -> Lines:
+        """Return the loops that bring a parameter into scratch, or back."""
+        inner = self.plan.program.values[value.name]
+        order = self.plan.moved.get(value.name, tuple(range(len(inner.sizes))))
+        letters = [f"i{k}" for k in range(len(inner.sizes))]
+        outside = [""] * len(letters)
+        for k, axis in enumerate(order):
+            outside[axis] = letters[k]
+        sizes = [self.plan.program.sizes[s] if isinstance(s, str) else s for s in inner.sizes]
+        plain = [0] * len(sizes)
+        for k, axis in enumerate(order):
+            plain[axis] = sizes[k]
+        lanes = self.plan.lanes
+        padded = [*sizes[:-1], -(-sizes[-1] // lanes) * lanes]
+        here, there = f"{value.name}_[{_entry(letters, padded)}]", f"{value.name}[{_entry(outside, plain)}]"
+        lines = [f"{here} = {there};" if inward else f"{there} = {here};"]
+        for letter, count in reversed(list(zip(letters, sizes, strict=True))):
+            lines = [f"for (ptrdiff_t {letter} = 0; {letter} < {count}; ++{letter}) {{", *(f"    {x}" for x in lines), "}"]
+        clear = []
+        if inward and padded != sizes:
+            total = extent_text(self.extent(value))
+            clear = [f"for (ptrdiff_t i = 0; i < {total}; ++i) {{", f"    {value.name}_[i] = 0;", "}"]
+        return [*clear, *lines]
+
+    def emit_one(self) -> str:
+        """Return the function that takes a single step on a batch."""
+        arguments = [f"int {BATCH}", *self._arguments(), *(f"{self.kind} {rate}" for rate in self.rates)]
+        arguments += [f"{self.kind} *restrict {self.loss.name}", f"{self.kind} *restrict scratch"]
+        given = [value.name for value in (*self.program.of_role("data"), *self.own)]
+        call = ["1", "0", BATCH, BATCH, *given, *(f"&{rate}" for rate in self.rates), self.loss.name, "scratch"]
+        purpose = "/* Take one step on a batch; 0, or 1 if the loss is not finite, and then nothing was changed. */"
+        head = f"int {self.name}_step({wrapped(arguments)})"
+        return "\n".join(["", purpose, head, "{", f"    return {self.name}_train({', '.join(call)}) == 1 ? 0 : 1;", "}", ""])
+
+    def _offset(self, loops: Loops, value: Value) -> str:
+        if BATCH not in value.sizes:
+            return value.name
+        sizes = [loops.size(size) for size in value.sizes if size not in (BATCH, 1)]
+        return f"{value.name} + {' * '.join(['start', *sizes])}"
+
+
+def _entry(letters: Sequence[str], sizes: Sequence[int]) -> str:
+    text = letters[0]
+    for letter, size in zip(letters[1:], sizes[1:], strict=True):
+        text = f"({text}) * {size} + {letter}" if "+" in text else f"{text} * {size} + {letter}"
+    return text
+
+
+__all__ = ["Map", "Ref", "emit_c", "training_scratch", "wide_line"]

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from codegen.plan.cost import Costs
+from codegen.plan.machine import PORTABLE, Machine
+from codegen.plan.memory import Extent
+from codegen.plan.schedule import EXPECTED, Schedule, schedule
 from codegen.program import BATCH, Program, Statement, Value
+from codegen.targets.c_groups import group_lines
 from codegen.targets.c_kernels import emit_kernels
 from codegen.targets.c_loops import Loops
 from codegen.targets.c_math import FUNCTIONS, emit_math, real
-from codegen.targets.c_memory import in_scratch, shared
 from codegen.targets.c_words import Lines
 
 LARGER = "\nstatic inline REAL @larger(REAL a, REAL b)\n{\n    return a >= b ? a : b;\n}\n"
@@ -22,12 +26,35 @@ def includes() -> str:
     return "#include <stddef.h>\n#include <stdint.h>\n\n"
 
 
-def prelude(used: Iterable[str], name: str, dtype: str) -> str:
-    """Return the functions that the statements call."""
+MACROS = {
+    "INDEPENDENT": """
+/* The rounds of the loop that follows do not depend on each other. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define @INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define @INDEPENDENT
+#endif
+""",
+    "ALIGNED": """
+/* On the boundary of a vector, where the compiler can do that. */
+#if defined(__GNUC__)
+#define @ALIGNED __attribute__((aligned(64)))
+#else
+#define @ALIGNED
+#endif
+""",
+}
+
+
+def prelude(
+    used: Iterable[str], name: str, dtype: str, machine: Machine = PORTABLE, inline: bool = False
+) -> str:
+    """Return the macros and functions that the statements use."""
     words = set(used)
-    text = emit_math(words & FUNCTIONS.keys(), f"{name}_fn_", dtype)
+    text = "".join(MACROS[word].replace("@", f"{name.upper()}_") for word in sorted(words & MACROS.keys()))
+    text += emit_math(words & FUNCTIONS.keys(), f"{name}_fn_", dtype)
     text += real(LARGER, f"{name}_fn_", dtype) if "larger" in words else ""
-    return text + emit_kernels(words, f"{name}_fn_", dtype)
+    return text + emit_kernels(words, f"{name}_fn_", dtype, machine, inline)
 
 
 def size_constants(program: Program, name: str) -> str:
@@ -61,7 +88,15 @@ def headline(program: Program, statement: Statement, told: set[str]) -> str:
     return f"/* ({statement.eq}) {comment(program.formulas[statement.eq] if whole else value.latex)} */"
 
 
-def emit_function(program: Program, name: str, verb: str, used: set[str], constants: bool = False) -> str:
+def emit_function(
+    program: Program,
+    name: str,
+    verb: str,
+    used: set[str],
+    constants: bool = False,
+    machine: Machine = PORTABLE,
+    batch: int = EXPECTED,
+) -> str:
     """Return a function that computes the program's outputs.
 
     Args:
@@ -70,21 +105,82 @@ def emit_function(program: Program, name: str, verb: str, used: set[str], consta
         verb: `NAME_verb` is the function.
         used: Collects the functions that it calls.
         constants: Whether parameters are constants of the file rather than arguments, and scratch is local.
+        machine: Where it will run.
+        batch: How many samples to expect.
     """
-    alias = shared(program)
+    plan = function_schedule(program, machine, batch)
     given = program.of_role("data") if constants else program.of_role("data", "parameter")
     scalars = frozenset(v.name for v in (*(program.values[k] for k in program.outputs), *given) if not v.sizes)
+    scalars |= {v.name for v in given if not plan.program.values.get(v.name, v).sizes}
+    scalars |= {k for k in program.outputs if not plan.program.values[k].sizes}
+    alias = dict(plan.places.alias)
     alias |= {v.name: constant_name(name, v) for v in program.of_role("parameter")} if constants else {}
-    loops = Loops(program, f"{name}_", scalars, alias, used, single=constants)
-    lines = _scratch_pointers(loops, program, alias, constants)
-    told: set[str] = set()
-    for statement in program.statements:
-        lines += ["", headline(program, statement, told), *_declared(loops, statement, scalars)]
+    loops = make_loops(plan, name, scalars, alias, used)
+    lines = local_arrays(loops, plan) if constants else scratch_pointers(loops, plan)
+    lines += group_texts(loops, plan, scalars)
     unused = [] if any(BATCH in v.sizes for v in program.values.values()) or constants else [f"(void){BATCH};"]
     arguments = _arguments(loops, program, constants)
-    body = [f"    {line}" if line and not line.startswith("#") else line for line in [*unused, *lines]]
     text = f"void {name}_{verb}({wrapped(arguments)})"
-    return "\n".join(["", _purpose(program, verb), text, "{", *body, "}", ""])
+    return "\n".join(["", _purpose(program, verb), text, "{", *body_lines([*unused, *lines]), "}", ""])
+
+
+def function_schedule(program: Program, machine: Machine = PORTABLE, batch: int = EXPECTED) -> Schedule:
+    """Return the schedule of a function that reads and writes the caller's arrays as they are."""
+    given = frozenset(v.name for v in program.of_role("data", "parameter"))
+    return schedule(program, machine, batch, given | set(program.outputs))
+
+
+def make_loops(
+    plan: Schedule, name: str, pointers: frozenset[str], alias: Mapping[str, str], used: set[str]
+) -> Loops:
+    """Return what spells the statements of a schedule."""
+    return Loops(plan.program, f"{name}_", pointers, alias, used, plan.padded, plan.lanes)
+
+
+def group_texts(loops: Loops, plan: Schedule, pointers: frozenset[str], told: set[str] | None = None) -> Lines:
+    """Return all groups, each under the equations that it computes."""
+    costs = Costs(plan.program, plan.machine, plan.batch, frozenset(plan.program.values) - plan.padded)
+    told = set() if told is None else told
+    lines: Lines = []
+    for group in plan.groups:
+        names = [s.out.name for s in group.statements if not s.out.labels and s.out.name not in pointers | group.local]
+        lines += ["", *dict.fromkeys(headline(plan.program, s, told) for s in group.statements)]
+        lines += [f"{loops.real} {word};" for word in names]
+        lines += group_lines(loops, group, costs)
+    return lines
+
+
+def body_lines(lines: Lines) -> Lines:
+    """Return lines inside a function."""
+    return [f"    {line}" if line and not line.startswith("#") else line for line in lines]
+
+
+def scratch_pointers(loops: Loops, plan: Schedule, place: str = "scratch") -> Lines:
+    """Return the declarations of the values that live in scratch, one after the other."""
+    lines = wide_line(plan)
+    order = plan.places.order
+    for value, extent in order:
+        lines.append(f"{loops.real} *const {value} = {place};")
+        place = f"{value} + {extent_text(extent)}"
+    return lines if order else [*lines, "(void)scratch;"]
+
+
+def local_arrays(loops: Loops, plan: Schedule) -> Lines:
+    """Return the same as local arrays, of a function without a batch."""
+    return [f"{loops.real} {value}[{extent_text(extent)}];" for value, extent in plan.places.order]
+
+
+def wide_line(plan: Schedule) -> Lines:
+    """Return the line that says how long a padded row of samples is, if there is one."""
+    if not any(v.sizes and v.sizes[-1] == BATCH and name in plan.padded for name, v in plan.program.values.items()):
+        return []
+    return [f"const ptrdiff_t wide = ((ptrdiff_t){BATCH} + {plan.lanes - 1}) / {plan.lanes} * {plan.lanes};",
+            "(void)wide;"]  # fmt: skip
+
+
+def extent_text(extent: Extent) -> str:
+    """Return how many numbers a value takes, in C."""
+    return " * ".join([str(extent.number), *[f"(ptrdiff_t){BATCH}"] * extent.batch, *["wide"] * extent.wide])
 
 
 def constant_name(name: str, value: Value) -> str:
@@ -96,13 +192,6 @@ def _purpose(program: Program, verb: str) -> str:
     if verb == "loss_and_gradients":
         return "/* Compute the loss, and the gradient by every parameter. */"
     return f"/* Compute {', '.join(comment(program.values[n].latex) for n in program.outputs)}. */"
-
-
-def _declared(loops: Loops, statement: Statement, pointers: frozenset[str]) -> Lines:
-    """Return a statement; a scalar that is no output is declared."""
-    name = statement.out.name
-    head = [f"{loops.real} {name};"] if not statement.out.labels and name not in pointers else []
-    return [*head, *loops.statement(statement)]
 
 
 def _arguments(loops: Loops, program: Program, constants: bool) -> list[str]:
@@ -123,16 +212,3 @@ def wrapped(arguments: list[str]) -> str:
             current = ""
         current += f"{', ' if current else ''}{argument}"
     return ",\n    ".join([*lines, current])
-
-
-def _scratch_pointers(loops: Loops, program: Program, alias: Mapping[str, str], constants: bool) -> Lines:
-    """Return the declarations of the values that live in scratch, one after the other."""
-    lines, place = [], "scratch"
-    for value in in_scratch(program, alias):
-        count = loops.count(value.sizes)
-        if constants:
-            lines.append(f"{loops.real} {value.name}[{count}];")
-            continue
-        lines.append(f"{loops.real} *const {value.name} = {place};")
-        place = f"{value.name} + {count}"
-    return lines if lines or constants else ["(void)scratch;"]

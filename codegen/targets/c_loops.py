@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codegen.program import BATCH, Contract, Map, Reduce, Ref, Samples, Statement, reads
-from codegen.targets.c_products import contract
-from codegen.targets.c_words import Lines, Words, indent, loop
-from codegen.targets.spell import ATOM, POWER, Text, spell
+from codegen.program import Map, Reduce, Ref, Statement, extents, reads
+from codegen.targets.c_words import Lines, Words, indent
 from derive.op import find
 
 
@@ -16,36 +14,27 @@ class Loops(Words):
     """Spells statements in C."""
 
     def statement(self, statement: Statement) -> Lines:
-        """Return a statement as lines of C."""
-        if isinstance(statement, Contract):
-            return contract(self, statement)
-        return self.map(statement) if isinstance(statement, Map) else self.reduce(statement)
+        """Return a reduction, or a copy with axes turned round."""
+        if isinstance(statement, Reduce):
+            return self.reduce(statement)
+        assert isinstance(statement, Map) and isinstance(statement.body, Ref)
+        return self.turn(statement, statement.body)
 
-    def map(self, statement: Map) -> Lines:
-        """Return an entry-by-entry statement: one loop where all operands lie alike, else a nest."""
-        refs = [ref for ref in (statement.out, *reads(statement)) if ref.labels]
-        if len(statement.out.labels) > 1 and all(ref.labels == statement.out.labels for ref in refs):
-            return self.flat(statement)
-        index = self.loop_names(statement)
-        line = f"{self.place(statement.out, index)} = {self.body(statement.body, index)};"
-        return self.nest(statement, statement.out.labels, [line])
-
-    def flat(self, statement: Map) -> Lines:
-        """Return one loop over all entries of operands that lie alike."""
-        refs = [statement.out, *reads(statement)]
-        names = {ref: Ref(ref.name, ref.labels[:1]) for ref in refs}
-        taken = self.program.values
-        variable = "i" if "i" not in taken else "i_"
-
-        def leaf(part: Ref | Samples) -> Text:
-            if isinstance(part, Samples):
-                return f"({self.real}){BATCH}", POWER
-            name = self.alias.get(part.name, part.name)
-            return (f"{name}[{variable}]" if names[part].labels else self.place(part, {})), ATOM
-
-        text = spell(statement.body, leaf, self.number, self.template)[0]
-        count = self.count(taken[statement.out.name].sizes)
-        return [*loop(variable, count, [f"{leaf(statement.out)[0]} = {text};"])]
+    def turn(self, statement: Map, source: Ref) -> Lines:
+        """Return a copy of a value with its axes in another order."""
+        index, sizes = self.loop_names(statement), extents(self.program, statement)
+        row, column = source.labels[-1], statement.out.labels[-1]
+        if row == column:
+            line = f"{self.place(statement.out, index)} = {self.place(source, index)};"
+            return self.nest(statement, statement.out.labels, [line])
+        self.used.add("turn")
+        start = {**index, row: "0", column: "0"}
+        arguments = [
+            self.size(sizes[column]), self.size(sizes[row]), f"&{self.place(source, start)}",
+            self.stride(source, column), f"&{self.place(statement.out, start)}", self.stride(statement.out, row),
+        ]  # fmt: skip
+        others = [label for label in statement.out.labels if label not in (row, column)]
+        return self.nest(statement, others, [f"{self.helper}turn({', '.join(arguments)});"])
 
     def reduce(self, statement: Reduce) -> Lines:
         """Return a reduction: row by row into the result where that runs along memory, else into a local sum."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -26,8 +26,10 @@ class Words:
         prefix: Put before every name of the file.
         pointers: Scalars that are reached through a pointer; other scalars are local variables.
         alias: Values that lie in another value's memory.
-        used: Names of the functions that were called, `dot` and `matmul` among them.
-        single: Whether one sample is computed, which needs no tiles.
+        used: Names of the functions that were called, those of products among them.
+        padded: Values whose rows are rounded up to whole vectors.
+        lanes: Numbers in a vector.
+        at_hand: Values that the loop being written has in a local variable, and what that is called.
     """
 
     program: Program
@@ -35,7 +37,9 @@ class Words:
     pointers: frozenset[str]
     alias: Mapping[str, str]
     used: set[str]
-    single: bool = False
+    padded: frozenset[str] = frozenset()
+    lanes: int = 1
+    at_hand: dict[str, str] = field(default_factory=dict)
 
     @property
     def real(self) -> str:
@@ -50,6 +54,29 @@ class Words:
     def size(self, size: Size) -> str:
         """Return a size as C: a number, a constant of the file, or the batch size."""
         return f"{self.prefix}{size}" if size in self.program.sizes else str(size)
+
+    def rounded(self, size: Size) -> str:
+        """Return a size rounded up to whole vectors."""
+        if size == BATCH:
+            return "wide"
+        number = self.program.sizes[size] if isinstance(size, str) else size
+        whole = -(-number // self.lanes) * self.lanes
+        return self.size(size) if whole == number else str(whole)
+
+    def lengths(self, name: str) -> list[str]:
+        """Return how long a value's axes are in memory."""
+        sizes = self.program.values[name].sizes
+        return [
+            self.rounded(size) if name in self.padded and k == len(sizes) - 1 else self.size(size)
+            for k, size in enumerate(sizes)
+        ]
+
+    def stride(self, ref: Ref, label: str) -> str:
+        """Return how far entries lie apart along a label; 0 along one that a value lacks."""
+        if label not in ref.labels:
+            return "0"
+        behind = [f"(ptrdiff_t){word}" if word == BATCH else word for word in self.lengths(ref.name)[ref.labels.index(label) + 1 :]]
+        return " * ".join(behind) or "1"
 
     def number(self, number: Number) -> Text:
         """Return a literal of the file's type."""
@@ -66,21 +93,39 @@ class Words:
 
     def loop_names(self, statement: Statement) -> dict[str, str]:
         """Return a loop variable for each label that no value is called by."""
-        taken = {*self.program.values, BATCH, "lr", "scratch"}
+        taken = {*self.program.values, BATCH, "wide", "scratch", "tile", "rows", "r", "w"}
         sizes = extents(self.program, statement)
         names = {label: label if label not in taken else f"i_{label}" for label in sizes}
         return {label: "0" if sizes[label] == 1 else name for label, name in names.items()}
 
     def place(self, ref: Ref, index: Mapping[str, str]) -> str:
         """Return an entry of a value: `Z1[b * cat_h + h]`, or a scalar."""
+        if ref.name in self.at_hand:
+            return self.at_hand[ref.name]
         name = self.alias.get(ref.name, ref.name)
         if not ref.labels:
             return f"*{name}" if name in self.pointers else name
-        sizes = self.program.values[ref.name].sizes
         text = "0"
-        for label, size in zip(ref.labels, sizes, strict=True):
-            text = _index(text, self.size(size), index[label])
+        for label, length in zip(ref.labels, self.lengths(ref.name), strict=True):
+            text = _index(text, length, index[label])
         return f"{name}[{text}]"
+
+    def local_name(self, name: str) -> str:
+        """Return what a local variable with an entry of a value is called."""
+        word = f"{name}_"
+        while word in self.program.values:
+            word += "_"
+        return word
+
+    def independent(self) -> str:
+        """Return what tells a compiler that the rounds of the next loop do not depend on each other."""
+        self.used.add("INDEPENDENT")
+        return f"{self.prefix.upper()}INDEPENDENT"
+
+    def aligned(self) -> str:
+        """Return what puts an array on the boundary of a vector."""
+        self.used.add("ALIGNED")
+        return f"{self.prefix.upper()}ALIGNED "
 
     def body(self, body: Body, index: Mapping[str, str]) -> str:
         """Return a body at the given indices."""

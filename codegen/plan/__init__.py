@@ -1,0 +1,1 @@
+"""How a program runs on a machine: the order of axes in memory, what is computed in one loop, tiles, buffers."""

@@ -1,0 +1,165 @@
+"""What a statement costs, in cycles, when values lie in given orders: a model of vectors, not of caches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from codegen.plan.machine import Machine
+from codegen.plan.tiles import choose
+from codegen.program import (
+    BATCH,
+    Body,
+    Call,
+    Contract,
+    Map,
+    Program,
+    Reduce,
+    Ref,
+    Size,
+    Statement,
+    extents,
+    reads,
+    walk,
+)
+
+Orders = Mapping[str, tuple[int, ...]]
+"""For each value its axes in the order of memory, the last one contiguous."""
+
+TURN, TURN_START = 0.4, 20.0  # cycles to copy an entry the other way round, and to begin with that
+STRIDED = 1.5  # cycles to load an entry that does not lie beside the last
+ACROSS = 12.0  # cycles to add up the lanes of a vector
+FUNCTION = 10.0  # cycles of an elementary function on a vector
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How a product is computed, and which label must come last in each operand and in the result, if it does not.
+
+    `kind` is `tile` (vectors along `along`, an axis of one operand and the result), `dot` (vectors along the summed
+    axis), `lanes` (vectors along an axis of both operands and the result) or `plain`.
+    """
+
+    kind: str
+    along: str
+    cycles: float
+    a: str = ""
+    b: str = ""
+    out: str = ""
+
+
+@dataclass(slots=True)
+class Costs:
+    """The costs of a program's statements on a machine."""
+
+    program: Program
+    machine: Machine
+    batch: int
+    unpadded: frozenset[str] = frozenset()
+    lanes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lanes = self.machine.lanes(self.program.dtype)
+
+    def count(self, size: Size) -> int:
+        """Return a size as a number."""
+        return self.batch if size == BATCH else self.program.sizes[size] if isinstance(size, str) else size
+
+    def lengths(self, statement: Statement) -> dict[str, int]:
+        """Return the number of entries along each label."""
+        return {label: self.count(size) for label, size in extents(self.program, statement).items()}
+
+    def last(self, ref: Ref, orders: Orders) -> str:
+        """Return the label of the contiguous axis; empty for a scalar."""
+        return ref.labels[orders[ref.name][-1]] if ref.labels else ""
+
+    def loadable(self, ref: Ref, orders: Orders) -> bool:
+        """Tell whether whole vectors can be loaded up to the end of every row."""
+        if ref.name not in self.unpadded or not ref.labels:
+            return True
+        size = self.program.values[ref.name].sizes[orders[ref.name][-1]]
+        return size != BATCH and self.count(size) % self.lanes == 0
+
+    def of(self, statement: Statement, orders: Orders) -> float:
+        """Return the cycles of a statement."""
+        if isinstance(statement, Contract):
+            return self.strategy(statement, orders).cycles
+        return self._map(statement, orders) if isinstance(statement, Map) else self._reduce(statement, orders)
+
+    # ------------------------------------------------------------ products
+    def strategy(self, product: Contract, orders: Orders) -> Strategy:
+        """Return the cheapest way to compute a product."""
+        return min(self._strategies(product, orders), key=lambda option: option.cycles)
+
+    def _strategies(self, product: Contract, orders: Orders) -> list[Strategy]:
+        lengths = self.lengths(product)
+        out, summed = product.out.labels, [k for k in product.a.labels if k not in product.out.labels]
+        work = math.prod(lengths.values())
+        turns = {ref.name: TURN * math.prod(lengths[k] for k in ref.labels) + TURN_START for ref in
+                 (product.a, product.b, product.out)}  # fmt: skip
+        lasts = [self.last(ref, orders) for ref in (product.a, product.b, product.out)]
+        loadable = [self.loadable(ref, orders) for ref in (product.a, product.b)] + [True]
+
+        def needing(kind: str, along: str, cycles: float, a: str, b: str, result: str) -> Strategy:
+            wanted = [
+                w if w and (w != last or (kind == "tile" and not whole)) else ""
+                for w, last, whole in zip((a, b, result), lasts, loadable, strict=True)
+            ]
+            refs = (product.a, product.b, product.out)
+            turning = sum(turns[ref.name] for ref, w in zip(refs, wanted, strict=True) if w)
+            return Strategy(kind, along, cycles + turning, *wanted)
+
+        found = [needing("plain", "", 2.0 * work, "", "", "")]
+        for label in out:
+            in_a, in_b = label in product.a.labels, label in product.b.labels
+            vectors = -(-lengths[label] // self.lanes)
+            if in_a and in_b:
+                found.append(needing("lanes", label, work / lengths[label] * vectors * 1.5, label, label, label))
+                continue
+            other = product.b if in_a else product.a
+            rows = max((lengths[k] for k in other.labels if k in out and k not in (product.a if in_a else product.b).labels), default=1)
+            depth = max(lengths[k] for k in summed)
+            outer = work // (lengths[label] * rows * depth)
+            cycles = outer * choose(rows, vectors, depth, self.machine).cycles
+            found.append(needing("tile", label, cycles, label if in_a else "", label if in_b else "", label))
+        for label in summed:
+            steps = work / lengths[label]
+            cycles = steps * (-(-lengths[label] // self.lanes) * 1.0 + ACROSS)
+            found.append(needing("dot", label, cycles, label, label, ""))
+        return found
+
+    # ------------------------------------------------------------ entry by entry
+    def _map(self, statement: Map, orders: Orders) -> float:
+        last = self.last(statement.out, orders)
+        lengths = self.lengths(statement)
+        entries = math.prod(lengths.values())
+        if not last:
+            return 2.0 + _work(statement.body) * 4
+        if isinstance(statement.body, Ref) and len(lengths) > 1 and self.last(statement.body, orders) != last:
+            return entries * TURN + TURN_START
+        steps = entries / lengths[last] * -(-lengths[last] // self.lanes)
+        return steps * (_work(statement.body) + 1) + self._strided(statement, last, entries, orders)
+
+    def _strided(self, statement: Statement, last: str, entries: int, orders: Orders) -> float:
+        away = [r for r in reads(statement) if last in r.labels and self.last(r, orders) != last]
+        return entries * STRIDED * len(away)
+
+    def _reduce(self, statement: Reduce, orders: Orders) -> float:
+        lengths = self.lengths(statement)
+        entries = math.prod(lengths.values())
+        widest = max(reads(statement), key=lambda ref: len(ref.labels))
+        last = self.last(widest, orders)
+        results = entries // math.prod(lengths[k] for k in statement.over)
+        vectors = -(-lengths[last] // self.lanes) if last else 1
+        steps = entries / lengths[last] * vectors if last else entries
+        if last in statement.over:
+            scalar = lengths[last] < 2 * self.lanes
+            return entries * 2.0 if scalar else steps * (_work(statement.body) + 1) + results * ACROSS
+        return steps * (_work(statement.body) + 2) + self._strided(statement, last, entries, orders)
+
+
+def _work(body: Body) -> float:
+    calls = [part for part in walk(body) if isinstance(part, Call)]
+    loads = sum(isinstance(part, Ref) for part in walk(body))
+    return loads * 0.5 + sum(FUNCTION if call.row.slope is not None else 0.5 for call in calls)

@@ -1,0 +1,141 @@
+"""Fusion: statements that run over the same entries share one loop; a value needed only there needs no memory.
+
+A product may head such a group: what follows it entry by entry, such as the update of a weight by its gradient,
+happens to each tile while it is at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from codegen.program import Contract, Map, Program, Reduce, Ref, Statement, change_statement, extents, reads
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Statements of one loop: a head, then what follows entry by entry, all with the head's labels.
+
+    `local` names values that no other group reads: they live in registers.
+    """
+
+    head: Statement
+    tail: tuple[Map, ...] = ()
+    local: frozenset[str] = frozenset()
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """All statements, in order."""
+        return (self.head, *self.tail)
+
+
+def fuse(program: Program, kept: Iterable[str]) -> list[Group]:
+    """Return the program's statements, updates included, in groups in an order that keeps their meaning.
+
+    Args:
+        program: Laid out.
+        kept: Values that must be in memory at the end: outputs, parameters, states.
+    """
+    statements = _delayed(program)
+    open_groups: list[list[Statement]] = []
+    home: dict[str, int] = {}  # which group wrote a value last
+    for statement in statements:
+        place = _place(program, statement, open_groups, home)
+        if place is None:
+            open_groups.append([statement])
+            place = len(open_groups) - 1
+        else:
+            open_groups[place].append(_relabelled(statement, open_groups[place][0].out.labels))
+        home[statement.out.name] = place
+    return _closed(open_groups, frozenset(kept))
+
+
+def _delayed(program: Program) -> list[Statement]:
+    """Return statements and updates in one list: an update comes right after its gradient where nothing reads the
+    old value any more, and takes the product that it belongs to along where something does.
+    """
+    statements = list(program.statements)
+    for update in program.updates:
+        earliest = 0
+        for k, statement in enumerate(statements):
+            names = {ref.name for ref in reads(statement)}
+            written = statement.out.name in {ref.name for ref in reads(update)}
+            if written or update.out.name in names or statement.out.name == update.out.name:
+                earliest = k + 1
+        statements.insert(earliest, update)
+    for k in range(len(statements) - 1, -1, -1):  # a gradient that only updates need moves down to them
+        statement = statements[k]
+        if not isinstance(statement, Contract):
+            continue
+        users = [j for j in range(k + 1, len(statements)) if statement.out.name in _names(statements[j])]
+        if not users or users[0] == k + 1:
+            continue
+        blocked = {ref.name for ref in reads(statement)}
+        between = statements[k + 1 : users[0]]
+        if all(other.out.name not in blocked for other in between) and _is_updated(program, statement):
+            statements[k : users[0]] = [*between, statement]
+    return statements
+
+
+def _names(statement: Statement) -> set[str]:
+    return {ref.name for ref in reads(statement)}
+
+
+def _is_updated(program: Program, statement: Contract) -> bool:
+    return program.values[statement.out.name].role == "gradient"
+
+
+def _place(
+    program: Program, statement: Statement, groups: Sequence[Sequence[Statement]], home: dict[str, int]
+) -> int | None:
+    """Return the group that a statement can join: it runs over the same entries and reads nothing later than it."""
+    if not isinstance(statement, Map) or not statement.out.labels:
+        return None
+    needs = {ref.name: home[ref.name] for ref in reads(statement) if ref.name in home}
+    if not needs:
+        return None
+    place = max(needs.values())
+    group = groups[place]
+    head = group[0]
+    if _sizes(program, head) != _sizes(program, statement) or isinstance(head, Reduce):
+        return None
+    if isinstance(head, Map) and _copies(head):
+        return None
+    for ref in reads(statement):  # what the group itself makes must be read at the same entry
+        if needs.get(ref.name) == place and ref.labels != statement.out.labels:
+            return None
+    later = [s for other in groups[place + 1 :] for s in other]
+    conflict = any(s.out.name == statement.out.name or statement.out.name in _names(s) for s in later)
+    inside = any(statement.out.name in _names(s) and not _same_entry(s, statement.out.name) for s in group)
+    return None if conflict or inside or _copies(statement) else place
+
+
+def _same_entry(statement: Statement, name: str) -> bool:
+    return isinstance(statement, Map) and all(
+        ref.labels == statement.out.labels for ref in reads(statement) if ref.name == name
+    )
+
+
+def _copies(statement: Map) -> bool:
+    """Tell whether a statement only turns axes round; it has a loop of its own."""
+    return isinstance(statement.body, Ref) and statement.body.labels != statement.out.labels
+
+
+def _sizes(program: Program, statement: Statement) -> tuple[object, ...]:
+    sizes = extents(program, statement)
+    return tuple(sizes[label] for label in statement.out.labels)
+
+
+def _relabelled(statement: Statement, labels: tuple[str, ...]) -> Statement:
+    names = dict(zip(statement.out.labels, labels, strict=True))
+    return change_statement(statement, lambda ref: Ref(ref.name, tuple(names[label] for label in ref.labels)))
+
+
+def _closed(groups: Sequence[Sequence[Statement]], kept: frozenset[str]) -> list[Group]:
+    outside = [{name for k, other in enumerate(groups) if k != j for s in other for name in _names(s)} for j in range(len(groups))]
+    closed = []
+    for group, needed in zip(groups, outside, strict=True):
+        head, *tail = group
+        written = {s.out.name for s in group}
+        closed.append(Group(head, tuple(s for s in tail if isinstance(s, Map)), frozenset(written - needed - kept)))
+    return closed

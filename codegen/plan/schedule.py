@@ -1,0 +1,76 @@
+"""The schedule: a program as groups of statements with their memory, ready to be written down in C."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from codegen.passes.verify import verify
+from codegen.plan.fuse import Group, fuse
+from codegen.plan.layout import lay_out
+from codegen.plan.machine import Machine
+from codegen.plan.memory import Places, Scratch, place_values
+from codegen.plan.squeeze import squeeze
+from codegen.program import Program
+
+EXPECTED = 32
+"""How many samples a batch is expected to have where nothing says; only speed depends on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What a function computes, and how.
+
+    Attributes:
+        program: Axes in the order of memory, none of one entry.
+        groups: Its statements, updates included.
+        places: The values in scratch.
+        padded: Values whose rows are rounded up to whole vectors.
+        moved: For values that come from outside in another order: their old axes in the new order.
+        machine: Where it runs.
+        batch: How many samples are expected.
+    """
+
+    program: Program
+    groups: tuple[Group, ...]
+    places: Places
+    padded: frozenset[str]
+    moved: Mapping[str, tuple[int, ...]]
+    machine: Machine
+    batch: int
+
+    @property
+    def lanes(self) -> int:
+        """Numbers in a vector."""
+        return self.machine.lanes(self.program.dtype)
+
+    @property
+    def scratch(self) -> Scratch:
+        """How much memory the function needs."""
+        return self.places.scratch(self.lanes)
+
+
+def schedule(program: Program, machine: Machine, batch: int = EXPECTED, fixed: frozenset[str] = frozenset()) -> Schedule:
+    """Return the schedule of a program.
+
+    Args:
+        program: Optimised.
+        machine: Where it will run.
+        batch: How many samples to expect.
+        fixed: Values that lie in the caller's memory, unpadded and in the order that the program has them.
+    """
+    laid = lay_out(squeeze(program), machine, batch, fixed)
+    verify(laid.program)
+    given = {v.name for v in program.of_role("parameter", "state")}
+    kept = {*program.outputs, *given, *fixed}
+    groups = fuse(laid.program, kept)
+    local = {name for group in groups for name in group.local}
+    inside = [
+        s.out.name for group in groups for s in group.statements
+        if s.out.name not in fixed and s.out.name not in given and s.out.name not in local
+        and laid.program.values[s.out.name].sizes
+    ]  # fmt: skip
+    lanes = machine.lanes(program.dtype)
+    places = place_values(laid.program, groups, inside, lanes)
+    padded = frozenset(name for name, v in laid.program.values.items() if v.sizes and name not in fixed)
+    return Schedule(laid.program, tuple(groups), places, padded, laid.moved, machine, batch)
