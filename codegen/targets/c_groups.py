@@ -42,7 +42,7 @@ def map_lines(loops: Loops, group: Group) -> Lines:
         body = entry_lines(loops, group.statements, group.local, index)
         return [loops.independent(), *loop(variable, " * ".join(lengths), body)]
     body = entry_lines(loops, group.statements, group.local, index)
-    lines = [loops.independent(), *loop(index[labels[-1]], span(loops, refs, labels[-1]), body)]
+    lines = [loops.independent(), *loop(index[labels[-1]], loops.span(refs, labels[-1]), body)]
     sizes = extents(loops.program, group.head)
     for label in reversed(labels[:-1]):
         lines = loop(index[label], loops.size(sizes[label]), lines)
@@ -51,17 +51,6 @@ def map_lines(loops: Loops, group: Group) -> Lines:
 
 def _index(loops: Loops, statements: Sequence[Statement]) -> dict[str, str]:
     return {label: name for s in statements for label, name in loops.loop_names(s).items()}
-
-
-def span(loops: Loops, refs: Sequence[Ref], label: str) -> str:
-    """Return how far a loop over a label runs: to the padded end where every row has one."""
-    padded = all(
-        label not in ref.labels or (ref.labels.index(label) == len(ref.labels) - 1 and ref.name in loops.padded)
-        for ref in refs
-    )
-    ref = next(ref for ref in refs if label in ref.labels)
-    size = loops.program.values[ref.name].sizes[ref.labels.index(label)]
-    return loops.rounded(size) if padded else loops.size(size)
 
 
 def entry_lines(

@@ -40,7 +40,8 @@ static void @turn(ptrdiff_t rows, ptrdiff_t columns, const REAL *from, ptrdiff_t
 {
     for (ptrdiff_t i = 0; i < rows; i += LANES) {
         const ptrdiff_t most = rows - i < LANES ? rows - i : LANES;
-        for (ptrdiff_t j = 0; j < columns; ++j) {
+        ptrdiff_t j = 0;BLOCKS
+        for (; j < columns; ++j) {
             for (ptrdiff_t r = 0; r < most; ++r) {
                 to[j * to_row + i + r] = from[(i + r) * from_row + j];
             }
@@ -48,6 +49,32 @@ static void @turn(ptrdiff_t rows, ptrdiff_t columns, const REAL *from, ptrdiff_t
     }
 }
 """
+BLOCKS = """
+        for (; most == LANES && j + LANES <= columns; j += LANES) {
+            @turn_block(from + i * from_row + j, from_row, to + j * to_row + i, to_row);
+        }"""
+
+TURN_BLOCK = """
+/* A square block as wide as a vector: interleave its rows from both halves until each column is a row. */
+static void @turn_block(const REAL *from, ptrdiff_t from_row, REAL *to, ptrdiff_t to_row)
+{
+    @vector a[LANES], b[LANES];
+    UNROLL
+    for (int r = 0; r < LANES; ++r) {
+        a[r] = *(const @vector *)(from + r * from_row);
+    }STAGES
+    UNROLL
+    for (int r = 0; r < LANES; ++r) {
+        *(@vector *)(to + r * to_row) = RESULT[r];
+    }
+}
+"""
+STAGE = """
+    UNROLL
+    for (int r = 0; r < HALF; ++r) {
+        TO[2 * r] = __builtin_shufflevector(FROM[r], FROM[r + HALF], LOW);
+        TO[2 * r + 1] = __builtin_shufflevector(FROM[r], FROM[r + HALF], HIGH);
+    }"""
 
 VECTOR = """
 /* One register of numbers, at any address. */
@@ -138,11 +165,26 @@ def emit_kernels(used: set[str], prefix: str, dtype: str, machine: Machine, inli
     lanes = machine.lanes(dtype)
     tiles = [tuple(map(int, re.findall(r"\d+", name))) for name in sorted(used) if re.fullmatch(r"tile[\dx]+", name)]
     text = DOT if "dot" in used else ""
-    text += TURN if "turn" in used else ""
-    if tiles and machine.vectors:
+    if machine.vectors and (tiles or "turn" in used):
         text += VECTOR.replace("WIDTH", str(machine.width)).replace("SIZE", str(BYTES[dtype]))
+    if "turn" in used:
+        text += _turn_block(lanes) if machine.vectors else ""
+        text += TURN.replace("BLOCKS", BLOCKS if machine.vectors else "")
     text += "".join(_tile(Tile(*shape, *([1] if len(shape) == 2 else [])), machine, lanes, inline) for shape in tiles)
     return real(text.replace("LANES", str(lanes)), prefix, dtype)
+
+
+def _turn_block(lanes: int) -> str:
+    """Return the kernel that turns one square block: log2(lanes) rounds of interleaving."""
+    half, rounds = lanes // 2, lanes.bit_length() - 1
+    low = ", ".join(f"{k}, {lanes + k}" for k in range(half))
+    high = ", ".join(f"{half + k}, {lanes + half + k}" for k in range(half))
+    stages = ""
+    for k in range(rounds):
+        words = {"FROM": "ab"[k % 2], "TO": "ba"[k % 2], "LOW": low, "HIGH": high, "HALF": str(half)}
+        stages += re.sub("|".join(words), lambda found, words=words: words[found[0]], STAGE)
+    text = TURN_BLOCK.replace("STAGES", stages).replace("RESULT", "ab"[rounds % 2])
+    return re.sub(r" *UNROLL", "#pragma GCC unroll 32", text)
 
 
 def _tile(tile: Tile, machine: Machine, lanes: int, inline: bool) -> str:

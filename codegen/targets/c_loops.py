@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codegen.program import Map, Reduce, Ref, Statement, extents, reads
-from codegen.targets.c_words import Lines, Words, indent
+from codegen.targets.c_words import Lines, Words, indent, loop
 from derive.op import find
 
 
@@ -37,7 +38,7 @@ class Loops(Words):
         return self.nest(statement, others, [f"{self.helper}turn({', '.join(arguments)});"])
 
     def reduce(self, statement: Reduce) -> Lines:
-        """Return a reduction: row by row into the result where that runs along memory, else into a local sum."""
+        """Return a reduction: row by row into the result where that runs along memory, else into a local value."""
         kind = find(statement.op).reduce
         widest = max((ref.labels for ref in reads(statement)), key=len)
         if statement.out.labels and widest and widest[-1] in statement.out.labels:
@@ -46,26 +47,63 @@ class Loops(Words):
 
     def reduce_rows(self, statement: Reduce, kind: str) -> Lines:
         """Return a reduction that runs over the result once for every summed index."""
-        index = self.loop_names(statement)
-        start = index | dict.fromkeys(statement.over, "0")
-        out = self.place(statement.out, index)
-        first = "0" if kind == "sum" else self.body(statement.body, start)
-        update = self.combine(kind, out, self.body(statement.body, index))
-        return [
-            *self.nest(statement, statement.out.labels, [f"{out} = {first};"]),
-            *self.nest(statement, (*statement.over, *statement.out.labels), [update]),
-        ]
+        index, out = self.loop_names(statement), statement.out.labels
+        first = "0" if kind == "sum" else self.body(statement.body, index | dict.fromkeys(statement.over, "0"))
+        place, entry = self.place(statement.out, index), self.body(statement.body, index)
+        sizes = extents(self.program, statement)
+        count = self.span((statement.out, *reads(statement)), out[-1])
+        clear, update = (
+            [self.independent(), *loop(index[out[-1]], count, [line])]
+            for line in (f"{place} = {first};", self.combine(kind, place, entry))
+        )
+        for label in reversed(statement.over):
+            update = loop(index[label], self.size(sizes[label]), update)
+        return self.nest(statement, out[:-1], [*clear, *update])
 
     def reduce_local(self, statement: Reduce, kind: str) -> Lines:
-        """Return a reduction into a local variable for every entry of the result."""
-        index = self.loop_names(statement)
+        """Return a reduction into a local variable for every entry of the result; long ones in lanes."""
+        index, sizes = self.loop_names(statement), extents(self.program, statement)
         start = index | dict.fromkeys(statement.over, "0")
         first = "0" if kind == "sum" else self.body(statement.body, start)
         local = kind if kind not in self.program.values else f"{kind}_"
-        inner = self.nest(statement, statement.over, [self.combine(kind, local, self.body(statement.body, index))])
+        *outer, last = self.in_memory_order(statement)
+        number = sizes[last] if not isinstance(sizes[last], str) else self.program.sizes.get(str(sizes[last]), 0)
+        if number == 0 or int(number) >= 2 * self.lanes:
+            inner = self.reduce_lanes(statement, kind, local, outer, last)
+        else:
+            entry = self.body(statement.body, index)
+            inner = self.nest(statement, (*outer, last), [self.combine(kind, local, entry)])
         whole = [f"{self.real} {local} = {first};", *inner, f"{self.place(statement.out, index)} = {local};"]
         looped = self.nest(statement, statement.out.labels, whole)
         return looped if looped != whole else ["{", *indent(whole), "}"]
+
+    def in_memory_order(self, statement: Reduce) -> list[str]:
+        """Return the labels that are summed over, the one along memory last."""
+        widest = max((ref.labels for ref in reads(statement)), key=len)
+        return sorted(statement.over, key=lambda label: widest.index(label) if label in widest else -1)
+
+    def reduce_lanes(self, statement: Reduce, kind: str, local: str, outer: Sequence[str], last: str) -> Lines:
+        """Return a reduction along memory whose partial results lie side by side, as many as fill a vector."""
+        index, size = self.loop_names(statement), self.size(extents(self.program, statement)[last])
+        step, lanes = index[last], self.lanes
+        beside = {**index, last: f"{step} + w"}
+        first = "0" if kind == "sum" else local
+        whole = [
+            f"{self.real} lanes[{lanes}];",
+            *loop("w", str(lanes), [f"lanes[w] = {first};"]),
+        ]
+        inner = [
+            f"ptrdiff_t {step} = 0;",
+            f"for (; {step} + {lanes} <= {size}; {step} += {lanes}) {{",
+            *indent(loop("w", str(lanes), [self.combine(kind, "lanes[w]", self.body(statement.body, beside))])),
+            "}",
+            f"for (; {step} < {size}; ++{step}) {{",
+            *indent([self.combine(kind, local, self.body(statement.body, index))]),
+            "}",
+        ]
+        nest = self.nest(statement, outer, inner)
+        end = loop("w", str(lanes), [self.combine(kind, local, "lanes[w]")])
+        return [*whole, *(nest if outer else ["{", *indent(inner), "}"]), *end]
 
     def combine(self, kind: str, place: str, entry: str) -> str:
         """Return the line that takes one more entry into a sum or a maximum."""
