@@ -76,10 +76,11 @@ class Costs:
 
     def loadable(self, ref: Ref, orders: Orders) -> bool:
         """Tell whether whole vectors can be loaded up to the end of every row."""
-        if ref.name not in self.unpadded or not ref.labels:
-            return True
-        size = self.program.values[ref.name].sizes[orders[ref.name][-1]]
-        return size != BATCH and self.count(size) % self.lanes == 0
+        return not ref.labels or self.whole(ref.name, self.program.values[ref.name].sizes[orders[ref.name][-1]])
+
+    def whole(self, name: str, size: Size) -> bool:
+        """Tell whether a value's rows of a size end with a whole vector."""
+        return name not in self.unpadded or (size != BATCH and self.count(size) % self.lanes == 0)
 
     def of(self, statement: Statement, orders: Orders) -> float:
         """Return the cycles of a statement."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from codegen.plan.cost import Costs, Orders
 from codegen.plan.machine import Machine
-from codegen.program import Contract, Map, Program, Ref, Statement, change_statement, reads
+from codegen.program import Contract, Map, Program, Reduce, Ref, Statement, change_refs, change_statement, reads
 
 ROUNDS = 4  # of trying every value once more
 
@@ -104,6 +104,7 @@ def _rewritten(program: Program, costs: Costs, orders: Orders) -> Program:
         name: replace(value, sizes=tuple(value.sizes[k] for k in orders[name])) for name, value in program.values.items()
     }
     turned: dict[tuple[str, tuple[int, ...]], str] = {}
+    first: list[Statement] = []  # copies of data: what follows may share loops across them
     statements: list[Statement] = []
 
     def permute(ref: Ref) -> Ref:
@@ -119,13 +120,27 @@ def _rewritten(program: Program, costs: Costs, orders: Orders) -> Program:
             sizes = tuple(values[ref.name].sizes[k] for k in order)
             values[name] = replace(values[ref.name], name=name, sizes=sizes, role="temp")
             turned[ref.name, order] = name
-            statements.append(Map(Ref(name, labels), ref, eq))
+            (first if program.values[ref.name].role == "data" else statements).append(Map(Ref(name, labels), ref, eq))
         return Ref(turned[ref.name, order], labels)
+
+    def aligned(statement: Map | Reduce) -> Statement:
+        """Return an entry-by-entry statement whose operands all lie along its innermost loop, in whole vectors."""
+        labels = max((ref.labels for ref in (statement.out, *reads(statement))), key=len)
+        if not labels or _is_copy(statement):
+            return statement
+        last = statement.out.labels[-1] if isinstance(statement, Map) else labels[-1]
+        copies = {
+            ref: other_way(ref, last, statement.eq)
+            for ref in reads(statement)
+            if last in ref.labels and len(set(ref.labels)) == len(ref.labels)
+            and (ref.labels[-1] != last or not costs.whole(ref.name, values[ref.name].sizes[-1]))
+        }  # fmt: skip
+        return replace(statement, body=change_refs(statement.body, lambda ref: copies.get(ref, ref)))
 
     for statement in program.statements:
         fresh = change_statement(statement, permute)
         if not isinstance(fresh, Contract):
-            statements.append(fresh)
+            statements.append(aligned(fresh))
             continue
         strategy = costs.strategy(statement, orders)
         a = other_way(fresh.a, strategy.a, fresh.eq) if strategy.a else fresh.a
@@ -140,8 +155,12 @@ def _rewritten(program: Program, costs: Costs, orders: Orders) -> Program:
         values[name] = replace(values[fresh.out.name], name=name, sizes=sizes, role="temp")
         out = Ref(name, tuple(fresh.out.labels[k] for k in order))
         statements += [Contract(out, a, b, fresh.eq), Map(fresh.out, out, fresh.eq)]
-    updates = tuple(change_statement(statement, permute) for statement in program.updates)
-    return replace(program, values=values, statements=tuple(statements), updates=updates)
+    updates = tuple(aligned(change_statement(statement, permute)) for statement in program.updates)
+    return replace(program, values=values, statements=(*first, *statements), updates=updates)
+
+
+def _is_copy(statement: Map | Reduce) -> bool:
+    return isinstance(statement, Map) and isinstance(statement.body, Ref)
 
 
 def _fresh(wish: str, values: Mapping[str, object]) -> str:
