@@ -10,18 +10,59 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from codegen.targets.c_functions import BITS, EXP, LOG, SQRT, TANH, WAVE
+from codegen.targets.c_exponentials import (
+    EXP,
+    EXP_BELOW,
+    EXP_SCALED,
+    EXPM1,
+    GATED,
+    GELU_TANH,
+    SIGMOID,
+    SILU,
+    SOFTPLUS,
+    TANH,
+)  # fmt: skip
+from codegen.targets.c_functions import BITS, FABS, SQRT, WAVE
+from codegen.targets.c_logarithms import LOG, LOG1P, POW
+from codegen.targets.c_normal import ERF, NORMAL_CDF, NORMAL_DENSITY, NORMAL_TAIL
+
+WORDS = {
+    "REAL": ("float", "double"),
+    "WORD": ("uint32_t", "uint64_t"),
+    "MANTISSA": ("23", "52"),
+    "BIAS": ("127u", "1023u"),
+    "SIGN_BIT": ("0x80000000u", "0x8000000000000000u"),
+    "INFINITY": ("@real(0x7f800000u)", "@real(0x7ff0000000000000u)"),
+    "NAN": ("@real(0x7fc00000u)", "@real(0x7ff8000000000000u)"),
+    "ROUND": ("12582912.0f", "6755399441055744.0"),  # 1.5 * 2^23 and 2^52: adding it rounds to a whole number
+    "LIFTED": ("7.8886090522101181e-31f", "7.8886090522101181e-31"),  # 2^-100
+}
+"""Word -> what it stands for in float and in double."""
 
 FUNCTIONS: dict[str, tuple[tuple[str, ...], dict[str, str] | str]] = {
     "bits": ((), BITS),
-    "exp": (("bits",), EXP),
+    "fabs": (("bits",), FABS),
+    "exp_scaled": (("bits",), EXP_SCALED),
+    "exp_below": (("fabs", "exp_scaled"), EXP_BELOW),
+    "exp": (("exp_scaled",), EXP),
+    "expm1": (("fabs", "exp_scaled"), EXPM1),
     "log": (("bits",), LOG),
-    "tanh": (("bits", "exp"), TANH),
+    "log1p": (("log",), LOG1P),
+    "pow": (("fabs", "exp"), POW),
+    "tanh": (("fabs", "exp_scaled"), TANH),
+    "sigmoid": (("exp_below",), SIGMOID),
+    "softplus": (("exp_below",), SOFTPLUS),
+    "gated": (("exp_below",), GATED),
+    "silu": (("gated",), SILU),
+    "gelu_tanh": (("gated",), GELU_TANH),
+    "normal_density": (("fabs", "exp_scaled"), NORMAL_DENSITY),
+    "normal_tail": (("exp_scaled",), NORMAL_TAIL),
+    "normal_cdf": (("fabs", "normal_tail"), NORMAL_CDF),
+    "erf": (("fabs", "normal_tail"), ERF),
     "sqrt": (("bits",), SQRT),
-    "wave": (("bits",), WAVE),
+    "wave": (("fabs",), WAVE),
     "sin": (("wave",), "\nstatic inline REAL @sin(REAL x)\n{\n    return x == 0.0_r ? x : @wave(x, 0u);\n}\n"),
     "cos": (("wave",), "\nstatic inline REAL @cos(REAL x)\n{\n    return @wave(x, 1u);\n}\n"),
-    "fabs": ((), "\nstatic inline REAL @fabs(REAL x)\n{\n    return x < 0.0_r ? -x : x + 0.0_r;\n}\n"),
     "step": (
         (),
         "\nstatic inline REAL @step(REAL x)\n{\n    return x > 0.0_r ? 1.0_r : (x <= 0.0_r ? 0.0_r : x);\n}\n",
@@ -30,78 +71,13 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], dict[str, str] | str]] = {
         (),
         "\nstatic inline REAL @relu(REAL x)\n{\n    return x > 0.0_r ? x : (x <= 0.0_r ? 0.0_r : x);\n}\n",
     ),
-    "sigmoid": (
-        ("exp", "fabs"),
-        """
-/* The exponential of a negative number only: nothing overflows, and small values keep their digits. */
-static inline REAL @sigmoid(REAL x)
-{
-    const REAL e = @exp(-@fabs(x));
-    return (x >= 0.0_r ? 1.0_r : e) / (1.0_r + e);
-}
-""",
-    ),
-    "log1p": (
-        ("log",),
-        """
-/* log(1 + x): the logarithm of the rounded sum, corrected by what the rounding lost. */
-static inline REAL @log1p(REAL x)
-{
-    const REAL u = 1.0_r + x;
-    const REAL lost = (u - 1.0_r) - x;
-    const REAL y = @log(u) - lost / u;
-    return u > 0.0_r && u - u == 0.0_r ? (u == 1.0_r ? x : y) : @log(u);
-}
-""",
-    ),
-    "softplus": (
-        ("exp", "fabs", "log1p"),
-        """
-/* log(1 + exp(x)) without overflow. */
-static inline REAL @softplus(REAL x)
-{
-    return (x > 0.0_r ? x : (x <= 0.0_r ? 0.0_r : x)) + @log1p(@exp(-@fabs(x)));
-}
-""",
-    ),
     "sign": (
         (),
         "\nstatic inline REAL @sign(REAL x)\n{\n    return x > 0.0_r ? 1.0_r : (x < 0.0_r ? -1.0_r : x);\n}\n",
     ),
-    "silu": (("sigmoid",), "\nstatic inline REAL @silu(REAL x)\n{\n    return x * @sigmoid(x);\n}\n"),
-    "gelu_tanh": (
-        ("sigmoid",),
-        """
-/* x (1 + tanh(u)) / 2 = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3). */
-static inline REAL @gelu_tanh(REAL x)
-{
-    return x * @sigmoid(1.5957691216057308_r * (x + 0.044715_r * x * x * x));
-}
-""",
-    ),
-    "normal_density": (
-        ("exp",),
-        """
-static inline REAL @normal_density(REAL x)
-{
-    return 0.3989422804014327_r * @exp(-0.5_r * x * x);
-}
-""",
-    ),
     "leaky_relu": (
         (),
         "\nstatic inline REAL @leaky_relu(REAL x, REAL c)\n{\n    return x > 0.0_r ? x : c * x;\n}\n",
-    ),
-    "expm1": (
-        ("exp", "tanh"),
-        """
-/* exp(x) - 1 = 2 t / (1 - t), t = tanh(x / 2), which loses no digits near 0; far above, the difference itself. */
-static inline REAL @expm1(REAL x)
-{
-    const REAL t = @tanh(0.5_r * x);
-    return x > 1.0_r ? @exp(x) - 1.0_r : (t == 0.0_r ? x : 2.0_r * t / (1.0_r - t));
-}
-""",
     ),
     "elu": (
         ("expm1",),
@@ -120,27 +96,6 @@ static inline REAL @huber(REAL x, REAL d)
     const REAL distance = @fabs(x);
     const REAL near = distance < d ? distance : d;
     return near * (distance - 0.5_r * near);
-}
-""",
-    ),
-    "pow": (
-        ("exp", "log"),
-        """
-/* Whole exponents by repeated squaring, exact in sign; others through exp and log. */
-static inline REAL @pow(REAL x, REAL y)
-{
-    const REAL size = y < 0.0_r ? -y : y;
-    if (size <= 64.0_r && size == (REAL)(int)size) {
-        REAL base = x, result = 1.0_r;
-        for (int k = (int)size; k > 0; k /= 2) {
-            if (k % 2 == 1) {
-                result *= base;
-            }
-            base *= base;
-        }
-        return y < 0.0_r ? 1.0_r / result : result;
-    }
-    return @exp(y * @log(x));
 }
 """,
     ),
@@ -163,6 +118,8 @@ def emit_math(names: Iterable[str], prefix: str, dtype: str) -> str:
 
 
 def real(text: str, prefix: str, dtype: str) -> str:
-    """Return a text of C with the prefix and the type put in."""
+    """Return a text of C with the prefix, the type and the numbers of the type put in."""
     text = re.sub(r"([\d.e-]+)_r\b", r"\1f" if dtype == "float32" else r"\1", text)
-    return text.replace("REAL", "float" if dtype == "float32" else "double").replace("@", prefix)
+    for word, pair in WORDS.items():
+        text = re.sub(rf"\b{word}\b", pair[dtype == "float64"], text)
+    return text.replace("@", prefix)
