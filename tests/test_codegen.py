@@ -207,7 +207,7 @@ def test_scratch_suffices_where_a_value_has_an_entry_for_every_two_samples(compi
     definitions = (Definition(gram, x @ x.T), Definition(f, gram @ (x @ w)), Definition(loss, total((f - y) ** 2)))
     network = Network("gram", definitions, loss, samples=many)
     derivation = derive_gradients(network)
-    assert "(size_t)(batch) * (size_t)(batch)" in codegen.training_source(derivation, "c")
+    assert "(size_t)(batch) * (((size_t)(batch) + " in codegen.training_source(derivation, "c")
     sanitized(derivation, {"n": 3}, compiler, tmp_path)
 
 

@@ -185,43 +185,46 @@ class Run:
     def emit_train(self, batch: int | None) -> str:
         """Return the function that takes many steps over fixed mini-batches, in order, from the one numbered `first`."""
         loops = self._loops(set())
+        step = loops.word("s")
         arguments = ["long steps", "long first", f"int {BATCH}", "int count", *self._arguments()]
         arguments += [f"const {self.kind} *restrict {rate}" for rate in self.rates]
         arguments += [f"{self.kind} *restrict losses", f"{self.kind} *restrict scratch"]
         data = [self._offset(loops, value) for value in self.program.of_role("data")]
-        own = [f"{v.name}_" if v in self.packed else v.name for v in self.own]
-        rest = [*data, *own, *(f"{rate}[s]" for rate in self.rates), "losses + s", "place"]
+        own = [loops.local_name(v.name) if v in self.packed else v.name for v in self.own]
+        rest = [*data, *own, *(f"{rate}[{step}]" for rate in self.rates), f"losses + {step}", "place"]
         usual = f"{self.name}_pass({', '.join([str(batch), *rest])})" if batch else ""
         other = f"{self.name}_pass({', '.join(['size', *rest])})"
         call = f"size == {batch} ? {usual}\n            : {other}" if batch else other
-        lines = [f"const long batches = ((long)count + {BATCH} - 1) / {BATCH};", "long s = 0;"]
+        lines = [f"const long batches = ((long)count + {BATCH} - 1) / {BATCH};", f"long {step} = 0;"]
         place = "scratch"
         for value in self.packed:
-            lines.append(f"{self.kind} *const {value.name}_ = {place};")
-            place = f"{value.name}_ + {extent_text(self.extent(value))}"
+            inner = loops.local_name(value.name)
+            lines.append(f"{self.kind} *const {inner} = {place};")
+            place = f"{inner} + {extent_text(self.extent(value))}"
         lines.append(f"{self.kind} *const place = {place};")
-        lines += [line for value in self.packed for line in self._copy(value, inward=True)]
+        lines += [line for value in self.packed for line in self._copy(loops, value, inward=True)]
         lines += [
-            "for (; s < steps; ++s) {",
-            f"    const ptrdiff_t start = (ptrdiff_t)((first + s) % batches) * {BATCH};",
+            f"for (; {step} < steps; ++{step}) {{",
+            f"    const ptrdiff_t start = (ptrdiff_t)((first + {step}) % batches) * {BATCH};",
             f"    const int size = count - start < {BATCH} ? (int)(count - start) : {BATCH};",
             f"    const int stopped = {call};",
             "    if (stopped) {", "        break;", "    }", "}",
         ]  # fmt: skip
-        lines += [line for value in self.packed for line in self._copy(value, inward=False)]
+        lines += [line for value in self.packed for line in self._copy(loops, value, inward=False)]
         purpose = (
             "/* Take steps over the mini-batches of `count` samples, in order, from the one numbered `first`; "
             "rates and losses\n"
             " * have one entry a step. Return how many steps were taken; fewer if a loss was not finite. */"
         )
         head = f"long {self.name}_train({wrapped(arguments)})"
-        return "\n".join(["", purpose, head, "{", *body_lines([*lines, "return s;"]), "}", ""])
+        return "\n".join(["", purpose, head, "{", *body_lines([*lines, f"return {step};"]), "}", ""])
 
-    def _copy(self, value: Value, inward: bool) -> Lines:
+    def _copy(self, loops: Loops, value: Value, inward: bool) -> Lines:
         """Return the loops that bring a parameter into scratch, or back."""
         inner = self.plan.program.values[value.name]
         order = self.plan.moved.get(value.name, tuple(range(len(inner.sizes))))
-        letters = [f"i{k}" for k in range(len(inner.sizes))]
+        letters = [loops.word(f"i{k}") for k in range(len(inner.sizes))]
+        packed, flat = loops.local_name(value.name), loops.word("i")
         outside = [""] * len(letters)
         for k, axis in enumerate(order):
             outside[axis] = letters[k]
@@ -231,14 +234,14 @@ class Run:
             plain[axis] = sizes[k]
         lanes = self.plan.lanes
         padded = [*sizes[:-1], -(-sizes[-1] // lanes) * lanes]
-        here, there = f"{value.name}_[{_entry(letters, padded)}]", f"{value.name}[{_entry(outside, plain)}]"
+        here, there = f"{packed}[{_entry(letters, padded)}]", f"{value.name}[{_entry(outside, plain)}]"
         lines = [f"{here} = {there};" if inward else f"{there} = {here};"]
         for letter, count in reversed(list(zip(letters, sizes, strict=True))):
             lines = [f"for (ptrdiff_t {letter} = 0; {letter} < {count}; ++{letter}) {{", *(f"    {x}" for x in lines), "}"]
         clear = []
         if inward and padded != sizes:
             total = extent_text(self.extent(value))
-            clear = [f"for (ptrdiff_t i = 0; i < {total}; ++i) {{", f"    {value.name}_[i] = 0;", "}"]
+            clear = [f"for (ptrdiff_t {flat} = 0; {flat} < {total}; ++{flat}) {{", f"    {packed}[{flat}] = 0;", "}"]
         return [*clear, *lines]
 
     def emit_one(self) -> str:

@@ -112,10 +112,7 @@ def emit_function(
         batch: How many samples to expect.
     """
     plan = function_schedule(program, machine, batch)
-    given = program.of_role("data") if constants else program.of_role("data", "parameter")
-    scalars = frozenset(v.name for v in (*(program.values[k] for k in program.outputs), *given) if not v.sizes)
-    scalars |= {v.name for v in given if not plan.program.values.get(v.name, v).sizes}
-    scalars |= {k for k in program.outputs if not plan.program.values[k].sizes}
+    scalars = frozenset(v.name for v in _pointed(program, constants) if not plan.program.values[v.name].sizes)
     alias = dict(plan.places.alias)
     alias |= {v.name: constant_name(name, v) for v in program.of_role("parameter")} if constants else {}
     loops = make_loops(plan, name, scalars, alias, used)
@@ -125,6 +122,12 @@ def emit_function(
     arguments = _arguments(loops, program, constants)
     text = f"void {name}_{verb}({wrapped(arguments)})"
     return "\n".join(["", _purpose(program, verb), text, "{", *body_lines([*unused, *lines]), "}", ""])
+
+
+def _pointed(program: Program, constants: bool) -> list[Value]:
+    """Return the values that are arrays in C: arguments, and constants with an axis."""
+    given = [v for v in program.of_role("data", "parameter") if v.role == "data" or v.sizes or not constants]
+    return [*given, *(program.values[name] for name in program.outputs)]
 
 
 def function_schedule(program: Program, machine: Machine = PORTABLE, batch: int = EXPECTED) -> Schedule:

@@ -65,7 +65,7 @@ class Loops(Words):
         index, sizes = self.loop_names(statement), extents(self.program, statement)
         start = index | dict.fromkeys(statement.over, "0")
         first = "0" if kind == "sum" else self.body(statement.body, start)
-        local = kind if kind not in self.program.values else f"{kind}_"
+        local = self.word(kind)
         *outer, last = self.in_memory_order(statement)
         number = sizes[last] if not isinstance(sizes[last], str) else self.program.sizes.get(str(sizes[last]), 0)
         if number == 0 or int(number) >= 2 * self.lanes:
@@ -85,24 +85,24 @@ class Loops(Words):
     def reduce_lanes(self, statement: Reduce, kind: str, local: str, outer: Sequence[str], last: str) -> Lines:
         """Return a reduction along memory whose partial results lie side by side, as many as fill a vector."""
         index, size = self.loop_names(statement), self.size(extents(self.program, statement)[last])
-        step, lanes = index[last], self.lanes
-        beside = {**index, last: f"{step} + w"}
+        step, lanes, lane = index[last], self.lanes, self.word("w")
+        beside = {**index, last: f"{step} + {lane}"}
         first = "0" if kind == "sum" else local
         whole = [
             f"{self.real} lanes[{lanes}];",
-            *loop("w", str(lanes), [f"lanes[w] = {first};"]),
+            *loop(lane, str(lanes), [f"lanes[{lane}] = {first};"]),
         ]
         inner = [
             f"ptrdiff_t {step} = 0;",
             f"for (; {step} + {lanes} <= {size}; {step} += {lanes}) {{",
-            *indent(loop("w", str(lanes), [self.combine(kind, "lanes[w]", self.body(statement.body, beside))])),
+            *indent(loop(lane, str(lanes), [self.combine(kind, f"lanes[{lane}]", self.body(statement.body, beside))])),
             "}",
             f"for (; {step} < {size}; ++{step}) {{",
             *indent([self.combine(kind, local, self.body(statement.body, index))]),
             "}",
         ]
         nest = self.nest(statement, outer, inner)
-        end = loop("w", str(lanes), [self.combine(kind, local, "lanes[w]")])
+        end = loop(lane, str(lanes), [self.combine(kind, local, f"lanes[{lane}]")])
         return [*whole, *(nest if outer else ["{", *indent(inner), "}"]), *end]
 
     def combine(self, kind: str, place: str, entry: str) -> str:

@@ -66,8 +66,9 @@ def _tiles(loops: Loops, group: Group, along: str, costs: Costs, finish: Finish)
     if others:
         body = _several(loops, head, others, shape, given, index, row, column)
     if not direct:
-        inner = {**index, along: f"{column} + w"} | ({row: f"{index[row]} + r"} if shape.most_rows > 1 else {})
-        loops.at_hand[head.out.name] = f"tile[r * {width} + w]" if shape.most_rows > 1 else "tile[w]"
+        across, down = loops.word("w"), loops.word("r")
+        inner = {**index, along: f"{column} + {across}"} | ({row: f"{index[row]} + {down}"} if shape.most_rows > 1 else {})
+        loops.at_hand[head.out.name] = f"tile[{down} * {width} + {across}]" if shape.most_rows > 1 else f"tile[{across}]"
         kept = head.out.name not in group.local
         first = []
         if kept:
@@ -80,8 +81,8 @@ def _tiles(loops: Loops, group: Group, along: str, costs: Costs, finish: Finish)
         refs += [head.out] if kept else []
         bounded = any(along in ref.labels and ref.name not in loops.padded for ref in refs)
         columns = shape.columns(column, bounded)
-        nest = [loops.independent(), *loop("w", columns, lines)]
-        body = [*body, *(loop("r", "rows", nest) if shape.most_rows > 1 else nest)]
+        nest = [loops.independent(), *loop(across, columns, lines)]
+        body = [*body, *(loop(down, "rows", nest) if shape.most_rows > 1 else nest)]
     body = shape.nest(body, index[row] if row else "", column, direct)
     outer = [k for k in head.out.labels if k not in (row, along)]
     for label in reversed(outer):
@@ -191,11 +192,12 @@ def _several(
     sizes = extents(loops.program, head)
     count = shape.most_rows * shape.width
     calls = shape.calls(given, ("part", str(shape.width)), index.get(row, "0"), column)
-    add = [loops.independent(), *loop("e", str(count), ["tile[e] += part[e];"])]
+    entry = loops.word("e")
+    add = [loops.independent(), *loop(entry, str(count), [f"tile[{entry}] += part[{entry}];"])]
     body = [f"{loops.aligned()}{loops.real} part[{count}] = {{0}};", *calls, *add]
     for label in reversed(others):
         body = loop(index[label], loops.size(sizes[label]), body)
-    return [*loop("e", str(count), ["tile[e] = 0;"]), *body]
+    return [*loop(entry, str(count), [f"tile[{entry}] = 0;"]), *body]
 
 
 # ---------------------------------------------------------------- other ways

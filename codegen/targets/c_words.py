@@ -96,9 +96,9 @@ class Words:
 
     def loop_names(self, statement: Statement) -> dict[str, str]:
         """Return a loop variable for each label that no value is called by."""
-        taken = {*self.program.values, BATCH, "wide", "scratch", "tile", "rows", "r", "w"}
+        taken = {*self.program.values, BATCH, "r", "w", "e"}
         sizes = extents(self.program, statement)
-        names = {label: label if label not in taken else f"i_{label}" for label in sizes}
+        names = {label: label if label not in taken else self.word(f"i_{label}") for label in sizes}
         return {label: "0" if sizes[label] == 1 else name for label, name in names.items()}
 
     def place(self, ref: Ref, index: Mapping[str, str]) -> str:
@@ -107,7 +107,7 @@ class Words:
             return self.at_hand[ref.name]
         name = self.alias.get(ref.name, ref.name)
         if not ref.labels:
-            return f"*{name}" if name in self.pointers else name
+            return f"*{name}" if ref.name in self.pointers else name
         text = "0"
         for label, length in zip(ref.labels, self.lengths(ref.name), strict=True):
             text = _index(text, length, index[label])
@@ -123,12 +123,15 @@ class Words:
         size = self.program.values[ref.name].sizes[ref.labels.index(label)]
         return self.rounded(size) if padded else self.size(size)
 
+    def word(self, wish: str) -> str:
+        """Return a name for a local variable that no value has."""
+        while wish in self.program.values or wish in self.program.sizes:
+            wish += "_"
+        return wish
+
     def local_name(self, name: str) -> str:
         """Return what a local variable with an entry of a value is called."""
-        word = f"{name}_"
-        while word in self.program.values:
-            word += "_"
-        return word
+        return self.word(f"{name}_")
 
     def independent(self) -> str:
         """Return what tells a compiler that the rounds of the next loop do not depend on each other."""
