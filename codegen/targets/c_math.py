@@ -2,7 +2,7 @@ r"""The C target's own mathematics: branch-free, the same on every machine, for 
 
 Each text is C99 with `@` for the prefix of the generated file, `REAL` for its type and `1.0_r` for a literal of
 it. Loops over them vectorise with any compiler, which calls into libm do not; largest errors, in units in the
-last place, are measured in tests/test_codegen.py.
+last place, are measured in tests/test_c_math.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from codegen.targets.c_exponentials import (
     EXP,
     EXP_BELOW,
-    EXP_SCALED,
+    EXP_PARTS,
     EXPM1,
     GATED,
     GELU_TANH,
@@ -39,24 +39,32 @@ WORDS = {
 }
 """Word -> what it stands for in float and in double."""
 
+LARGER = """
+/* The larger of two; NaN where either is, so that no maximum hides one. */
+static inline REAL @larger(REAL a, REAL b)
+{
+    return a >= b || a != a ? a : b;
+}
+"""
+
 FUNCTIONS: dict[str, tuple[tuple[str, ...], dict[str, str] | str]] = {
     "bits": ((), BITS),
     "fabs": (("bits",), FABS),
-    "exp_scaled": (("bits",), EXP_SCALED),
-    "exp_below": (("fabs", "exp_scaled"), EXP_BELOW),
-    "exp": (("exp_scaled",), EXP),
-    "expm1": (("fabs", "exp_scaled"), EXPM1),
+    "exp_parts": (("bits",), EXP_PARTS),
+    "exp_below": (("fabs", "exp_parts"), EXP_BELOW),
+    "exp": (("exp_parts",), EXP),
+    "expm1": (("fabs", "exp_parts"), EXPM1),
     "log": (("bits",), LOG),
     "log1p": (("log",), LOG1P),
     "pow": (("fabs", "exp"), POW),
-    "tanh": (("fabs", "exp_scaled"), TANH),
+    "tanh": (("fabs", "exp_parts"), TANH),
     "sigmoid": (("exp_below",), SIGMOID),
     "softplus": (("exp_below",), SOFTPLUS),
     "gated": (("exp_below",), GATED),
     "silu": (("gated",), SILU),
     "gelu_tanh": (("gated",), GELU_TANH),
-    "normal_density": (("fabs", "exp_scaled"), NORMAL_DENSITY),
-    "normal_tail": (("exp_scaled",), NORMAL_TAIL),
+    "normal_density": (("fabs", "exp_parts"), NORMAL_DENSITY),
+    "normal_tail": (("exp_parts",), NORMAL_TAIL),
     "normal_cdf": (("fabs", "normal_tail"), NORMAL_CDF),
     "erf": (("fabs", "normal_tail"), ERF),
     "sqrt": (("bits",), SQRT),
