@@ -10,21 +10,25 @@ from __future__ import annotations
 
 from codegen.targets.c_text import by_type, polynomial
 
-# (exp(r) - 1 - r) / r^2 on |r| <= 0.3467. Degree 4, fit 3.2e-9; degree 9, fit 3.8e-18.
-EXP_PARTS = by_type(
-    """
+EXP_TURNS = """
 /* x / ln2 rounded to a whole number n, which lies in the low bits of the result. */
 static inline REAL @exp_turns(REAL x)
 {
     return x * 1.4426950408889634_r + ROUND;
 }
+"""
 
+EXP_POWER = """
 /* 2^(n + lift), where that is a normal number. */
 static inline REAL @exp_power(REAL turns, WORD lift)
 {
     return @real((@bits(turns) - @bits(ROUND) + BIAS + lift) << MANTISSA);
 }
+"""
 
+# (exp(r) - 1 - r) / r^2 on |r| <= 0.3467. Degree 4, fit 3.2e-9; degree 9, fit 3.8e-18.
+EXP_REST = by_type(
+    """
 /* rest, where exp(x - low) = 2^n (1 + rest); low is what a product lost in rounding to x. */
 static inline REAL @exp_rest(REAL x, REAL low, REAL turns)
 {
@@ -46,10 +50,9 @@ $p
     ),
 )  # fmt: skip
 
-EXP = by_type(
+EXP_OF = by_type(
     """
-/* exp(x - low); 2^n is multiplied in as two factors, so that the result may be subnormal or near the overflow.
-   Within 1.05 ulp where low = 0. */
+/* exp(x - low); 2^n is multiplied in as two factors, so that the result may be subnormal or near the overflow. */
 static inline REAL @exp_of(REAL x, REAL low)
 {
     const REAL above = x < $lowest ? $lowest : x;
@@ -59,15 +62,18 @@ static inline REAL @exp_of(REAL x, REAL low)
     const REAL p = 1.0_r + @exp_rest(c, low, turns);
     return p * @real((e >> 1) << MANTISSA) * @real((e - (e >> 1)) << MANTISSA);
 }
-
-static inline REAL @exp(REAL x)
-{
-    return @exp_of(x, 0.0_r);
-}
 """,
     lowest=("-104.0f", "-746.0"),
     highest=("89.0f", "710.0"),
 )
+
+EXP = """
+/* Within 1.05 ulp. */
+static inline REAL @exp(REAL x)
+{
+    return @exp_of(x, 0.0_r);
+}
+"""
 
 EXPM1 = by_type(
     """

@@ -70,8 +70,7 @@ static inline REAL @log1p(REAL x)
 
 # Beyond 16 products of rounded products are worse than the logarithm. 1 / x^n is taken of the product, so that where
 # x^n overflows, results that would be subnormal are 0.
-POW = by_type(
-    """
+POW_WHOLE = """
 /* Products for whole exponents up to 16 in size, within (|y| + 1) / 2 ulp, and 0.5 for x * x and 1 / x. The conditions
    hang on y alone: where y is a constant, nothing is left but the products. */
 static inline REAL @pow_whole(REAL x, REAL y)
@@ -88,7 +87,10 @@ static inline REAL @pow_whole(REAL x, REAL y)
     product *= (n & 16u) != 0u ? x8 * x8 : 1.0_r;
     return y < 0.0_r ? 1.0_r / product : product;
 }
+"""
 
+POW_SIZE = by_type(
+    """
 /* |x|^y = exp(y log|x|), the logarithm as a sum of two and the product without loss: numbers cut to half their
    digits have exact products. Within 1.5 + |y log x| / 50 ulp. */
 static inline REAL @pow_size(REAL x, REAL y)
@@ -114,7 +116,16 @@ static inline REAL @pow_size(REAL x, REAL y)
     const REAL far = y > 0.0_r ? x : (y < 0.0_r ? 1.0_r / x : y);
     return x > 0.0_r && x < INFINITY ? r : (x != x ? x : far);
 }
+""",
+    **_PARTS,
+    cut=("0xfffff000u", "0xfffffffff8000000u"),
+    most=("1.0e11f", "1.0e20"),
+    lowest=("-110.0f", "-760.0"),
+    highest=("95.0f", "715.0"),
+)
 
+POW = by_type(
+    """
 /* A negative number has a power where the exponent is whole, and that is negative where it is odd. */
 static inline REAL @pow(REAL x, REAL y)
 {
@@ -127,10 +138,5 @@ static inline REAL @pow(REAL x, REAL y)
     return size <= 16.0_r && v - $places == size ? @pow_whole(x, y) : (x == 1.0_r ? 1.0_r : signed_r);
 }
 """,
-    **_PARTS,
-    cut=("0xfffff000u", "0xfffffffff8000000u"),
-    most=("1.0e11f", "1.0e20"),
-    lowest=("-110.0f", "-760.0"),
-    highest=("95.0f", "715.0"),
     places=("8388608.0f", "4503599627370496.0"),
 )
