@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import os
 import subprocess
@@ -13,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -34,8 +32,6 @@ from codegen.passes.verify import verify
 from codegen.program import Call, Map, Program, Ref, Value, reads
 from codegen.record import batch_form, lowered
 from codegen.sizes import resolve_sizes
-from codegen.targets.c import includes
-from codegen.targets.c_math import FUNCTIONS, emit_math
 from derive.backprop import derive_gradients
 from derive.batch import batched
 from derive.derivation import Derivation, Equation
@@ -209,116 +205,6 @@ def test_scratch_suffices_where_a_value_has_an_entry_for_every_two_samples(compi
     derivation = derive_gradients(network)
     assert "(size_t)(batch) * (((size_t)(batch) + " in codegen.training_source(derivation, "c")
     sanitized(derivation, {"n": 3}, compiler, tmp_path)
-
-
-# ---- own mathematics -------------------------------------------------------------------------------------------
-
-# Largest error in units in the last place, with a little room above what was measured.
-ULPS = {
-    dtype: {
-        "exp": 1.1, "log": 1.0, "log1p": 1.5, "expm1": 2.4, "tanh": 1.5, "sqrt": 1.0, "sigmoid": 2.6, "softplus": 2.1,
-        "silu": 2.8,
-    }
-    for dtype in ("float32", "float64")
-}  # fmt: skip
-DOMAINS = {
-    "exp": (-87.0, 88.0), "log1p": (-0.99, 50.0), "expm1": (-87.0, 87.0), "tanh": (-10.0, 10.0),
-    "sigmoid": (-80.0, 80.0), "softplus": (-80.0, 80.0), "silu": (-80.0, 80.0), "sin": (-100.0, 100.0),
-    "cos": (-100.0, 100.0),
-}  # fmt: skip
-FLAGS = {"portable": ("-std=c99", "-O1"), "local": None}
-
-
-def math_library(dtype: str, flags: tuple[str, ...] | None) -> ctypes.CDLL:
-    real = "float" if dtype == "float32" else "double"
-    text = includes() + emit_math(FUNCTIONS, "m_", dtype)
-    loop = "{{ for (long i = 0; i < n; ++i) y[i] = m_{}(x[i]{}); }}\n"
-    for name in (*ULPS[dtype], "sin", "cos", "relu", "step", "sign", "fabs"):
-        text += f"\nvoid v_{name}(long n, const {real} *x, {real} *y) " + loop.format(name, "")
-    text += f"\nvoid v_pow(long n, {real} p, const {real} *x, {real} *y) " + loop.format("pow", ", p")
-    compiler = build.find_compiler()
-    chosen = flags or (*build.PORTABLE, *build.native_flags(compiler))
-    return ctypes.CDLL(str(build.compile_shared(text, "math", compiler, chosen)))
-
-
-def applied(library: ctypes.CDLL, name: str, x: Any, *first: Any) -> Any:
-    y = np.empty_like(x)
-    getattr(library, f"v_{name}")(
-        ctypes.c_long(len(x)), *first, ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data)
-    )
-    return y
-
-
-def exact(name: str, x: Any) -> Any:
-    """The function in twice the digits."""
-    with mpmath.workprec(150):
-        by_name = {
-            "sigmoid": lambda v: 1 / (1 + mpmath.exp(-v)), "softplus": lambda v: mpmath.log1p(mpmath.exp(v)),
-            "silu": lambda v: v / (1 + mpmath.exp(-v)),
-        }  # fmt: skip
-        function = by_name.get(name) or getattr(mpmath, name)
-        return [function(mpmath.mpf(float(v))) for v in x]
-
-
-def ulps(values: Any, wanted: Any, dtype: str) -> float:
-    with mpmath.workprec(150):
-        return max(
-            float(abs(mpmath.mpf(float(v)) - w) / float(np.spacing(np.abs(np.asarray(float(w), dtype)))))
-            for v, w in zip(values, wanted, strict=True)
-        )
-
-
-@needs_compiler
-@pytest.mark.parametrize("flags", FLAGS)
-@pytest.mark.parametrize("dtype", ULPS)
-@pytest.mark.parametrize("name", ULPS["float32"])
-def test_our_functions_are_right_to_the_last_place(name: str, dtype: str, flags: str) -> None:
-    rng = np.random.default_rng(3)
-    low, high = DOMAINS.get(name, (0.0, 0.0))
-    x = rng.uniform(low, high, 4000) if high else np.exp(rng.uniform(-80, 80, 4000))
-    x[:1000] = rng.uniform(0.5, 2.0, 1000) if not high else x[:1000] * 1e-3
-    x = x.astype(dtype)
-    assert ulps(applied(math_library(dtype, FLAGS[flags]), name, x), exact(name, x), dtype) <= ULPS[dtype][name]
-
-
-@needs_compiler
-@pytest.mark.parametrize("dtype", ULPS)
-@pytest.mark.parametrize("name", ["sin", "cos"])
-def test_our_waves_are_right_to_eight_roundings_of_one(name: str, dtype: str) -> None:
-    x = np.random.default_rng(3).uniform(-100, 100, 4000).astype(dtype)
-    error = np.abs(applied(math_library(dtype, None), name, x) - getattr(np, name)(x.astype(np.float64)))
-    assert error.max() <= np.finfo(dtype).eps
-
-
-@needs_compiler
-@pytest.mark.parametrize("flags", FLAGS)
-@pytest.mark.parametrize("dtype", ULPS)
-@pytest.mark.parametrize("name", [*ULPS["float32"], "relu", "step", "sign", "fabs", "sin", "cos"])
-def test_our_functions_keep_zeros_infinities_and_nan(name: str, dtype: str, flags: str) -> None:
-    tiny = float(np.finfo(dtype).smallest_subnormal)
-    x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, tiny, -tiny], dtype)
-    with np.errstate(all="ignore"):
-        e = np.exp(-np.abs(x))
-        by_name = {
-            "sigmoid": np.where(x >= 0, 1, e) / (1 + e), "softplus": np.logaddexp(x, 0), "fabs": np.abs(x),
-            "relu": np.maximum(x, 0), "step": np.heaviside(x, 0), "silu": x * (np.where(x >= 0, 1, e) / (1 + e)),
-        }  # fmt: skip
-        wanted = by_name[name] if name in by_name else getattr(np, name)(x)
-    got = applied(math_library(dtype, FLAGS[flags]), name, x)
-    np.testing.assert_allclose(got, wanted, rtol=4 * np.finfo(dtype).eps, atol=0)
-    if name in ("tanh", "log1p", "expm1", "sqrt", "sin"):
-        assert np.signbit(got[1]), "the sign of -0 is lost"
-
-
-@needs_compiler
-@pytest.mark.parametrize("dtype", ULPS)
-def test_powers_are_products_for_whole_exponents(dtype: str) -> None:
-    x = np.array([-2.0, -0.5, 1.5, 3.0], dtype)
-    kind = ctypes.c_float if dtype == "float32" else ctypes.c_double
-    library = math_library(dtype, None)
-    for power in (-3, -1, 0, 1, 2, 3, 10):
-        np.testing.assert_allclose(applied(library, "pow", x, kind(power)), x.astype(float) ** power, rtol=1e-6)
-    np.testing.assert_allclose(applied(library, "pow", x[2:], kind(0.5)), np.sqrt(x[2:]), rtol=1e-6)
 
 
 @needs_compiler

@@ -28,10 +28,10 @@ static inline REAL @fabs(REAL x)
 }
 """
 
-# Newton's steps lose nothing to an overflow, since the mantissa alone is what is rooted.
 SQRT = by_type(
     """
-/* Newton's steps for 1/sqrt, then one for the root; correctly rounded where the compiler has it, else 0.9 ulp. */
+/* Newton's steps for 1/sqrt, then one for the root; correctly rounded where the compiler has it, else
+   within 0.9 ulp. */
 static inline REAL @sqrt(REAL x)
 {
 #if defined(__NO_MATH_ERRNO__) && defined(__GNUC__)
@@ -64,7 +64,7 @@ WAVE = by_type(
     """
 /* x = n pi/2 + r, |r| <= pi/4, then the polynomial of the quadrant. The parts of pi/2 but the last have few bits,
    so that n times each is exact up to |x| = $exact; beyond, digits are lost one by one, and where no
-   turn can be told from the next, from |x| = $limit on, the result is NaN. */
+   turn can be told from the next, from |x| = $limit on, the result is NaN. Within $ulps ulp in the exact range. */
 static inline REAL @wave(REAL x, WORD quarter)
 {
     const REAL t = x * 0.6366197723675814_r + ROUND;
@@ -80,6 +80,7 @@ $even
 """,
     exact=("12867", "1647099"),
     limit=("6.0e6f", "3.0e15"),
+    ulps=("2.45", "2.1"),
     reduced=(
         " - n * 1.5703125f - n * 4.8351287841796875e-4f - n * 3.1385570764541626e-7f - n * 6.077100506506192e-11f",
         " - n * 1.5707963267341256 - n * 6.077100506303966e-11 - n * 2.0222662487111665e-21\n"

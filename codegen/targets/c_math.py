@@ -2,7 +2,7 @@ r"""The C target's own mathematics: branch-free, the same on every machine, for 
 
 Each text is C99 with `@` for the prefix of the generated file, `REAL` for its type and `1.0_r` for a literal of
 it. Loops over them vectorise with any compiler, which calls into libm do not; largest errors, in units in the
-last place, are measured in tests/test_codegen.py.
+last place, are measured in tests/test_c_math.py.
 """
 
 from __future__ import annotations
@@ -10,21 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from codegen.targets.c_exponentials import (
-    EXP,
-    EXP_BELOW,
-    EXP_SCALED,
-    EXPM1,
-    GATED,
-    GELU_TANH,
-    SIGMOID,
-    SILU,
-    SOFTPLUS,
-    TANH,
-)  # fmt: skip
+from codegen.targets import c_exponentials as exponentials
+from codegen.targets import c_logarithms as logarithms
+from codegen.targets import c_normal as normal
 from codegen.targets.c_functions import BITS, FABS, SQRT, WAVE
-from codegen.targets.c_logarithms import LOG, LOG1P, POW
-from codegen.targets.c_normal import ERF, NORMAL_CDF, NORMAL_DENSITY, NORMAL_TAIL
 
 WORDS = {
     "REAL": ("float", "double"),
@@ -39,26 +28,40 @@ WORDS = {
 }
 """Word -> what it stands for in float and in double."""
 
+LARGER = """
+/* The larger of two; NaN where either is, so that no maximum hides one. */
+static inline REAL @larger(REAL a, REAL b)
+{
+    return a >= b || a != a ? a : b;
+}
+"""
+
 FUNCTIONS: dict[str, tuple[tuple[str, ...], dict[str, str] | str]] = {
     "bits": ((), BITS),
     "fabs": (("bits",), FABS),
-    "exp_scaled": (("bits",), EXP_SCALED),
-    "exp_below": (("fabs", "exp_scaled"), EXP_BELOW),
-    "exp": (("exp_scaled",), EXP),
-    "expm1": (("fabs", "exp_scaled"), EXPM1),
-    "log": (("bits",), LOG),
-    "log1p": (("log",), LOG1P),
-    "pow": (("fabs", "exp"), POW),
-    "tanh": (("fabs", "exp_scaled"), TANH),
-    "sigmoid": (("exp_below",), SIGMOID),
-    "softplus": (("exp_below",), SOFTPLUS),
-    "gated": (("exp_below",), GATED),
-    "silu": (("gated",), SILU),
-    "gelu_tanh": (("gated",), GELU_TANH),
-    "normal_density": (("fabs", "exp_scaled"), NORMAL_DENSITY),
-    "normal_tail": (("exp_scaled",), NORMAL_TAIL),
-    "normal_cdf": (("fabs", "normal_tail"), NORMAL_CDF),
-    "erf": (("fabs", "normal_tail"), ERF),
+    "exp_turns": ((), exponentials.EXP_TURNS),
+    "exp_power": (("bits",), exponentials.EXP_POWER),
+    "exp_rest": ((), exponentials.EXP_REST),
+    "exp_below": (("fabs", "exp_turns", "exp_power", "exp_rest"), exponentials.EXP_BELOW),
+    "exp_of": (("bits", "exp_turns", "exp_rest"), exponentials.EXP_OF),
+    "exp": (("exp_of",), exponentials.EXP),
+    "expm1": (("fabs", "exp_turns", "exp_power", "exp_rest"), exponentials.EXPM1),
+    "log": (("bits",), logarithms.LOG),
+    "log1p": (("log",), logarithms.LOG1P),
+    "pow_whole": (("fabs",), logarithms.POW_WHOLE),
+    "pow_size": (("bits", "exp_of"), logarithms.POW_SIZE),
+    "pow": (("fabs", "pow_whole", "pow_size"), logarithms.POW),
+    "tanh": (("fabs", "exp_turns", "exp_power", "exp_rest"), exponentials.TANH),
+    "sigmoid": (("exp_below",), exponentials.SIGMOID),
+    "softplus": (("exp_below",), exponentials.SOFTPLUS),
+    "gated": (("fabs", "exp_turns", "exp_power", "exp_rest"), exponentials.GATED),
+    "silu": (("gated",), exponentials.SILU),
+    "gelu_tanh": (("gated",), exponentials.GELU_TANH),
+    "normal_density": (("fabs", "exp_turns", "exp_power", "exp_rest"), normal.NORMAL_DENSITY),
+    "normal_tail": (("exp_turns", "exp_power", "exp_rest"), normal.NORMAL_TAIL),
+    "normal_cdf": (("fabs", "normal_tail"), normal.NORMAL_CDF),
+    "gelu": (("fabs", "normal_tail"), normal.GELU),
+    "erf": (("fabs", "normal_tail"), normal.ERF),
     "sqrt": (("bits",), SQRT),
     "wave": (("fabs",), WAVE),
     "sin": (("wave",), "\nstatic inline REAL @sin(REAL x)\n{\n    return x == 0.0_r ? x : @wave(x, 0u);\n}\n"),
