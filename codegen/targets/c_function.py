@@ -15,11 +15,9 @@ from codegen.program import BATCH, Program, Statement, Value
 from codegen.targets.c_groups import group_lines
 from codegen.targets.c_kernels import emit_kernels
 from codegen.targets.c_loops import Loops
-from codegen.targets.c_math import FUNCTIONS, emit_math, real
-from codegen.targets.c_words import POWERS, Lines
+from codegen.targets.c_math import FUNCTIONS, LARGER, emit_math, real
+from codegen.targets.c_words import Lines
 
-POWER = "\nstatic inline REAL @powerCOUNT(REAL x)\n{\n    return PRODUCT;\n}\n"
-LARGER = "\nstatic inline REAL @larger(REAL a, REAL b)\n{\n    return a >= b ? a : b;\n}\n"
 
 
 def includes() -> str:
@@ -54,8 +52,6 @@ def prelude(
     words = set(used)
     text = "".join(MACROS[word].replace("@", f"{name.upper()}_") for word in sorted(words & MACROS.keys()))
     text += emit_math(words & FUNCTIONS.keys(), f"{name}_fn_", dtype)
-    text += "".join(real(POWER.replace("PRODUCT", " * ".join("x" * k)).replace("COUNT", str(k)), f"{name}_fn_", dtype)
-                    for k in POWERS if f"power{k}" in words)  # fmt: skip
     text += real(LARGER, f"{name}_fn_", dtype) if "larger" in words else ""
     return text + emit_kernels(words, f"{name}_fn_", dtype, machine, inline)
 

@@ -7,17 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import reduce
 
 import numpy as np
 
-from codegen.program import BATCH, Body, Call, Number, Program, Ref, Samples, Size, Statement, extents
+from codegen.program import BATCH, Body, Number, Program, Ref, Samples, Size, Statement, extents
 from codegen.targets.spell import ATOM, POWER, SIGN, Text, helpers_in, spell
 from derive.op import Op
-from derive.ops import table
 
 Lines = list[str]
-POWERS = (2, 3, 4)  # exponents that are written as products
 
 
 @dataclass(slots=True)
@@ -151,18 +148,7 @@ class Words:
                 return f"({self.real}){BATCH}", POWER
             return self.place(part, index), ATOM
 
-        return spell(body, leaf, self.number, self.template, self.powers)[0]
-
-    def powers(self, call: Call) -> Body | str:
-        """Return a small whole power as products, which vectorise; of more than a name, as a function of it."""
-        exponent = call.args[-1]
-        if call.op != table.POW or not isinstance(exponent, Number) or exponent.value not in POWERS:
-            return call
-        base, count = call.args[0], int(exponent.value)
-        if not isinstance(base, Ref):
-            self.used.add(f"power{count}")
-            return f"{self.helper}power{count}"
-        return reduce(lambda product, _: Call(table.MUL, (product, base)), range(count - 1), base)
+        return spell(body, leaf, self.number, self.template)[0]
 
     def count(self, sizes: Sequence[Size]) -> str:
         """Return how many entries a tensor has, as C."""

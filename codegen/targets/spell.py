@@ -18,25 +18,16 @@ def spell(
     leaf: Callable[[Ref | Samples], Text],
     number: Callable[[Number], Text],
     template: Callable[[Op], str],
-    special: Callable[[Call], Body | str] = lambda call: call,
 ) -> Text:
-    """Return a body as text; `leaf`, `number`, `template` and `special` are the target's own.
-
-    `special` gives another body for a call, or the name of a function of its first operand.
-    """
+    """Return a body as text; `leaf`, `number` and `template` are the target's own."""
     if isinstance(body, Number):
         return number(body)
     if not isinstance(body, Call):
         return leaf(body)
-    changed = special(body)
-    if isinstance(changed, str):
-        return f"{changed}({spell(body.args[0], leaf, number, template, special)[0]})", ATOM
-    if changed != body:
-        return spell(changed, leaf, number, template, special)
     row, text = body.row, template(body.row)
     if not text:
         raise UnsupportedOpError(f"{row.name} has no code for this target; give its row in derive/ops/ a template")
-    parts = [spell(arg, leaf, number, template, special) for arg in body.args]
+    parts = [spell(arg, leaf, number, template) for arg in body.args]
     if text.endswith(")"):
         return text.format(*(part for part, _ in parts)), ATOM
     needs = [max(need, row.binds if k else 0) for k, need in enumerate(row.needs)]
