@@ -16,7 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import codegen
-from codegen.data import load_data, parse_bindings, split_held_out
+from codegen.data import parse_bindings
+from codegen.files import load_data
+from codegen.split import split_held_out
 from derive.derivation import Derivation
 from derive.errors import DeriveError
 from derive.files import check_writable, write_whole

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codegen import data
-from codegen.data import bind_arrays, load_data, parse_bindings, split_held_out
+from codegen import files
+from codegen.data import bind_arrays, parse_bindings
+from codegen.files import load_data
+from codegen.split import split_held_out
 from derive.errors import DeriveError
 
 ROOT = Path(__file__).parents[1]
@@ -157,7 +159,7 @@ def test_a_file_that_unpacks_to_more_than_memory_is_refused_before_unpacking(
 ) -> None:
     path = tmp_path / "data.npz"
     np.savez_compressed(path, x=np.zeros(10**5))
-    monkeypatch.setattr(data, "MAX_BYTES", 10**5)
+    monkeypatch.setattr(files, "MAX_BYTES", 10**5)
     assert path.stat().st_size < 10**5
     assert "GiB" in refusal(path)
 

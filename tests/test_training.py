@@ -12,7 +12,7 @@ from oracles import CASES, Case, logistic, mlp
 import codegen
 from codegen import build
 from codegen.errors import CodegenError, NonFiniteError
-from codegen.fit import measure, metric_for
+from codegen.metrics import measure, metric_for
 from codegen.params import load_params, save_params
 from derive.backprop import derive_gradients
 from derive.derivation import Derivation
