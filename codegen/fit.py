@@ -158,7 +158,8 @@ class _Loop:
         samples = trainer.data if held_out is None else held_out
         name, value = evaluate_fitted(trainer, samples, self.metric)
         history.metric = name or history.metric
-        record = Epoch(number, loss, value, seconds, None if held_out is None else mean_loss(trainer, held_out))
+        held_out_loss = None if held_out is None else mean_loss(trainer, held_out)
+        record = Epoch(number, loss, value, seconds, held_out_loss, name)
         history.add(record, trainer.params)
         return record
 

@@ -22,6 +22,7 @@ class Epoch:
         metric: After it, on held-out samples, or on those trained on if none are held out.
         seconds: How long its steps took.
         held_out_loss: After it, on held-out samples; None if there are none.
+        metric_name: `accuracy`, `RMSE` or `R2`; empty if there is none.
     """
 
     number: int
@@ -29,6 +30,7 @@ class Epoch:
     metric: float | None
     seconds: float
     held_out_loss: float | None = None
+    metric_name: str = ""
 
 
 @dataclass(slots=True)

@@ -52,7 +52,7 @@ def split_samples(arrays: Mapping[str, Array], validation: float | Mapping[str, 
         return Split(train, dict(validation), test)
     if validation == 0:
         return Split(train, None, test)
-    _check_share(_row_count(train), validation)
+    _check_share(row_count(train), validation)
     return Split(*_split_at_random(train, validation, seed), test)
 
 
@@ -97,7 +97,7 @@ def split_held_out(
 def _split_at_random(
     arrays: Mapping[str, Array], fraction: float, seed: int
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    rows = _row_count(arrays)
+    rows = row_count(arrays)
     if rows < 2:
         raise DeriveError(f"{rows} rows cannot be parted into training and held-out; at least 2 can.")
     order = np.random.default_rng(seed).permutation(rows)
@@ -111,7 +111,7 @@ def _split_at_random(
     return train, held_out
 
 
-def _row_count(arrays: Mapping[str, Array]) -> int:
+def row_count(arrays: Mapping[str, Array]) -> int:
     """Return the number of rows that most arrays have."""
     lengths = Counter(len(array) for array in arrays.values() if array.ndim)
     return max(lengths, key=lambda length: (lengths[length], length), default=0)

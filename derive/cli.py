@@ -10,18 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-import rich.box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 import codegen
 from codegen.data import parse_bindings
 from codegen.files import load_data
-from codegen.split import split_held_out
+from codegen.split import Split, row_count, split_samples
 from derive.derivation import Derivation
 from derive.errors import DeriveError
 from derive.files import check_writable, write_whole
+from derive.progress import TrainingView, metric_text, result_table
 from derive.report import exit_code, in_unicode, to_json, to_lines
 from derive.sheet.plain import to_text
 from derive.sheet.write import SUFFIXES, save_document
@@ -29,7 +26,6 @@ from derive.version import VERSION
 from derive.workbook import Section, Workbook
 
 LATER = ("jax", "onnx", "wasm")
-HELD_OUT = 0.2
 log = logging.getLogger("derive")
 
 section_option = click.option(
@@ -52,8 +48,23 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except DeriveError as error:
-            click.echo(f"derive: {in_unicode(' '.join(str(error).split()))}", err=True)
+            click.echo(f"derive: {in_unicode(_in_flags(' '.join(str(error).split())))}", err=True)
             ctx.exit(2)
+        except click.UsageError as error:
+            page = error.ctx.command_path if error.ctx is not None else "derive"
+            text = " ".join(error.format_message().split()).rstrip(".")
+            click.echo(f"derive: {text}; see `{page} --help`", err=True)
+            ctx.exit(2)
+
+
+def _in_flags(text: str) -> str:
+    """Return a message that begins with a setting's name with the name of its option."""
+    name, colon, rest = text.partition(":")
+    flags = {"lr_schedule": "--schedule", "sizes": "--size"} | {
+        word: f"--{word.replace('_', '-')}"
+        for word in ("batch", "dtype", "epochs", "lr", "optimizer", "patience", "seed", "validation", "weight_decay")
+    }
+    return flags.get(name, name) + colon + rest.replace("lr_schedule", "--schedule")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -141,11 +152,10 @@ def check(ctx: click.Context, source: str, as_json: bool, section: str | None) -
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where; standard output without it.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), default="sgd", show_default=True)
+@click.option("--weight-decay", type=float, default=0.0, show_default=True, help="Decoupled; biases are exempt.")
 @size_option
 @section_option
-def compile_(
-    source: str, target: str, output: Path | None, dtype: str, optimizer: str, sizes: Sequence[str], section: str | None
-) -> None:
+def compile_(source: str, target: str, output: Path | None, section: str | None, **options: Any) -> None:
     r"""Write the training function (loss, gradients, update) as source that a person can read.
 
     Each line carries the number of its equation on the sheet.
@@ -158,7 +168,8 @@ def compile_(
         check_writable(output)
     _, derivation = _chosen(source, section)
     name = output.stem if output is not None else "model"
-    text = codegen.training_source(derivation, target, _sizes(sizes), dtype, name, optimizer)
+    settings = {word: options[word] for word in ("dtype", "optimizer", "weight_decay")}
+    text = codegen.training_source(derivation, target, _sizes(options["sizes"]), name=name, **settings)
     _emit(output, text)
 
 
@@ -205,15 +216,36 @@ def _emit(output: Path | None, text: str) -> None:
     "--bind", "bindings", multiple=True, metavar="SYMBOL=ARRAY", help="Which array is which symbol, such as x=images."
 )
 @click.option("--target", default="c", show_default=True, help="c or numpy.")
-@click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
-@click.option("--batch", type=click.IntRange(1), default=32, show_default=True)
-@click.option("--lr", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True)
+@click.option("--epochs", type=int, default=30, show_default=True)
+@click.option("--batch", type=int, default=32, show_default=True)
+@click.option("--lr", type=float, default=0.1, show_default=True, help="Learning rate.")
+@click.option(
+    "--schedule",
+    default="constant",
+    show_default=True,
+    metavar="NAME[:KEY=N,…]",
+    help="How the learning rate changes: constant, step, exponential, linear or cosine, such as cosine:warmup=100 "
+    "(steps) or step:every=10epochs,factor=0.5.",
+)
 @click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), default="sgd", show_default=True)
+@click.option("--weight-decay", type=float, default=0.0, show_default=True, help="Decoupled; biases are exempt.")
+@click.option(
+    "--validation",
+    metavar="SHARE|FILE",
+    help="What judges every epoch and is not trained on: a share of the samples (0 for none) or another file. "
+    "[default: arrays NAME_test, else 0.2]",
+)
+@click.option(
+    "--patience",
+    type=int,
+    metavar="N",
+    help="Stop after N epochs that were no better on the validation samples, and keep the best epoch's parameters.",
+)
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--save", type=click.Path(path_type=Path), help="Where the parameters go, .npz.")
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="Written after every epoch.")
-@click.option("--resume", type=click.Path(path_type=Path), help="A checkpoint to go on from.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Written about every second, whole or not at all.")
+@click.option("--resume", type=click.Path(path_type=Path), help="A checkpoint to go on from, to the same bits.")
 @size_option
 @section_option
 def train(
@@ -226,67 +258,82 @@ def train(
     \b
     derive train notes.md --data digits.npz --epochs 40 --save params.npz
     derive train notes.md --section 3.4 --data data.csv --bind x=images --bind y=labels
+    derive train notes.md --data digits.npz --schedule cosine --patience 5 --validation 0.1
     """
     _check_target(target, ("c", "numpy"))
     for path in (options["save"], options["checkpoint"]):
         if path is not None:
             check_writable(path)
-    arrays = load_data(data_file)
+    arrays, bound = load_data(data_file), parse_bindings(bindings)
     _, derivation = _chosen(source, section)
-    settings = {name: options[name] for name in ("batch", "dtype", "optimizer", "lr", "seed")}
-    trainer = codegen.compile(derivation, target=target, sizes=_sizes(options["sizes"]), **settings)
-    trainer.fitted({name: a for name, a in arrays.items() if not name.endswith("_test")}, parse_bindings(bindings))
-    fit_on, held_out = split_held_out(arrays, HELD_OUT, options["seed"])
-    samples: dict[str, Any] = dict(fit_on)
-    trainer.bind(bindings=parse_bindings(bindings), **samples)
+    settings = {name: options[name] for name in ("batch", "dtype", "optimizer", "lr", "seed", "weight_decay")}
+    trainer = codegen.compile(
+        derivation, target=target, sizes=_sizes(options["sizes"]), lr_schedule=options["schedule"], **settings
+    )
+    trainer.fitted({name: a for name, a in arrays.items() if not name.endswith("_test")}, bound)
+    split = split_samples(arrays, _validation(options["validation"]), options["seed"])
+    _check_patience(options["patience"], split)
+    samples: dict[str, Any] = dict(split.train)
+    trainer.bind(bindings=bound, **samples)
     for note in trainer.notes:
         log.info(note.replace("with sizes=", "with --size"))
-    history = _fit(trainer, held_out, parse_bindings(bindings), options)
-    _report(trainer, history, len(next(iter(held_out.values()))))
+    history = _fit(trainer, split, options)
+    _report(trainer, history, split, options)
     if options["save"] is not None:
         codegen.save_params(options["save"], trainer, {"source": source, "metric": history.metric})
         log.info("wrote %s", options["save"])
 
 
-def _fit(
-    trainer: codegen.Trainer, held_out: dict[str, Any], bindings: dict[str, str], options: dict[str, Any]
-) -> codegen.History:
-    """Train with a progress bar that shows loss and metric."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("epoch"), MofNCompleteColumn(), BarColumn(24), TextColumn("loss {task.fields[loss]}"),
-        TextColumn("{task.fields[metric]}"), TimeRemainingColumn(),
-    )  # fmt: skip
-    hidden = not log.isEnabledFor(logging.INFO) or not console.is_terminal
-    with Progress(*columns, console=console, disable=hidden) as progress:
-        task = progress.add_task("", total=options["epochs"], loss="-", metric="")
+def _validation(text: str | None) -> float | dict[str, Any] | None:
+    """Read --validation: a share of the samples, or a file of its own."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return load_data(Path(str(text)))
 
-        def show(epoch: codegen.Epoch) -> None:
-            metric = "" if epoch.metric is None else f"held out {epoch.metric:.4g}"
-            progress.update(task, completed=epoch.number, loss=f"{epoch.loss:.4g}", metric=metric)
-            if not console.is_terminal and epoch.number % max(1, options["epochs"] // 10) == 0:
-                log.info("epoch %d of %d: loss %.4g %s", epoch.number, options["epochs"], epoch.loss, metric)
 
+def _check_patience(patience: int | None, split: Split) -> None:
+    if patience is not None and split.validation is None:
+        raise DeriveError("patience: there are no validation samples to judge by; leave out --validation 0")
+    if patience is not None and split.given:
+        raise DeriveError(
+            "patience: the data name only a test, NAME_test, which must not choose the parameters; add --validation 0.2"
+        )
+
+
+def _fit(trainer: codegen.Trainer, split: Split, options: dict[str, Any]) -> codegen.History:
+    """Train, and show how it goes."""
+    quiet = not log.isEnabledFor(logging.INFO)
+    held_out, epochs = split.validation, options["epochs"]
+    view = TrainingView(epochs, trainer.rows, trainer.batches, held_out is not None, log.info, quiet)
+    with view:
         return codegen.fit(
-            trainer, None, held_out, options["epochs"], bindings=bindings, on_epoch=show,
-            checkpoint=options["checkpoint"], resume=options["resume"],
+            trainer, None, held_out, epochs, patience=options["patience"], checkpoint=options["checkpoint"],
+            resume=options["resume"], on_steps=lambda: view.steps(trainer.steps - trainer.started), on_epoch=view.epoch,
         )  # fmt: skip
 
 
-def _report(trainer: codegen.Trainer, history: codegen.History, count: int) -> None:
+def _report(trainer: codegen.Trainer, history: codegen.History, split: Split, options: dict[str, Any]) -> None:
+    """Print how good the parameters are that the training ended with."""
     if history.interrupted:
-        log.warning("stopped by Ctrl-C after %d epochs; what was learned is kept", len(history.epochs))
+        again = f"; go on with --resume {options['checkpoint']}" if options["checkpoint"] is not None else ""
+        log.warning("stopped by Ctrl-C after %d epochs; what was learned is kept%s", len(history.epochs), again)
     if not history.epochs:
         return
-    last = history.epochs[-1]
-    table = Table(box=rich.box.SIMPLE, show_header=False, pad_edge=False)
-    table.add_row("epochs", str(len(history.epochs)))
-    table.add_row("loss", f"{last.loss:.6g}")
-    if last.metric is not None:
-        value = f"{100 * last.metric:.2f} %" if history.metric == "accuracy" else f"{last.metric:.6g}"
-        table.add_row(f"{history.metric} on {count} held-out samples", value)
-    table.add_row("seconds", f"{sum(epoch.seconds for epoch in history.epochs):.2f}")
-    Console(width=80).print(table)
+    shown = history.epochs[-1]
+    ended = ", stopped early" if history.stopped_early else ""
+    if options["patience"] is not None and history.best is not None:
+        shown = history.epochs[history.best - 1]
+        ended += f"; parameters are those of epoch {history.best}, the best"
+    rows = [("epochs", f"{len(history.epochs)}{ended}"), ("loss", f"{shown.loss:.6g}")]
+    judge = (split.train, "training") if split.validation is None else (split.validation, "held-out")
+    for samples, kind in (judge, (split.test, "test")):
+        for metric in ("RMSE", "R2") if history.metric == "RMSE" else (history.metric,):
+            value = codegen.evaluate(trainer, samples, metric)[1] if samples and metric else None
+            if samples and value is not None:
+                rows.append((f"{metric} on {row_count(samples)} {kind} samples", metric_text(metric, value)))
+    rows.append(("seconds", f"{sum(epoch.seconds for epoch in history.epochs):.2f}"))
+    result_table(rows)
 
 
 @main.command()
