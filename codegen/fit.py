@@ -54,7 +54,7 @@ def fit(
             however the training ends, the parameters are then those of the best epoch.
         bindings: Symbol to array name, where names differ.
         on_epoch: Called after each epoch.
-        on_steps: Called between calls of compiled code, about ten times a second.
+        on_steps: Called before the first step, then between calls of compiled code, about ten times a second.
         checkpoint: Where all that is needed to go on is written: between steps and at the end.
         checkpoint_seconds: The least time between two writes.
         resume: A checkpoint to go on from; the bits are those of a training that was not stopped.
@@ -125,6 +125,7 @@ class _Loop:
         history = self.history
         with patient_interrupt() as check:
             try:
+                self.pause(*self.told())
                 while len(history.epochs) < epochs:
                     history.stopped_early = patience is not None and history.without_progress() >= patience
                     if history.stopped_early:
@@ -140,7 +141,7 @@ class _Loop:
         """Train for one epoch, or for what is left of it, and judge it."""
 
         def pause() -> None:
-            self.pause(check, *([self.on_steps] if self.on_steps is not None else []))
+            self.pause(check, *self.told())
             self.between = False
 
         started = time.perf_counter()
@@ -162,6 +163,10 @@ class _Loop:
         record = Epoch(number, loss, value, seconds, held_out_loss, name)
         history.add(record, trainer.params)
         return record
+
+    def told(self) -> list[Callable[[], None]]:
+        """Return what the caller wants to be called between steps."""
+        return [] if self.on_steps is None else [self.on_steps]
 
     def pause(self, *actions: Callable[[], None]) -> None:
         """Write a checkpoint if it is time, and do what Ctrl-C may interrupt."""

@@ -121,7 +121,7 @@ def load_params(path: str | Path) -> Saved:
             arrays = {name: archive[name] for name in archive.files}
         meta = json.loads(str(arrays.pop(META))) if META in arrays else {}
     except _DAMAGE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = (str(getattr(error, "strerror", None) or error).splitlines() or [type(error).__name__])[0]
         raise CodegenError(
             f"{path}: no file of parameters ({reason}); expected .npz from `derive train --save`"
         ) from error

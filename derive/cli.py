@@ -261,6 +261,8 @@ def train(
     derive train notes.md --data digits.npz --schedule cosine --patience 5 --validation 0.1
     """
     _check_target(target, ("c", "numpy"))
+    for name in ("epochs", *(["patience"] if options["patience"] is not None else [])):
+        codegen.whole_number(name, options[name], least=1)
     for path in (options["save"], options["checkpoint"]):
         if path is not None:
             check_writable(path)
@@ -316,16 +318,17 @@ def _fit(trainer: codegen.Trainer, split: Split, options: dict[str, Any]) -> cod
 def _report(trainer: codegen.Trainer, history: codegen.History, split: Split, options: dict[str, Any]) -> None:
     """Print how good the parameters are that the training ended with."""
     if history.interrupted:
-        again = f"; go on with --resume {options['checkpoint']}" if options["checkpoint"] is not None else ""
-        log.warning("stopped by Ctrl-C after %d epochs; what was learned is kept%s", len(history.epochs), again)
+        again = f"; to go on: --resume {options['checkpoint']}" if options["checkpoint"] is not None else ""
+        log.warning("stopped by Ctrl-C after %d epochs%s", len(history.epochs), again)
     if not history.epochs:
         return
     shown = history.epochs[-1]
-    ended = ", stopped early" if history.stopped_early else ""
+    early = f", stopped early: none of the last {history.without_progress()} was better"
+    rows = [("epochs", f"{len(history.epochs)}{early if history.stopped_early else ''}")]
     if options["patience"] is not None and history.best is not None:
         shown = history.epochs[history.best - 1]
-        ended += f"; parameters are those of epoch {history.best}, the best"
-    rows = [("epochs", f"{len(history.epochs)}{ended}"), ("loss", f"{shown.loss:.6g}")]
+        rows.append(("parameters", f"those of epoch {history.best}, the best"))
+    rows.append(("loss", f"{shown.loss:.6g}"))
     judge = (split.train, "training") if split.validation is None else (split.validation, "held-out")
     for samples, kind in (judge, (split.test, "test")):
         for metric in ("RMSE", "R2") if history.metric == "RMSE" else (history.metric,):

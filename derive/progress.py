@@ -32,13 +32,12 @@ def metric_text(name: str, value: float) -> str:
 def rate_text(number: float) -> str:
     """Return samples per second, short.
 
-    >>> rate_text(940.0), rate_text(12345.0), rate_text(2.5e6)
-    ('940/s', '12.3k/s', '2.5M/s')
+    >>> rate_text(940.2), rate_text(12345.0), rate_text(2.5e6), rate_text(999_999.0)
+    ('940 samples/s', '12.3k samples/s', '2.5M samples/s', '1000k samples/s')
     """
-    for size, letter in ((1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.3g}{letter}/s"
-    return f"{number:.3g}/s"
+    size, letter = next(((size, letter) for size, letter in ((1e6, "M"), (1e3, "k")) if number >= size), (1, ""))
+    short = number / size
+    return f"{short:.0f}{letter} samples/s" if short >= 100 else f"{short:.3g}{letter} samples/s"
 
 
 class Finished(Protocol):
@@ -87,14 +86,13 @@ class TrainingView:
     console: Console = field(default_factory=lambda: Console(stderr=True))
     bar: Progress | None = None
     task: TaskID | None = None
-    done: int = 0
     first: tuple[float, int] | None = None
     told: float = field(default_factory=time.monotonic)
 
     def __enter__(self) -> Self:
         if not self.hidden and self.console.is_terminal:
             columns = (
-                TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"), BarColumn(12),
+                TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"), BarColumn(8),
                 TextColumn("{task.fields[result]}"), TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
             )  # fmt: skip
             self.bar = Progress(*columns, console=self.console)
@@ -110,7 +108,7 @@ class TrainingView:
             self.bar.stop()
 
     def rate(self, steps: int) -> str:
-        """Return samples per second since the first call, as a text; empty at first."""
+        """Return samples per second since the first call, all things counted, as a text; empty at first."""
         now = time.monotonic()
         if self.first is None:
             self.first = now, steps
@@ -120,23 +118,21 @@ class TrainingView:
 
     def steps(self, steps: int) -> None:
         """Show that so many steps of the training were taken."""
-        rate = self.rate(steps)
+        rate, number = self.rate(steps), max(1, -(-steps // self.batches))
         if self.bar is not None and self.task is not None:
-            epoch = min(self.done + 1, self.epochs)
-            self.bar.update(self.task, completed=steps, epoch=epoch, rate=rate)
+            self.bar.update(self.task, completed=steps, epoch=number, rate=rate)
         elif not self.hidden and time.monotonic() - self.told > PAUSE:
-            share = (steps - self.done * self.batches) / self.batches
-            self.tell(f"epoch {self.done + 1} of {self.epochs}: {share:.0%} done, {rate}")
+            share = steps / self.batches - (number - 1)
+            self.tell(f"epoch {number} of {self.epochs}: {share:.0%} done, {rate}")
 
     def epoch(self, epoch: Finished) -> None:
         """Show a finished epoch."""
-        self.done = epoch.number
         result = f"loss {epoch.loss:.4g}"
         if epoch.metric is not None:
             result += f", {epoch.metric_name} {metric_text(epoch.metric_name, epoch.metric)}"
-        rate = rate_text(self.rows / max(epoch.seconds, 1e-9))
+        steps = epoch.number * self.batches
+        rate = self.rate(steps)
         if self.bar is not None and self.task is not None:
-            steps = epoch.number * self.batches
             self.bar.update(self.task, completed=steps, epoch=epoch.number, result=result, rate=rate)
         elif not self.hidden and self.worth_a_line(epoch.number):
             where = " held out" if self.held_out and epoch.metric is not None else ""
