@@ -51,7 +51,7 @@ class Commands(click.Group):
             click.echo(f"derive: {in_unicode(_in_flags(' '.join(str(error).split())))}", err=True)
             ctx.exit(2)
         except click.UsageError as error:
-            page = error.ctx.command_path if error.ctx is not None else "derive"
+            page = f"derive {(error.ctx.info_name if error.ctx is not None and error.ctx.parent else '') or ''}".strip()
             text = " ".join(error.format_message().split()).rstrip(".")
             click.echo(f"derive: {text}; see `{page} --help`", err=True)
             ctx.exit(2)
@@ -323,7 +323,7 @@ def _report(trainer: codegen.Trainer, history: codegen.History, split: Split, op
     if not history.epochs:
         return
     shown = history.epochs[-1]
-    early = f", stopped early: none of the last {history.without_progress()} was better"
+    early = f", the last {history.without_progress()} no better: stopped early"
     rows = [("epochs", f"{len(history.epochs)}{early if history.stopped_early else ''}")]
     if options["patience"] is not None and history.best is not None:
         shown = history.epochs[history.best - 1]

@@ -87,7 +87,7 @@ class TrainingView:
     bar: Progress | None = None
     task: TaskID | None = None
     first: tuple[float, int] | None = None
-    told: float = field(default_factory=time.monotonic)
+    told: float = field(default_factory=lambda: time.monotonic())
 
     def __enter__(self) -> Self:
         if not self.hidden and self.console.is_terminal:

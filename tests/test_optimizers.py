@@ -91,10 +91,10 @@ def test_ten_steps_are_those_of_the_formula(name: str, optimizer: str, decay: fl
         pytest.skip("no C compiler")
     case = BY_NAME[name]
     x, y = draw_data(case, SIZES, ROWS, np.random.default_rng(1))
+    hidden = {"h": 4} if name == "cat" else None
     trainer = codegen.compile(
-        record(name), target, BATCH, "float64", optimizer, LR, {"h": 4} if name == "cat" else None, lr_schedule="linear:steps=12",
-        weight_decay=decay,
-    ).bind(x=x, y=y)  # fmt: skip
+        record(name), target, BATCH, "float64", optimizer, LR, hidden, lr_schedule="linear:steps=12", weight_decay=decay
+    ).bind(x=x, y=y)
     start = {key: array.copy() for key, array in trainer.params.items()}
     for key, array in trainer.params.items():
         array[...] = start[key] = start[key] + 0.1  # biases start at zero; off it, decay would show on them
