@@ -103,7 +103,8 @@ def evaluate_fitted(trainer: Trainer, data: Mapping[str, Array], metric: str | N
     compared = targets(trainer.record)
     if trainer.compiled.predicted is None or len(compared) != 1:
         return "", None
-    pieces = [trainer.compiled.engine.predict(piece, trainer.params) for piece, _ in _pieces(trainer, data)]
+    with np.errstate(all="ignore"):  # what is not finite shows in the metric
+        pieces = [trainer.compiled.engine.predict(piece, trainer.params) for piece, _ in _pieces(trainer, data)]
     prediction, target = np.concatenate(pieces), data[trainer.names[compared[0]]]
     if prediction.shape != target.shape:
         return "", None
@@ -114,7 +115,8 @@ def evaluate_fitted(trainer: Trainer, data: Mapping[str, Array], metric: str | N
 def mean_loss(trainer: Trainer, data: Mapping[str, Array]) -> float:
     """Return the mean loss over samples, with the parameters as they are."""
     engine = trainer.compiled.engine
-    losses = [(engine.gradients(piece, trainer.params)[0], rows) for piece, rows in _pieces(trainer, data)]
+    with np.errstate(all="ignore"):
+        losses = [(engine.gradients(piece, trainer.params)[0], rows) for piece, rows in _pieces(trainer, data)]
     return float(np.average([loss for loss, _ in losses], weights=[rows for _, rows in losses]))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from codegen.errors import CodegenError
 from codegen.names import file_name, model_names
 from codegen.prediction import predicted
-from codegen.record import batch_form, lowered
+from codegen.record import batch_form, decay_note, lowered
 from codegen.settings import Settings
 from codegen.sizes import resolve_sizes
 from codegen.targets.c import emit_c
@@ -47,5 +47,8 @@ def training_source(
     program = lowered(record, resolved, dtype, optimizer, weight_decay)
     output = predicted(record)
     assumed = ", ".join(f"{size} = {resolved.named()[size]}" for size in resolved.assumed)
-    note = f"Assumed, since nothing fixes them: {assumed}." if assumed else ""
-    return EMITTERS[target](program, file_name(name or record.title), output and model_names(record)[output], note)
+    notes = [f"Assumed, since nothing fixes them: {assumed}."] if assumed else []
+    notes += [f"{note[0].upper()}{note[1:]}." for note in decay_note(record, resolved, dtype, weight_decay)]
+    return EMITTERS[target](
+        program, file_name(name or record.title), output and model_names(record)[output], "\n".join(notes)
+    )

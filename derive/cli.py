@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import codegen
 from codegen.data import parse_bindings
 from codegen.files import load_data
 from codegen.split import Split, row_count, split_samples
+from derive.command import Commands, section_option, size_option, source_argument, training_options
 from derive.derivation import Derivation
 from derive.errors import DeriveError
 from derive.files import check_writable, write_whole
 from derive.progress import TrainingView, metric_text, result_table
-from derive.report import exit_code, in_unicode, to_json, to_lines
+from derive.report import exit_code, to_json, to_lines
 from derive.sheet.plain import to_text
 from derive.sheet.write import SUFFIXES, save_document
 from derive.version import VERSION
@@ -28,51 +29,13 @@ from derive.workbook import Section, Workbook
 LATER = ("jax", "onnx", "wasm")
 log = logging.getLogger("derive")
 
-section_option = click.option(
-    "--section", metavar="HEADING", help="Words of the heading that picks one model of a page."
-)
-source_argument = click.argument("source", metavar="SOURCE")
-
-
-def size_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --size, for sizes that the data do not fix."""
-    help_text = "A size that the data do not fix, such as h=32; may be given several times."
-    return click.option("--size", "sizes", multiple=True, metavar="NAME=N", help=help_text)(command)
-
-
-class Commands(click.Group):
-    """The group of commands: an error of ours is one line on stderr and exit code 2."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; errors that a user can mend leave no traceback."""
-        try:
-            return super().invoke(ctx)
-        except DeriveError as error:
-            click.echo(f"derive: {in_unicode(_in_flags(' '.join(str(error).split())))}", err=True)
-            ctx.exit(2)
-        except click.UsageError as error:
-            page = f"derive {(error.ctx.info_name if error.ctx is not None and error.ctx.parent else '') or ''}".strip()
-            text = " ".join(error.format_message().split()).rstrip(".")
-            click.echo(f"derive: {text}; see `{page} --help`", err=True)
-            ctx.exit(2)
-
-
-def _in_flags(text: str) -> str:
-    """Return a message that begins with a setting's name with the name of its option."""
-    name, colon, rest = text.partition(":")
-    flags = {"lr_schedule": "--schedule", "sizes": "--size"} | {
-        word: f"--{word.replace('_', '-')}"
-        for word in ("batch", "dtype", "epochs", "lr", "optimizer", "patience", "seed", "validation", "weight_decay")
-    }
-    return flags.get(name, name) + colon + rest.replace("lr_schedule", "--schedule")
-
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="derive")
 @click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more: reasons, assumptions, what was chosen.")
 def main(quiet: bool, verbose: bool) -> None:
-    r"""Gradients as a sheet in which every step is checked, and as compiled code.
+    """Gradients as a sheet in which every step is checked, and as compiled code.
 
     A SOURCE is a page (Markdown, LaTeX, reStructuredText, HTML, text) with mathematics, read as it is, or a
     Python file that defines one derive.Model.
@@ -99,7 +62,7 @@ def _verbose() -> bool:
 )
 @section_option
 def sheet(source: str, output: Path | None, section: str | None) -> None:
-    r"""Write the derivation sheet; as text on the terminal without -o.
+    """Write the derivation sheet; as text on the terminal without -o.
 
     \b
     derive sheet notes.md -o notes.html
@@ -127,7 +90,7 @@ def _check_suffix(output: Path) -> None:
 @section_option
 @click.pass_context
 def check(ctx: click.Context, source: str, as_json: bool, section: str | None) -> None:
-    r"""Judge every formula that the page claims.
+    """Judge every formula that the page claims.
 
     Exit code 0: every claim holds. 1: one is refuted or ill-typed. 3: one is undecided or unread.
 
@@ -156,7 +119,7 @@ def check(ctx: click.Context, source: str, as_json: bool, section: str | None) -
 @size_option
 @section_option
 def compile_(source: str, target: str, output: Path | None, section: str | None, **options: Any) -> None:
-    r"""Write the training function (loss, gradients, update) as source that a person can read.
+    """Write the training function (loss, gradients, update) as source that a person can read.
 
     Each line carries the number of its equation on the sheet.
 
@@ -209,56 +172,21 @@ def _emit(output: Path | None, text: str) -> None:
 
 @main.command()
 @source_argument
-@click.option(
-    "--data", "data_file", required=True, type=click.Path(path_type=Path), help="Arrays: .npz or .csv, a row a sample."
-)
-@click.option(
-    "--bind", "bindings", multiple=True, metavar="SYMBOL=ARRAY", help="Which array is which symbol, such as x=images."
-)
-@click.option("--target", default="c", show_default=True, help="c or numpy.")
-@click.option("--epochs", type=int, default=30, show_default=True)
-@click.option("--batch", type=int, default=32, show_default=True)
-@click.option("--lr", type=float, default=0.1, show_default=True, help="Learning rate.")
-@click.option(
-    "--schedule",
-    default="constant",
-    show_default=True,
-    metavar="NAME[:KEY=N,…]",
-    help="How the learning rate changes: constant, step, exponential, linear or cosine, such as cosine:warmup=100 "
-    "(steps) or step:every=10epochs,factor=0.5.",
-)
-@click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), default="sgd", show_default=True)
-@click.option("--weight-decay", type=float, default=0.0, show_default=True, help="Decoupled; biases are exempt.")
-@click.option(
-    "--validation",
-    metavar="SHARE|FILE",
-    help="What judges every epoch and is not trained on: a share of the samples (0 for none) or another file. "
-    "[default: arrays NAME_test, else 0.2]",
-)
-@click.option(
-    "--patience",
-    type=int,
-    metavar="N",
-    help="Stop after N epochs that were no better on the validation samples, and keep the best epoch's parameters.",
-)
-@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--save", type=click.Path(path_type=Path), help="Where the parameters go, .npz.")
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="Written about every second, whole or not at all.")
-@click.option("--resume", type=click.Path(path_type=Path), help="A checkpoint to go on from, to the same bits.")
+@training_options
 @size_option
 @section_option
 def train(
     source: str, data_file: Path, bindings: Sequence[str], target: str, section: str | None, **options: Any
 ) -> None:
-    r"""Train on real data; a page that describes one sample is trained in mini-batches.
+    """Train on real data; a page that describes one sample is trained in mini-batches.
 
     A fifth of the samples is held out, or what the file calls NAME_test. Ctrl-C keeps what was learned.
 
     \b
     derive train notes.md --data digits.npz --epochs 40 --save params.npz
-    derive train notes.md --section 3.4 --data data.csv --bind x=images --bind y=labels
-    derive train notes.md --data digits.npz --schedule cosine --patience 5 --validation 0.1
+    derive train notes.md --section 3.4 --data data.csv --bind x=images
+    derive train notes.md --data d.npz --schedule cosine --patience 5
+    derive train notes.md --data d.npz --checkpoint c.npz --resume c.npz
     """
     _check_target(target, ("c", "numpy"))
     for name in ("epochs", *(["patience"] if options["patience"] is not None else [])):
@@ -351,7 +279,7 @@ def _report(trainer: codegen.Trainer, history: codegen.History, split: Split, op
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @section_option
 def export(source: str, params_file: Path, target: str, output: Path, dtype: str, section: str | None) -> None:
-    r"""Write the trained function, its parameters baked in, with its own self-test.
+    """Write the trained function, its parameters baked in, with its own self-test.
 
     \b
     derive export notes.md --params params.npz --target c -o digits.c

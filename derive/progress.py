@@ -112,6 +112,8 @@ class TrainingView:
         now = time.monotonic()
         if self.first is None:
             self.first = now, steps
+            if steps and self.bar is None and not self.hidden:
+                self.tell(f"going on from {steps / self.batches:.4g} epochs of {self.epochs}")
         started, before = self.first
         taken = (steps - before) * self.rows / self.batches
         return rate_text(taken / (now - started)) if taken and now > started else ""

@@ -37,6 +37,7 @@ LAYERS = {
         ("verify/*",),
         ("sheet/*",),
         ("workbook", "report", "progress"),
+        ("command",),
         ("api",),
         ("",),  # derive itself: the names that users import
         ("cli",),

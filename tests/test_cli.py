@@ -51,7 +51,8 @@ def test_help_fits_a_terminal(name: str) -> None:
     result = run(*([name] if name else []), "--help")
     assert result.exit_code == 0
     assert max(map(len, result.output.splitlines())) <= 80
-    assert name == "serve" or "derive " in result.output
+    assert name == "serve" or "\n  derive " in result.output, "an example on a line of its own"
+    assert "\\b" not in result.output
 
 
 def test_a_page_whose_claims_hold_exits_with_0() -> None:

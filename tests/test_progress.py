@@ -67,5 +67,6 @@ def test_a_long_epoch_says_how_far_it_is() -> None:
     with TrainingView(3, 1000, 1000, False, lines.append, False, console) as view:
         for steps in range(1200, 1500):
             view.steps(steps)
+    assert lines.pop(0) == "going on from 1.2 epochs of 3"
     assert lines and all(line.startswith("epoch 2 of 3: ") and "% done, " in line for line in lines)
     assert len(lines) <= 300 * 0.5 / progress.PAUSE + 2
