@@ -43,6 +43,8 @@ class Settings:
             raise CodegenError(f"weight_decay: met {self.weight_decay}; expected 0 or more, such as 0.01")
         find_optimizer(self.optimizer)
         parse_schedule(self.lr_schedule)
+        for name, kind in (("batch", int), ("seed", int), ("lr", float), ("weight_decay", float)):
+            object.__setattr__(self, name, kind(getattr(self, name)))  # NumPy's numbers become Python's, for files
 
 
 def whole_number(name: str, met: Any, least: int) -> None:
