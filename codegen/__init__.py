@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from codegen.errors import CodegenError
 from codegen.export import export_function
-from codegen.fit import Epoch, History, evaluate, fit
+from codegen.fit import fit
 from codegen.function import Function, compile_function
+from codegen.history import Epoch, History
+from codegen.metrics import evaluate
 from codegen.params import Saved, load_params, restore, save_params
+from codegen.settings import whole_number
 from codegen.source import training_source
 from codegen.train import Trainer, compile
 
 __all__ = [
     "CodegenError", "Epoch", "Function", "History", "Saved", "Trainer", "compile", "compile_function", "evaluate",
-    "export_function", "fit", "load_params", "restore", "save_params", "training_source",
+    "export_function", "fit", "load_params", "restore", "save_params", "training_source", "whole_number",
 ]  # fmt: skip

@@ -2,11 +2,14 @@ r"""Optimisers: the update of a record, rewritten as equations, so that every ta
 
 `sgd` is the record's own update. A rule may keep states, tensors in the parameter's shape that start at zero,
 and use rates, scalars given at every step: the learning rate, and Adam's two corrections of the start.
+
+Weight decay is decoupled from the gradient (Loshchilov and Hutter 2019): a step starts from `w - α λ w` in place of
+`w`, with the learning rate of that step, and neither the gradient nor a state sees it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,43 +26,45 @@ MOMENTUM = Rational(9, 10)
 DECAY_1, DECAY_2, EPSILON = Rational(9, 10), Rational(999, 1000), 1e-8  # Kingma and Ba 2015
 CORRECTION_1, CORRECTION_2 = Var(r"\mathrm{correction}_m"), Var(r"\mathrm{correction}_v")
 
-Rates = Callable[[float, npt.NDArray[np.float64]], dict[str, npt.NDArray[np.float64]]]
+Array = npt.NDArray[np.float64]
+Rates = Callable[[Array, Array], dict[str, Array]]
 
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
     """A rule: the equations of one parameter's update, and the rates at the steps numbered from 1.
 
-    `constant` says that the rates are the same at every step.
+    `updates` takes a parameter, its gradient, and what a step starts from: the parameter, or what decay leaves of it.
+    `rates` takes the learning rate of each step. `constant` says that the others are the same at every step.
     """
 
-    updates: Callable[[Var, Var], Iterator[tuple[Var, Node]]]
+    updates: Callable[[Var, Var, Node], Iterator[tuple[Var, Node]]]
     rates: Rates
     constant: bool = True
 
 
-def _plain(lr: float, steps: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
-    return {LEARNING_RATE.latex: np.full(len(steps), lr)}
+def _plain(lr: Array, steps: Array) -> dict[str, Array]:
+    return {LEARNING_RATE.latex: lr}
 
 
-def _sgd(w: Var, g: Var) -> Iterator[tuple[Var, Node]]:
-    yield w, w - LEARNING_RATE * g
+def _sgd(w: Var, g: Var, start: Node) -> Iterator[tuple[Var, Node]]:
+    yield w, start - LEARNING_RATE * g
 
 
-def _momentum(w: Var, g: Var) -> Iterator[tuple[Var, Node]]:
+def _momentum(w: Var, g: Var, start: Node) -> Iterator[tuple[Var, Node]]:
     m = Var(rf"m_{{{w.latex}}}", w.shape)
     yield m, Const(MOMENTUM) * m + g
-    yield w, w - LEARNING_RATE * m
+    yield w, start - LEARNING_RATE * m
 
 
-def _adam(w: Var, g: Var) -> Iterator[tuple[Var, Node]]:
+def _adam(w: Var, g: Var, start: Node) -> Iterator[tuple[Var, Node]]:
     m, v = Var(rf"m_{{{w.latex}}}", w.shape), Var(rf"v_{{{w.latex}}}", w.shape)
     yield m, Const(DECAY_1) * m + Const(1 - DECAY_1) * g
     yield v, Const(DECAY_2) * v + Const(1 - DECAY_2) * (g * g)
-    yield w, w - LEARNING_RATE * (CORRECTION_1 * m) / (sqrt(CORRECTION_2 * v) + EPSILON)
+    yield w, start - LEARNING_RATE * (CORRECTION_1 * m) / (sqrt(CORRECTION_2 * v) + EPSILON)
 
 
-def _adam_rates(lr: float, steps: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
+def _adam_rates(lr: Array, steps: Array) -> dict[str, Array]:
     corrections = {
         CORRECTION_1.latex: 1 / (1 - float(DECAY_1) ** steps),
         CORRECTION_2.latex: 1 / (1 - float(DECAY_2) ** steps),
@@ -85,15 +90,26 @@ def find_optimizer(name: str) -> Optimizer:
     return OPTIMIZERS[name]
 
 
-def with_optimizer(derivation: Derivation, name: str) -> Derivation:
-    """Return the record with every update as the optimiser does it, under the update's number."""
+def with_optimizer(
+    derivation: Derivation, name: str, weight_decay: float = 0.0, decayed: Collection[Var] = ()
+) -> Derivation:
+    """Return the record with every update as the optimiser does it, under the update's number.
+
+    Args:
+        derivation: Over a mini-batch.
+        name: Of the optimiser.
+        weight_decay: The share of a decayed parameter, times the learning rate, that a step takes off.
+        decayed: The parameters that decay.
+    """
     rule = find_optimizer(name)
     gradients = {e.of: e.name for e in derivation.equations if e.role == "gradient"}
     equations: list[Equation] = []
     for equation in derivation.equations:
-        if equation.role != "update" or equation.of is None or equation.of not in gradients:
+        w = equation.of
+        if equation.role != "update" or w is None or w not in gradients:
             equations.append(equation)
             continue
-        pairs = rule.updates(equation.of, gradients[equation.of])
-        equations += [Equation(equation.id, out, value, "update", equation.of) for out, value in pairs]
+        start = w - LEARNING_RATE * (Const(weight_decay) * w) if weight_decay and w in decayed else w
+        pairs = rule.updates(w, gradients[w], start)
+        equations += [Equation(equation.id, out, value, "update", w) for out, value in pairs]
     return replace(derivation, equations=tuple(equations))

@@ -23,7 +23,7 @@ from derive.files import write_whole
 from derive.version import VERSION
 
 Array = npt.NDArray[Any]
-META, STATE, BEST = "meta", "optimizer.", "best."
+META, STATE, BEST, EPOCH = "meta", "optimizer.", "best.", "epoch."
 FORMAT = 1
 _DAMAGE = (
     OSError,
@@ -41,12 +41,16 @@ _DAMAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a file of parameters holds: arrays by name, the optimiser's, the best so far, and what was said of them."""
+    """What a file of parameters holds: arrays by name, and what was said of them.
+
+    A checkpoint also has the optimiser's states, the best parameters so far, and what an unfinished epoch knows.
+    """
 
     params: dict[str, Array]
     state: dict[str, Array]
     meta: dict[str, Any]
     best: dict[str, Array] = field(default_factory=dict)
+    epoch: dict[str, Array] = field(default_factory=dict)
 
 
 def describe(trainer: Trainer) -> dict[str, Any]:
@@ -63,6 +67,8 @@ def describe(trainer: Trainer) -> dict[str, Any]:
         "lr": settings.lr,
         "batch": settings.batch,
         "seed": settings.seed,
+        "lr_schedule": settings.lr_schedule,
+        "weight_decay": settings.weight_decay,
         "steps": trainer.steps,
         "versions": {"derive": VERSION, "numpy": np.__version__, "python": platform.python_version()},
     }
@@ -82,6 +88,7 @@ def save_params(
     trainer: Trainer,
     meta: Mapping[str, Any] | None = None,
     best: Mapping[str, Array] | None = None,
+    epoch: Mapping[str, Array] | None = None,
 ) -> None:
     """Write the parameters, the optimiser's state and a description; an existing file is replaced in one step.
 
@@ -90,14 +97,16 @@ def save_params(
         trainer: After `bind`.
         meta: More to say, fit for JSON, such as the history of the training.
         best: The best parameters so far, for a checkpoint.
+        epoch: What an unfinished epoch knows, for a checkpoint.
     Raises:
         DeriveError: the file cannot be written.
     """
     text = json.dumps({**describe(trainer), **(meta or {})})
-    state = {f"{STATE}{name}": array for name, array in trainer.state.items()}
-    kept = {f"{BEST}{name}": array for name, array in (best or {}).items()}
+    arrays = dict(trainer.params)
+    for prefix, more in ((STATE, trainer.state), (BEST, best or {}), (EPOCH, epoch or {})):
+        arrays |= {f"{prefix}{name}": array for name, array in more.items()}
     stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **{**trainer.params, **state, **kept, META: np.array(text)})
+    np.savez(stream, allow_pickle=False, **{**arrays, META: np.array(text)})
     write_whole(Path(path), stream.getvalue())
 
 
@@ -112,14 +121,16 @@ def load_params(path: str | Path) -> Saved:
             arrays = {name: archive[name] for name in archive.files}
         meta = json.loads(str(arrays.pop(META))) if META in arrays else {}
     except _DAMAGE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = (str(getattr(error, "strerror", None) or error).splitlines() or [type(error).__name__])[0]
         raise CodegenError(
             f"{path}: no file of parameters ({reason}); expected .npz from `derive train --save`"
         ) from error
     if not isinstance(meta, dict) or any(array.dtype.kind != "f" for array in arrays.values()):
         raise CodegenError(f"{path}: no file of parameters; expected arrays of floats from `derive train --save`")
-    params = {name: array for name, array in arrays.items() if not name.startswith((STATE, BEST))}
-    return Saved(params, _under(STATE, arrays), meta, _under(BEST, arrays))
+    if meta.get("format", FORMAT) != FORMAT:
+        raise CodegenError(f"{path}: its format is {meta['format']}, expected {FORMAT}; use the derive that wrote it")
+    params = {name: array for name, array in arrays.items() if not name.startswith((STATE, BEST, EPOCH))}
+    return Saved(params, _under(STATE, arrays), meta, _under(BEST, arrays), _under(EPOCH, arrays))
 
 
 def _under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -130,7 +141,21 @@ def restore(trainer: Trainer, saved: Saved) -> None:
     """Put saved parameters, optimiser state and step count into a trainer whose data are bound.
 
     Raises:
-        CodegenError: names or shapes are another model's.
+        CodegenError: names or shapes are another model's; then nothing was changed.
+    """
+    refuse_another_model(trainer, saved)
+    for name, array in trainer.params.items():
+        array[...] = saved.params[name]
+    for name, array in trainer.state.items() if saved.state else ():
+        array[...] = saved.state[name]
+    trainer.steps = int(saved.meta.get("steps", 0))
+
+
+def refuse_another_model(trainer: Trainer, saved: Saved) -> None:
+    """Compare the names and shapes of a file's parameters and states with a trainer's.
+
+    Raises:
+        CodegenError: they differ.
     """
     for kind, mine, theirs in (
         ("parameter", trainer.params, saved.params),
@@ -143,5 +168,3 @@ def restore(trainer: Trainer, saved: Saved) -> None:
         for name, array in mine.items():
             if array.shape != theirs[name].shape:
                 raise CodegenError(f"{name}: the file has shape {theirs[name].shape}; the model has {array.shape}")
-            array[...] = theirs[name]
-    trainer.steps = int(saved.meta.get("steps", 0))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from codegen.decay import only_added
 from codegen.errors import CodegenError
 from codegen.lower import lower
 from codegen.names import model_names
@@ -52,9 +53,27 @@ def has_samples(record: Derivation, name: Var) -> bool:
     return record.samples in name.shape
 
 
-def lowered(record: Derivation, sizes: Sizes, dtype: str, optimizer: str = "sgd") -> Program:
+def lowered(record: Derivation, sizes: Sizes, dtype: str, optimizer: str = "sgd", weight_decay: float = 0.0) -> Program:
     """Return the program of a record of mini-batches, optimised."""
-    return optimise(lower(with_optimizer(record, optimizer), sizes, dtype))
+    decayed = decaying(record, sizes, dtype) if weight_decay else ()
+    return optimise(lower(with_optimizer(record, optimizer, weight_decay, decayed), sizes, dtype))
+
+
+def decaying(record: Derivation, sizes: Sizes, dtype: str) -> tuple[Var, ...]:
+    """Return the parameters that weight decay takes hold of: all that are not only added."""
+    names = model_names(record)
+    exempt = only_added(lower(record, sizes, dtype))
+    return tuple(v for v in record.parameters if names[v] not in exempt)
+
+
+def decay_note(record: Derivation, sizes: Sizes, dtype: str, strength: float) -> list[str]:
+    """Say which parameters decay, and which do not."""
+    if not strength:
+        return []
+    names, decayed = model_names(record), decaying(record, sizes, dtype)
+    held = ", ".join(names[v] for v in decayed) or "no parameter"
+    kept = ", ".join(names[v] for v in record.parameters if v not in decayed)
+    return [f"weight decay {strength:g} on {held}" + (f"; not on {kept}, only added" if kept else "")]
 
 
 def known_shape(record: Derivation, name: Var, sizes: Sizes | None) -> tuple[int | None, ...]:

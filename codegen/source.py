@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from codegen.errors import CodegenError
 from codegen.names import file_name, model_names
 from codegen.prediction import predicted
-from codegen.record import batch_form, lowered
+from codegen.record import batch_form, decay_note, lowered
+from codegen.settings import Settings
 from codegen.sizes import resolve_sizes
 from codegen.targets.c import emit_c
 from codegen.targets.numpy import emit_numpy
@@ -23,6 +24,7 @@ def training_source(
     dtype: str = "float32",
     name: str | None = None,
     optimizer: str = "sgd",
+    weight_decay: float = 0.0,
 ) -> str:
     """Return the source of loss, gradients and update over a mini-batch.
 
@@ -33,15 +35,20 @@ def training_source(
         dtype: `float32` or `float64`.
         name: Prefix of the names in C; made of the title if None.
         optimizer: `sgd`, `momentum` or `adam`.
+        weight_decay: Decoupled decay of what is not only added.
     Raises:
         CodegenError: the target or a size is unknown, or the model has no form for mini-batches.
     """
     if target not in EMITTERS:
         raise CodegenError(f"target: met {target}; expected one of {', '.join(EMITTERS)}")
+    Settings(dtype=dtype, optimizer=optimizer, weight_decay=weight_decay)  # refuses what is out of range
     record = batch_form(derivation)
     resolved = resolve_sizes(record, sizes)
-    program = lowered(record, resolved, dtype, optimizer)
+    program = lowered(record, resolved, dtype, optimizer, weight_decay)
     output = predicted(record)
     assumed = ", ".join(f"{size} = {resolved.named()[size]}" for size in resolved.assumed)
-    note = f"Assumed, since nothing fixes them: {assumed}." if assumed else ""
-    return EMITTERS[target](program, file_name(name or record.title), output and model_names(record)[output], note)
+    notes = [f"Assumed, since nothing fixes them: {assumed}."] if assumed else []
+    notes += [f"{note[0].upper()}{note[1:]}." for note in decay_note(record, resolved, dtype, weight_decay)]
+    return EMITTERS[target](
+        program, file_name(name or record.title), output and model_names(record)[output], "\n".join(notes)
+    )

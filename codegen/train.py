@@ -18,7 +18,10 @@ from codegen.names import file_name, model_names
 from codegen.optimizers import find_optimizer, with_optimizer
 from codegen.prediction import predicted, targets
 from codegen.program import BATCH, Program
-from codegen.record import batch_form, lowered
+from codegen.rates import Rates
+from codegen.record import batch_form, decay_note, lowered
+from codegen.schedules import Plan, resolve_schedule
+from codegen.settings import Settings
 from codegen.sizes import Sizes, resolve_sizes
 from codegen.trace import first_not_finite
 from derive.derivation import Derivation
@@ -26,19 +29,6 @@ from derive.expr import Var
 
 Array = npt.NDArray[Any]
 PATIENCE = 0.1  # seconds in one call of compiled code: Ctrl-C waits no longer
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a trainer was compiled."""
-
-    target: str = "c"
-    batch: int = 64
-    dtype: str = "float32"
-    optimizer: str = "sgd"
-    lr: float = 0.01
-    sizes: Mapping[str, int] | None = None
-    seed: int = 0
 
 
 def compile(  # codegen.compile, as the README has it
@@ -50,6 +40,8 @@ def compile(  # codegen.compile, as the README has it
     lr: float = 0.01,
     sizes: Mapping[str, int] | None = None,
     seed: int = 0,
+    lr_schedule: str = "constant",
+    weight_decay: float = 0.0,
 ) -> Trainer:
     """Prepare the training of a model; it is compiled once `bind` knows the data's sizes.
 
@@ -62,17 +54,17 @@ def compile(  # codegen.compile, as the README has it
         lr: Learning rate.
         sizes: Sizes that the data do not fix, `{"h": 32}`; others become 16 and are noted in `Trainer.notes`.
         seed: Of the parameters' start, and of shuffling.
+        lr_schedule: `constant`, `step`, `exponential`, `linear` or `cosine`, with numbers as in
+            `cosine:warmup=100,end=0.1`; lengths are in steps, or in epochs as in `step:every=10epochs,factor=0.5`.
+        weight_decay: Decoupled from the gradient: a step takes the learning rate times this share off every
+            parameter that is not only added, as biases are.
     Raises:
-        CodegenError: a setting is unknown, or the model has no form for mini-batches.
+        CodegenError: a setting is unknown or out of range, or the model has no form for mini-batches.
     """
     if target not in ENGINES:
         raise CodegenError(f"target: met {target}; expected one of {', '.join(ENGINES)}")
-    if dtype not in ("float32", "float64"):
-        raise CodegenError(f"dtype: met {dtype}; expected float32 or float64")
-    if batch < 1:
-        raise CodegenError(f"batch: met {batch}; expected at least 1")
-    find_optimizer(optimizer)
-    return Trainer(derivation, Settings(target, batch, dtype, optimizer, lr, sizes, seed))
+    settings = Settings(target, batch, dtype, optimizer, lr, sizes, seed, lr_schedule, weight_decay)
+    return Trainer(derivation, settings)
 
 
 class Trainer:
@@ -84,6 +76,7 @@ class Trainer:
         state: The optimiser's memory, name to array.
         steps: How many steps were taken.
         rows: How many samples are bound.
+        planned: How many steps the schedule is made for, from step `started`; None where nobody said.
         notes: What was assumed or converted, for the user.
     """
 
@@ -93,7 +86,8 @@ class Trainer:
         self.state: dict[str, Array] = {}
         self.data: dict[str, Array] = {}
         self.steps, self.position, self.rows = 0, 0, 0
-        self.schedule: tuple[tuple[float, int], list[Array]] = ((0.0, 0), [])  # constant rates, kept between calls
+        self.planned: int | None = None
+        self.started = 0
         self.mixed: tuple[int, dict[str, Array]] = (-1, {})  # an epoch, and the data in its order
         self.chunk = 16  # steps in one call of compiled code; adapts to `PATIENCE`
         self.notes: tuple[str, ...] = ()
@@ -127,7 +121,11 @@ class Trainer:
         assumed = [
             f"{name} = {sizes.named()[name]}: nothing fixes this size; set it with sizes=" for name in sizes.assumed
         ]
-        self.notes = (*notes, *assumed)
+        self.notes = (
+            *notes,
+            *assumed,
+            *decay_note(self.record, sizes, self.settings.dtype, self.settings.weight_decay),
+        )
         return self
 
     def fitted(
@@ -142,15 +140,17 @@ class Trainer:
         """Compile for the sizes, and draw the parameters."""
         self.sizes = sizes if sizes is not None else self.sizes
         assert self.sizes is not None
-        program = lowered(self.record, self.sizes, self.settings.dtype, self.settings.optimizer)
+        settings = self.settings
+        program = lowered(self.record, self.sizes, settings.dtype, settings.optimizer, settings.weight_decay)
         output = predicted(self.record)
         name = None if output is None else self.names[output]
         title = file_name(self.record.title)
-        engine = ENGINES[self.settings.target](program, title, name, self.settings.batch)
-        self.bound = _Compiled(program, engine, name)
-        self.params = initial_parameters(program, self.settings.seed)
+        engine = ENGINES[settings.target](program, title, name, settings.batch)
+        rates = [value.latex for value in program.of_role("rate")]
+        self.bound = _Compiled(program, engine, name, Rates(find_optimizer(settings.optimizer), rates, settings.dtype))
+        self.params = initial_parameters(program, settings.seed)
         self.state = initial_states(program)
-        self.steps = self.position = 0
+        self.steps = self.position = self.started = 0
 
     @property
     def compiled(self) -> _Compiled:
@@ -175,17 +175,14 @@ class Trainer:
 
     # ---- training ------------------------------------------------------------------------------------------
 
-    def rates(self, steps: int) -> list[Array]:
-        """Return the rates of the next steps, one array each, in the order of the program."""
-        rule, lr = find_optimizer(self.settings.optimizer), self.settings.lr
-        (kept_lr, length), kept = self.schedule
-        if rule.constant and kept_lr == lr and length >= steps:
-            return kept
-        numbers = np.arange(self.steps + 1, self.steps + steps + 1, dtype=np.float64)
-        rates = rule.rates(lr, numbers)
-        made = [np.ascontiguousarray(rates[v.latex], self.settings.dtype) for v in self.program.of_role("rate")]
-        self.schedule = (lr, steps), made
-        return made
+    @property
+    def plan(self) -> Plan:
+        """The schedule in steps of these data.
+
+        Raises:
+            CodegenError: it needs to know how long the training is.
+        """
+        return resolve_schedule(self.settings.lr_schedule, self.batches, self.planned)
 
     def run(self, steps: int) -> float:
         """Take steps over the mini-batches, the next where the last run stopped; return the last loss.
@@ -229,9 +226,11 @@ class Trainer:
         Raises:
             NonFiniteError: names the step and the first equation whose value is not finite.
         """
-        engine, batch, steps = self.compiled.engine, self.settings.batch, min(steps, self.chunk)
+        compiled, batch, plan = self.compiled, self.settings.batch, self.plan
+        steps = min(steps, self.chunk, compiled.rates.room(plan, self.steps))
+        rates = compiled.rates.at(self.settings.lr, plan, self.started, self.steps, steps)
         started = time.perf_counter()
-        losses = engine.train(data, self.params, self.state, self.rates(steps), batch, first, steps)
+        losses = compiled.engine.train(data, self.params, self.state, rates, batch, first, steps)
         seconds = max(time.perf_counter() - started, 1e-6)
         self.chunk = max(1, min(round(steps * PATIENCE / seconds), 4 * self.chunk, 1 << 16))
         self.steps += len(losses)
@@ -247,20 +246,27 @@ class Trainer:
         rows = slice(number * batch, number * batch + batch)
         part = {name: a[rows] if BATCH in self.program.values[name].sizes else a for name, a in part.items()}
         where = first_not_finite(self.program, part, self.params)
+        rate = self.settings.lr * float(self.plan.factors(np.array([self.steps - self.started], np.float64))[0])
         return NonFiniteError(
             f"the loss is not finite at mini-batch {number + 1} of {self.batches}; {where}. "
-            f"Parameters are those before this step. Lower lr (now {self.settings.lr:g}) or scale the data."
+            f"Parameters are those before this step. Lower lr (now {rate:g}) or scale the data."
         )
 
-    def epoch(self, order: Array | None = None, check: Callable[[], None] | None = None) -> float:
+    def epoch(
+        self,
+        order: Array | None = None,
+        check: Callable[[], None] | None = None,
+        losses: list[float] | None = None,
+    ) -> float:
         """Take one step on every mini-batch, in the given order of samples; return the mean loss over samples.
 
         Args:
             order: A permutation of the samples; as they are if None.
             check: Called between calls of compiled code.
+            losses: Of the mini-batches that were done before; those done now are appended.
         """
         data = self.data if order is None else self.reordered(order)
-        losses: list[float] = []
+        losses = [] if losses is None else losses
         while len(losses) < self.batches:
             losses += self.take(data, len(losses), self.batches - len(losses)).tolist()
             if check is not None:
@@ -307,3 +313,4 @@ class _Compiled:
     program: Program
     engine: Engine
     predicted: str | None
+    rates: Rates

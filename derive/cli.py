@@ -5,53 +5,29 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-import rich.box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 import codegen
-from codegen.data import load_data, parse_bindings, split_held_out
+from codegen.data import parse_bindings
+from codegen.files import load_data
+from codegen.split import Split, row_count, split_samples
+from derive.command import Commands, section_option, size_option, source_argument, training_options
 from derive.derivation import Derivation
 from derive.errors import DeriveError
 from derive.files import check_writable, write_whole
-from derive.report import exit_code, in_unicode, to_json, to_lines
+from derive.progress import TrainingView, metric_text, result_table
+from derive.report import exit_code, to_json, to_lines
 from derive.sheet.plain import to_text
 from derive.sheet.write import SUFFIXES, save_document
 from derive.version import VERSION
 from derive.workbook import Section, Workbook
 
 LATER = ("jax", "onnx", "wasm")
-HELD_OUT = 0.2
 log = logging.getLogger("derive")
-
-section_option = click.option(
-    "--section", metavar="HEADING", help="Words of the heading that picks one model of a page."
-)
-source_argument = click.argument("source", metavar="SOURCE")
-
-
-def size_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --size, for sizes that the data do not fix."""
-    help_text = "A size that the data do not fix, such as h=32; may be given several times."
-    return click.option("--size", "sizes", multiple=True, metavar="NAME=N", help=help_text)(command)
-
-
-class Commands(click.Group):
-    """The group of commands: an error of ours is one line on stderr and exit code 2."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; errors that a user can mend leave no traceback."""
-        try:
-            return super().invoke(ctx)
-        except DeriveError as error:
-            click.echo(f"derive: {in_unicode(' '.join(str(error).split()))}", err=True)
-            ctx.exit(2)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,7 +35,7 @@ class Commands(click.Group):
 @click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more: reasons, assumptions, what was chosen.")
 def main(quiet: bool, verbose: bool) -> None:
-    r"""Gradients as a sheet in which every step is checked, and as compiled code.
+    """Gradients as a sheet in which every step is checked, and as compiled code.
 
     A SOURCE is a page (Markdown, LaTeX, reStructuredText, HTML, text) with mathematics, read as it is, or a
     Python file that defines one derive.Model.
@@ -86,7 +62,7 @@ def _verbose() -> bool:
 )
 @section_option
 def sheet(source: str, output: Path | None, section: str | None) -> None:
-    r"""Write the derivation sheet; as text on the terminal without -o.
+    """Write the derivation sheet; as text on the terminal without -o.
 
     \b
     derive sheet notes.md -o notes.html
@@ -114,7 +90,7 @@ def _check_suffix(output: Path) -> None:
 @section_option
 @click.pass_context
 def check(ctx: click.Context, source: str, as_json: bool, section: str | None) -> None:
-    r"""Judge every formula that the page claims.
+    """Judge every formula that the page claims.
 
     Exit code 0: every claim holds. 1: one is refuted or ill-typed. 3: one is undecided or unread.
 
@@ -139,12 +115,11 @@ def check(ctx: click.Context, source: str, as_json: bool, section: str | None) -
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where; standard output without it.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), default="sgd", show_default=True)
+@click.option("--weight-decay", type=float, default=0.0, show_default=True, help="Decoupled; biases are exempt.")
 @size_option
 @section_option
-def compile_(
-    source: str, target: str, output: Path | None, dtype: str, optimizer: str, sizes: Sequence[str], section: str | None
-) -> None:
-    r"""Write the training function (loss, gradients, update) as source that a person can read.
+def compile_(source: str, target: str, output: Path | None, section: str | None, **options: Any) -> None:
+    """Write the training function (loss, gradients, update) as source that a person can read.
 
     Each line carries the number of its equation on the sheet.
 
@@ -156,7 +131,8 @@ def compile_(
         check_writable(output)
     _, derivation = _chosen(source, section)
     name = output.stem if output is not None else "model"
-    text = codegen.training_source(derivation, target, _sizes(sizes), dtype, name, optimizer)
+    settings = {word: options[word] for word in ("dtype", "optimizer", "weight_decay")}
+    text = codegen.training_source(derivation, target, _sizes(options["sizes"]), name=name, **settings)
     _emit(output, text)
 
 
@@ -196,95 +172,99 @@ def _emit(output: Path | None, text: str) -> None:
 
 @main.command()
 @source_argument
-@click.option(
-    "--data", "data_file", required=True, type=click.Path(path_type=Path), help="Arrays: .npz or .csv, a row a sample."
-)
-@click.option(
-    "--bind", "bindings", multiple=True, metavar="SYMBOL=ARRAY", help="Which array is which symbol, such as x=images."
-)
-@click.option("--target", default="c", show_default=True, help="c or numpy.")
-@click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
-@click.option("--batch", type=click.IntRange(1), default=32, show_default=True)
-@click.option("--lr", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True)
-@click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), default="sgd", show_default=True)
-@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--save", type=click.Path(path_type=Path), help="Where the parameters go, .npz.")
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="Written after every epoch.")
-@click.option("--resume", type=click.Path(path_type=Path), help="A checkpoint to go on from.")
+@training_options
 @size_option
 @section_option
 def train(
     source: str, data_file: Path, bindings: Sequence[str], target: str, section: str | None, **options: Any
 ) -> None:
-    r"""Train on real data; a page that describes one sample is trained in mini-batches.
+    """Train on real data; a page that describes one sample is trained in mini-batches.
 
     A fifth of the samples is held out, or what the file calls NAME_test. Ctrl-C keeps what was learned.
 
     \b
     derive train notes.md --data digits.npz --epochs 40 --save params.npz
-    derive train notes.md --section 3.4 --data data.csv --bind x=images --bind y=labels
+    derive train notes.md --section 3.4 --data data.csv --bind x=images
+    derive train notes.md --data d.npz --schedule cosine --patience 5
+    derive train notes.md --data d.npz --checkpoint c.npz --resume c.npz
     """
     _check_target(target, ("c", "numpy"))
+    for name in ("epochs", *(["patience"] if options["patience"] is not None else [])):
+        codegen.whole_number(name, options[name], least=1)
     for path in (options["save"], options["checkpoint"]):
         if path is not None:
             check_writable(path)
-    arrays = load_data(data_file)
+    arrays, bound = load_data(data_file), parse_bindings(bindings)
     _, derivation = _chosen(source, section)
-    settings = {name: options[name] for name in ("batch", "dtype", "optimizer", "lr", "seed")}
-    trainer = codegen.compile(derivation, target=target, sizes=_sizes(options["sizes"]), **settings)
-    trainer.fitted({name: a for name, a in arrays.items() if not name.endswith("_test")}, parse_bindings(bindings))
-    fit_on, held_out = split_held_out(arrays, HELD_OUT, options["seed"])
-    samples: dict[str, Any] = dict(fit_on)
-    trainer.bind(bindings=parse_bindings(bindings), **samples)
+    settings = {name: options[name] for name in ("batch", "dtype", "optimizer", "lr", "seed", "weight_decay")}
+    trainer = codegen.compile(
+        derivation, target=target, sizes=_sizes(options["sizes"]), lr_schedule=options["schedule"], **settings
+    )
+    trainer.fitted({name: a for name, a in arrays.items() if not name.endswith("_test")}, bound)
+    split = split_samples(arrays, _validation(options["validation"]), options["seed"])
+    _check_patience(options["patience"], split)
+    samples: dict[str, Any] = dict(split.train)
+    trainer.bind(bindings=bound, **samples)
     for note in trainer.notes:
         log.info(note.replace("with sizes=", "with --size"))
-    history = _fit(trainer, held_out, parse_bindings(bindings), options)
-    _report(trainer, history, len(next(iter(held_out.values()))))
+    history = _fit(trainer, split, options)
+    _report(trainer, history, split, options)
     if options["save"] is not None:
         codegen.save_params(options["save"], trainer, {"source": source, "metric": history.metric})
         log.info("wrote %s", options["save"])
 
 
-def _fit(
-    trainer: codegen.Trainer, held_out: dict[str, Any], bindings: dict[str, str], options: dict[str, Any]
-) -> codegen.History:
-    """Train with a progress bar that shows loss and metric."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("epoch"), MofNCompleteColumn(), BarColumn(24), TextColumn("loss {task.fields[loss]}"),
-        TextColumn("{task.fields[metric]}"), TimeRemainingColumn(),
-    )  # fmt: skip
-    hidden = not log.isEnabledFor(logging.INFO) or not console.is_terminal
-    with Progress(*columns, console=console, disable=hidden) as progress:
-        task = progress.add_task("", total=options["epochs"], loss="-", metric="")
+def _validation(text: str | None) -> float | dict[str, Any] | None:
+    """Read --validation: a share of the samples, or a file of its own."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return load_data(Path(str(text)))
 
-        def show(epoch: codegen.Epoch) -> None:
-            metric = "" if epoch.metric is None else f"held out {epoch.metric:.4g}"
-            progress.update(task, completed=epoch.number, loss=f"{epoch.loss:.4g}", metric=metric)
-            if not console.is_terminal and epoch.number % max(1, options["epochs"] // 10) == 0:
-                log.info("epoch %d of %d: loss %.4g %s", epoch.number, options["epochs"], epoch.loss, metric)
 
+def _check_patience(patience: int | None, split: Split) -> None:
+    if patience is not None and split.validation is None:
+        raise DeriveError("patience: there are no validation samples to judge by; leave out --validation 0")
+    if patience is not None and split.given:
+        raise DeriveError(
+            "patience: the data name only a test, NAME_test, which must not choose the parameters; add --validation 0.2"
+        )
+
+
+def _fit(trainer: codegen.Trainer, split: Split, options: dict[str, Any]) -> codegen.History:
+    """Train, and show how it goes."""
+    quiet = not log.isEnabledFor(logging.INFO)
+    held_out, epochs = split.validation, options["epochs"]
+    view = TrainingView(epochs, trainer.rows, trainer.batches, held_out is not None, log.info, quiet)
+    with view:
         return codegen.fit(
-            trainer, None, held_out, options["epochs"], bindings=bindings, on_epoch=show,
-            checkpoint=options["checkpoint"], resume=options["resume"],
+            trainer, None, held_out, epochs, patience=options["patience"], checkpoint=options["checkpoint"],
+            resume=options["resume"], on_steps=lambda: view.steps(trainer.steps - trainer.started), on_epoch=view.epoch,
         )  # fmt: skip
 
 
-def _report(trainer: codegen.Trainer, history: codegen.History, count: int) -> None:
+def _report(trainer: codegen.Trainer, history: codegen.History, split: Split, options: dict[str, Any]) -> None:
+    """Print how good the parameters are that the training ended with."""
     if history.interrupted:
-        log.warning("stopped by Ctrl-C after %d epochs; what was learned is kept", len(history.epochs))
+        again = f"; to go on: --resume {options['checkpoint']}" if options["checkpoint"] is not None else ""
+        log.warning("stopped by Ctrl-C after %d epochs%s", len(history.epochs), again)
     if not history.epochs:
         return
-    last = history.epochs[-1]
-    table = Table(box=rich.box.SIMPLE, show_header=False, pad_edge=False)
-    table.add_row("epochs", str(len(history.epochs)))
-    table.add_row("loss", f"{last.loss:.6g}")
-    if last.metric is not None:
-        value = f"{100 * last.metric:.2f} %" if history.metric == "accuracy" else f"{last.metric:.6g}"
-        table.add_row(f"{history.metric} on {count} held-out samples", value)
-    table.add_row("seconds", f"{sum(epoch.seconds for epoch in history.epochs):.2f}")
-    Console(width=80).print(table)
+    shown = history.epochs[-1]
+    early = f", the last {history.without_progress()} no better: stopped early"
+    rows = [("epochs", f"{len(history.epochs)}{early if history.stopped_early else ''}")]
+    if options["patience"] is not None and history.best is not None:
+        shown = history.epochs[history.best - 1]
+        rows.append(("parameters", f"those of epoch {history.best}, the best"))
+    rows.append(("loss", f"{shown.loss:.6g}"))
+    judge = (split.train, "training") if split.validation is None else (split.validation, "held-out")
+    for samples, kind in (judge, (split.test, "test")):
+        for metric in ("RMSE", "R2") if history.metric == "RMSE" else (history.metric,):
+            value = codegen.evaluate(trainer, samples, metric)[1] if samples and metric else None
+            if samples and value is not None:
+                rows.append((f"{metric} on {row_count(samples)} {kind} samples", metric_text(metric, value)))
+    rows.append(("seconds", f"{sum(epoch.seconds for epoch in history.epochs):.2f}"))
+    result_table(rows)
 
 
 @main.command()
@@ -299,7 +279,7 @@ def _report(trainer: codegen.Trainer, history: codegen.History, count: int) -> N
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @section_option
 def export(source: str, params_file: Path, target: str, output: Path, dtype: str, section: str | None) -> None:
-    r"""Write the trained function, its parameters baked in, with its own self-test.
+    """Write the trained function, its parameters baked in, with its own self-test.
 
     \b
     derive export notes.md --params params.npz --target c -o digits.c

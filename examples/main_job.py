@@ -22,8 +22,9 @@ import numpy as np
 
 import codegen
 from codegen.build import compile_program, find_compiler
-from codegen.data import load_data, split_held_out
 from codegen.errors import CompilerMissingError
+from codegen.files import load_data
+from codegen.split import split_held_out
 from derive.workbook import Workbook
 
 HERE = Path(__file__).parent

@@ -36,15 +36,18 @@ LAYERS = {
         ("read/*",),
         ("verify/*",),
         ("sheet/*",),
-        ("workbook", "report"),
+        ("workbook", "report", "progress"),
+        ("command",),
         ("api",),
         ("",),  # derive itself: the names that users import
         ("cli",),
         ("__main__",),
     ),
     "codegen": (
-        ("errors", "data", "names", "program", "prediction"),  # what a program is, and what data are
+        ("errors", "files", "names", "program", "prediction", "interrupt"),  # what a program is, and what data are
+        ("data", "split", "schedules", "decay"),
         ("passes/*", "optimizers", "sizes", "init"),
+        ("settings", "rates"),
         ("scope",),
         ("targets/*", "written"),
         ("lower", "build"),
@@ -52,7 +55,9 @@ LAYERS = {
         ("binding",),
         ("engines", "source"),
         ("train", "export"),
-        ("function", "params"),
+        ("function", "params", "metrics"),
+        ("history",),
+        ("checkpoint",),
         ("fit",),
         ("",),
     ),

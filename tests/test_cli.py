@@ -51,7 +51,8 @@ def test_help_fits_a_terminal(name: str) -> None:
     result = run(*([name] if name else []), "--help")
     assert result.exit_code == 0
     assert max(map(len, result.output.splitlines())) <= 80
-    assert name == "serve" or "derive " in result.output
+    assert name == "serve" or "\n  derive " in result.output, "an example on a line of its own"
+    assert "\\b" not in result.output
 
 
 def test_a_page_whose_claims_hold_exits_with_0() -> None:
@@ -105,6 +106,66 @@ def test_the_same_seed_trains_the_same_parameters(tmp_path: Path, data: Path) ->
         run("train", PAGE, "--data", data, "--target", "numpy", "--epochs", "3", "--seed", "7", "--save", file)
     one, other = (np.load(file) for file in files)
     assert all((one[name] == other[name]).all() for name in one.files)
+
+
+def test_a_training_on_the_command_line_stops_early_and_goes_on(tmp_path: Path, data: Path) -> None:
+    point, out = tmp_path / "c.npz", tmp_path / "p.npz"
+    words = ["train", PAGE, "--data", data, "--target", "numpy", "--lr", "0.5", "--schedule", "step:every=9epochs"]
+    words += ["--optimizer", "momentum", "--weight-decay", "0.01", "--validation", "0.3", "--seed", "2"]
+    whole = run(*words, "--epochs", "80", "--patience", "3", "--save", out)
+    assert whole.exit_code == 0, whole.output
+    assert "weight decay 0.01 on W1, W2; not on b1, b2, only added" in whole.stderr
+    assert "the last 3 no better: stopped early" in whole.stdout
+    assert "accuracy on 60 held-out samples" in whole.stdout and "parameters   " in whole.stdout
+    run(*words, "--epochs", "2", "--patience", "3", "--checkpoint", point)
+    rest = run(*words, "--epochs", "80", "--patience", "3", "--resume", point, "--save", tmp_path / "q.npz")
+    without_time = [result.stdout.split("seconds")[0] for result in (whole, rest)]
+    assert without_time[0] == without_time[1]
+    one, other = np.load(out), np.load(tmp_path / "q.npz")
+    assert all((one[name] == other[name]).all() for name in one.files)
+    assert_refused(run("-q", *words, "--epochs", "9", "--lr", "1", "--resume", point), "c.npz", "its lr is 0.5", "1.0")
+
+
+def test_a_file_of_validation_samples_and_a_test_that_waits_for_the_end(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 3))
+    y = (x.sum(axis=1) > 0).astype(int)
+    np.savez(tmp_path / "d.npz", x=x[:80], y=y[:80], x_test=x[110:], y_test=y[110:])
+    np.savez(tmp_path / "v.npz", x=x[80:110], y=y[80:110])
+    words = ["train", PAGE, "--data", tmp_path / "d.npz", "--target", "numpy", "--epochs", "4"]
+    judged = run(*words, "--validation", tmp_path / "v.npz", "--patience", "9")
+    assert judged.exit_code == 0, judged.output
+    assert "accuracy on 30 held-out samples" in judged.stdout and "accuracy on 10 test samples" in judged.stdout
+    alone = run(*words, "--validation", "0").stdout
+    assert "accuracy on 80 training samples" in alone and "held-out" not in alone
+    assert "accuracy on 10 held-out samples" in run(*words).stdout
+    assert_refused(run(*words, "--patience", "9"), "--patience", "test", "--validation 0.2")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--lr", "-1"], ["--lr: met -1.0", "above 0"]),
+        (["--lr", "fast"], ["--lr", "fast", "derive train --help", "float"]),
+        (["--epochs", "0"], ["--epochs: met 0", "at least 1"]),
+        (["--batch", "0"], ["--batch: met 0"]),
+        (["--seed", "-3"], ["--seed: met -3"]),
+        (["--patience", "0"], ["--patience: met 0"]),
+        (["--patience", "2", "--validation", "0"], ["--patience: there are no validation samples"]),
+        (["--validation", "1.5"], ["--validation: met 1.5"]),
+        (["--validation", "0.001"], ["--validation: 0.001 of 200 samples leaves none to validate with"]),
+        (["--validation", "none.npz"], ["none.npz"]),
+        (["--schedule", "wobble"], ["--schedule: met wobble", "cosine"]),
+        (["--schedule", "cosine"], ["--schedule: it warms up"]),
+        (["--weight-decay", "-1"], ["--weight-decay: met -1.0"]),
+        (["--optimizer", "lion"], ["lion", "adam"]),
+        (["--resume", "none.npz"], ["none.npz", "No such file"]),
+        (["--frobnicate"], ["--frobnicate"]),
+    ],
+)
+def test_a_setting_that_cannot_be_is_one_line(words: list[str], expected: list[str], data: Path) -> None:
+    words = ["cosine:warmup=500epochs" if word == "cosine" else word for word in words]
+    assert_refused(run("-q", "train", PAGE, "--data", data, "--target", "numpy", *words), *expected)
 
 
 def test_compile_numbers_each_line_by_its_equation_on_the_sheet(tmp_path: Path) -> None:
@@ -214,6 +275,7 @@ def test_parameters_of_another_model(tmp_path: Path) -> None:
 # ---- reproducible ----------------------------------------------------------------------------------------------------
 SCRIPT = """
 import json, sys
+import numpy as np
 from derive.cli import main
 from click.testing import CliRunner
 for words in (["sheet"], ["compile", "--target", "c"], ["compile", "--target", "numpy"], ["check", "--json"]):
@@ -223,14 +285,18 @@ for words in (["sheet"], ["compile", "--target", "c"], ["compile", "--target", "
         [claim.pop("seconds") for claim in report["claims"]]
         out = json.dumps(report)
     print(out)
+words = "--epochs 2 --optimizer adam --weight-decay 0.1 --schedule cosine --target numpy --save p.npz".split()
+CliRunner().invoke(main, ["train", sys.argv[1], "--data", sys.argv[2], *words], catch_exceptions=False)
+with np.load("p.npz") as trained:
+    print({name: trained[name].tobytes().hex() for name in trained.files})
 """
 
 
-def test_the_same_page_gives_the_same_text_under_any_hash_seed() -> None:
+def test_the_same_page_gives_the_same_text_and_training_under_any_hash_seed(tmp_path: Path, data: Path) -> None:
     outputs = {
         subprocess.run(
-            [sys.executable, "-c", SCRIPT, str(PAGE)], capture_output=True, text=True, check=True,
-            env={**os.environ, "PYTHONHASHSEED": seed},
+            [sys.executable, "-c", SCRIPT, str(PAGE), str(data)], capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(EXAMPLES.parent)}, cwd=tmp_path,
         ).stdout
         for seed in ("0", "1", "2")
     }  # fmt: skip

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codegen import data
-from codegen.data import bind_arrays, load_data, parse_bindings, split_held_out
+from codegen import files
+from codegen.data import bind_arrays, parse_bindings
+from codegen.files import load_data
+from codegen.split import split_held_out, split_samples
 from derive.errors import DeriveError
 
 ROOT = Path(__file__).parents[1]
@@ -49,9 +51,7 @@ def test_an_npz_is_read_as_it_was_written(tmp_path: Path) -> None:
     written = {"x": np.arange(24, dtype=np.uint8).reshape(2, 3, 4), "y": np.array([1, 0])}
     read = load_data(write_npz(tmp_path, **written))
     assert read.keys() == written.keys()
-    assert all(
-        (read[name] == written[name]).all() and read[name].dtype == written[name].dtype for name in read
-    )
+    assert all((read[name] == written[name]).all() and read[name].dtype == written[name].dtype for name in read)
 
 
 @pytest.mark.parametrize("header", ["x1,x2,y", "x_0,x_1,y", "x[0],x[1],y", " x_1 , x_2 , y "])
@@ -75,9 +75,7 @@ def test_a_byte_order_mark_and_a_blank_last_line_are_not_data(tmp_path: Path) ->
 
 
 @given(st.lists(st.tuples(FINITE, FINITE, st.integers(-(2**53) + 1, 2**53 - 1)), min_size=1))
-def test_numbers_survive_a_csv(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[float, ...]]
-) -> None:
+def test_numbers_survive_a_csv(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[float, ...]]) -> None:
     text = io.StringIO()
     csv.writer(text).writerows([("x1", "x2", "y"), *rows])
     read = load_data(write(tmp_path_factory.mktemp("csv"), text.getvalue()))
@@ -108,9 +106,7 @@ def test_numbers_survive_a_csv(
         (b"x,y\n\xff,1\n", ["UTF-8"]),
     ],
 )
-def test_a_csv_that_cannot_be_used_is_refused_in_one_line(
-    tmp_path: Path, text: str | bytes, words: list[str]
-) -> None:
+def test_a_csv_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, text: str | bytes, words: list[str]) -> None:
     message = refusal(write(tmp_path, text))
     assert all(word in message for word in words), message
 
@@ -157,7 +153,7 @@ def test_a_file_that_unpacks_to_more_than_memory_is_refused_before_unpacking(
 ) -> None:
     path = tmp_path / "data.npz"
     np.savez_compressed(path, x=np.zeros(10**5))
-    monkeypatch.setattr(data, "MAX_BYTES", 10**5)
+    monkeypatch.setattr(files, "MAX_BYTES", 10**5)
     assert path.stat().st_size < 10**5
     assert "GiB" in refusal(path)
 
@@ -248,9 +244,7 @@ def test_class_labels_become_one_hot_and_say_so(shape: tuple[int | None], length
 
 def test_held_out_labels_get_the_length_that_the_training_labels_gave() -> None:
     trained = bind_arrays({"y": (None,)}, {"y": np.array([0, 1, 2])}).arrays
-    again = bind_arrays(
-        {symbol: array.shape[1:] for symbol, array in trained.items()}, {"y": np.array([1, 0])}
-    )
+    again = bind_arrays({symbol: array.shape[1:] for symbol, array in trained.items()}, {"y": np.array([1, 0])})
     assert again.arrays["y"].shape == (2, 3)
 
 
@@ -316,6 +310,48 @@ def test_a_part_that_leaves_nothing_is_refused() -> None:
         split_held_out({"x": X}, 1.0, seed=0)
     with pytest.raises(DeriveError, match="1 rows"):
         split_held_out({"x": X[:1]}, 0.5, seed=0)
+
+
+def test_each_row_trains_or_judges_or_waits_for_the_end() -> None:
+    rows = np.arange(20)
+    own = {"x": rows[:15], "x_test": rows[15:]}
+    other = {"x": np.arange(90, 95)}
+    cases = [
+        ({"x": rows}, None, 16, 4, None),  # a fifth
+        (own, None, 15, 5, None),  # what the file calls a test judges, as nothing else is asked for
+        (own, 0.2, 12, 3, 5),
+        (own, 0.0, 15, None, 5),
+        (own, other, 15, 5, 5),
+        ({"x": rows}, 0.5, 10, 10, None),
+    ]
+    for arrays, validation, *counts in cases:
+        split = split_samples(arrays, validation, seed=3)
+        parts = [split.train, split.validation, split.test]
+        assert [None if part is None else len(part["x"]) for part in parts] == counts
+        seen = np.concatenate([part["x"] for part in parts if part is not None])
+        assert len(set(seen.tolist())) == len(seen), "no row twice"
+        assert split.given == (arrays is own and validation is None)
+        if isinstance(validation, float) and split.validation is not None:
+            again, another = (split_samples(arrays, validation, seed).validation for seed in (3, 4))
+            assert again is not None and another is not None
+            assert (again["x"] == split.validation["x"]).all() and (another["x"] != split.validation["x"]).any()
+
+
+@pytest.mark.parametrize(
+    ("rows", "share", "words"),
+    [
+        (20, 1.0, "met 1; expected a share of the samples"),
+        (20, -0.1, "met -0.1"),
+        (20, float("nan"), "met nan"),
+        (20, 0.02, "0.02 of 20 samples leaves none to validate with; expected a share of 1 to 19 samples"),
+        (20, 0.99, "leaves none to train on"),
+        (1, 0.5, "expected two samples or more"),
+    ],
+)
+def test_a_validation_share_that_leaves_no_samples_is_refused(rows: int, share: float, words: str) -> None:
+    with pytest.raises(DeriveError, match="validation: ") as caught:
+        split_samples({"x": np.arange(rows)}, share, seed=0)
+    assert words in str(caught.value)
 
 
 # ---- the example's files -----------------------------------------------------------------------------------

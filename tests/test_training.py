@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from oracles import CASES, Case, logistic, mlp
+from training_helpers import both, clouds, disc, record
 
 import codegen
-from codegen import build
-from codegen.errors import CodegenError, NonFiniteError
-from codegen.fit import measure, metric_for
-from codegen.params import load_params, save_params
+from codegen import metrics
+from codegen.errors import CodegenError
+from codegen.metrics import mean_loss, measure, metric_for
 from derive.backprop import derive_gradients
-from derive.derivation import Derivation
-from derive.errors import DeriveError
 from derive.expr import scalar, vector
 from derive.model import Definition, Network
 from derive.ops.activation import sigmoid, tanh
-from derive.ops.elementwise import exp
 from derive.ops.reduction import total
 
 Array = np.ndarray[Any, Any]
-
-HAS_COMPILER = any(build.shutil.which(name) for name in ("gcc", "clang"))
-TARGETS = ["numpy", pytest.param("c", marks=pytest.mark.skipif(not HAS_COMPILER, reason="no C compiler"))]
-both = pytest.mark.parametrize("target", TARGETS)
-RECORDS: dict[str, Derivation] = {}
-
-
-def record(name: str) -> Derivation:
-    """The record of one sample: mini-batches are the trainer's own doing."""
-    networks = {case.name: case.network for case in CASES}
-    return RECORDS.setdefault(name, derive_gradients(networks[name])) if name not in RECORDS else RECORDS[name]
-
-
-def disc(rows: int, seed: int = 0) -> tuple[Array, Array]:
-    """Points of the plane, and whether they lie in a disc: no line parts them."""
-    x = np.random.default_rng(seed).normal(size=(rows, 2))
-    return x, ((x**2).sum(axis=1) < 1.4).astype(np.int64)
-
-
-def clouds(rows: int, seed: int = 0) -> tuple[Array, Array]:
-    """Three clouds of points, and their numbers."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 3, rows)
-    return rng.normal(size=(rows, 2)) * 0.4 + np.array([[0, 2], [2, 0], [-2, -1]])[labels], labels
 
 
 @both
@@ -156,117 +128,6 @@ def test_a_start_keeps_signals_in_size() -> None:
     assert not trainer.params["b5"].any()
 
 
-# ---- stopping and going on -------------------------------------------------------------------------------------
-
-
-@both
-def test_ctrl_c_stops_cleanly_and_keeps_what_was_learned(target: str) -> None:
-    def interrupt(epoch: codegen.Epoch) -> None:
-        if epoch.number == 3:
-            raise KeyboardInterrupt
-
-    x, y = disc(100)
-    trainer = codegen.compile(record("cat"), target, batch=16)
-    history = codegen.fit(trainer, {"x": x, "y": y}, epochs=50, on_epoch=interrupt)
-    assert history.interrupted and len(history.epochs) == 3
-    again = codegen.compile(record("cat"), target, batch=16)
-    codegen.fit(again, {"x": x, "y": y}, epochs=3)
-    assert all((again.params[name] == trainer.params[name]).all() for name in trainer.params)
-
-
-@both
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
-def test_a_resumed_training_gives_the_same_bits(target: str, optimizer: str, tmp_path: Path) -> None:
-    x, y = disc(100)
-    data = {"x": x, "y": y}
-
-    def made() -> codegen.Trainer:
-        return codegen.compile(record("cat"), target, batch=16, optimizer=optimizer, seed=5)
-
-    whole, half, rest = made(), made(), made()
-    complete = codegen.fit(whole, data, epochs=6)
-    codegen.fit(half, data, epochs=3, checkpoint=tmp_path / "point.npz")
-    resumed = codegen.fit(rest, data, epochs=6, resume=tmp_path / "point.npz")
-    assert all(whole.params[name].tobytes() == rest.params[name].tobytes() for name in whole.params)
-    assert [epoch.loss for epoch in complete.epochs] == [epoch.loss for epoch in resumed.epochs]
-    assert complete.best == resumed.best
-    assert all((complete.best_params[n] == resumed.best_params[n]).all() for n in whole.params)
-
-
-def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
-    x, y = disc(40)
-    path = tmp_path / "point.npz"
-    codegen.fit(codegen.compile(record("cat"), "numpy", seed=1), {"x": x, "y": y}, epochs=1, checkpoint=path)
-    with pytest.raises(CodegenError, match="seed is 1"):
-        codegen.fit(codegen.compile(record("cat"), "numpy"), {"x": x, "y": y}, epochs=2, resume=path)
-    other = codegen.compile(record("cat"), "numpy", seed=1, sizes={"h": 3})
-    with pytest.raises(CodegenError, match="shape"):
-        codegen.fit(other, {"x": x, "y": y}, epochs=2, resume=path)
-    with pytest.raises(CodegenError, match="W1"):
-        codegen.fit(codegen.compile(record("log"), "numpy", seed=1), {"x": x, "y": y}, epochs=2, resume=path)
-
-
-def test_saved_parameters_say_what_they_are_and_hold_no_pickle(tmp_path: Path) -> None:
-    x, y = clouds(40)
-    trainer = codegen.compile(record("soft"), "numpy", seed=7).bind(x=x, y=y)
-    save_params(tmp_path / "p.npz", trainer, {"source": "notes.md"})
-    saved = load_params(tmp_path / "p.npz")
-    assert saved.meta["seed"] == 7 and saved.meta["source"] == "notes.md" and saved.meta["classes"] == 3
-    assert saved.meta["symbols"]["W1"] == "W^{[1]}" and saved.meta["sizes"] == {"n": 2, "k": 3}
-    assert all((saved.params[name] == array).all() for name, array in trainer.params.items())
-    with np.load(tmp_path / "p.npz", allow_pickle=False) as archive:
-        assert all(archive[name].dtype.kind in "fU" for name in archive.files)
-    assert [path.name for path in tmp_path.iterdir()] == ["p.npz"], "nothing half-written stays"
-
-
-@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut off", b"\x93NUMPY\x01\x00"])
-def test_a_file_that_holds_no_parameters_is_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "p.npz"
-    path.write_bytes(content)
-    with pytest.raises(CodegenError) as caught:
-        load_params(path)
-    assert "\n" not in str(caught.value) and "p.npz" in str(caught.value)
-
-
-def test_a_folder_that_is_missing_is_named_when_saving(tmp_path: Path) -> None:
-    x, y = disc(8)
-    trainer = codegen.compile(record("cat"), "numpy").bind(x=x, y=y)
-    with pytest.raises(DeriveError, match="missing"):
-        save_params(tmp_path / "missing" / "p.npz", trainer)
-
-
-# ---- losses that are no numbers ------------------------------------------------------------------------------------
-
-
-def exploding() -> Derivation:
-    x, y, w = vector("x", "n"), scalar("y"), vector("w", "n")
-    z, e, loss = scalar("z"), scalar("e"), scalar("L")
-    network = Network(
-        "exploding", (Definition(z, w.T @ x), Definition(e, exp(z)), Definition(loss, (e - y) ** 2)), loss
-    )
-    return derive_gradients(network)
-
-
-@both
-def test_a_loss_that_is_no_number_names_epoch_batch_and_equation(target: str) -> None:
-    x = np.ones((40, 3))
-    x[25] = 1e4  # in the fourth mini-batch of eight
-    trainer = codegen.compile(exploding(), target, batch=8, lr=1e-6, seed=1).bind(x=x, y=np.ones(40))
-    trainer.params["w"][...] = 1
-    with pytest.raises(NonFiniteError, match=r"mini-batch 4 of 5; equation \(2\), E, is the first"):
-        trainer.run(10)
-    assert trainer.steps == 3 and np.isfinite(trainer.params["w"]).all(), "the step was not taken"
-    with pytest.raises(NonFiniteError, match=r"^epoch 1: "):
-        codegen.fit(trainer, epochs=1)
-
-
-@both
-def test_infinite_data_are_called_infinite(target: str) -> None:
-    trainer = codegen.compile(exploding(), target, batch=8).bind(x=np.full((8, 3), np.inf), y=np.ones(8))
-    with pytest.raises(NonFiniteError, match="the data X holds"):
-        trainer.run(1)
-
-
 # ---- what is compared ----------------------------------------------------------------------------------------------
 
 
@@ -277,6 +138,19 @@ def test_the_metric_fits_the_target() -> None:
     assert measure("accuracy", np.array([-2.0, 0.4]), np.array([0.0, 1.0])) == 1.0, "scores are cut at zero"
     assert measure("accuracy", np.array([-2.0, 0.4]), np.array([-1.0, 1.0])) == 1.0
     assert measure("RMSE", np.array([1.0, 3.0]), np.array([0.0, 3.0])) == pytest.approx(np.sqrt(0.5))
+    assert measure("R2", np.array([1.0, 2.0, 6.0]), np.array([1.0, 2.0, 3.0])) == pytest.approx(1 - 9 / 2)
+    columns = np.array([[0.0, 10.0], [2.0, 30.0]])
+    assert measure("R2", columns + np.array([0, 5]), columns) == pytest.approx(1 - 50 / 202), "each about its mean"
+    assert np.isnan(measure("R2", np.array([1.0]), np.array([1.0]))), "a constant target has no variance to explain"
+
+
+def test_a_metric_over_many_samples_is_that_over_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = disc(50)
+    trainer = codegen.compile(record("cat"), "numpy", dtype="float64", batch=8).bind(x=x, y=y)
+    whole = codegen.evaluate(trainer, {"x": x, "y": y}), mean_loss(trainer, trainer.data)
+    monkeypatch.setattr(metrics, "CHUNK", 7)
+    assert codegen.evaluate(trainer, {"x": x, "y": y}) == whole[0]
+    assert mean_loss(trainer, trainer.data) == pytest.approx(whole[1], rel=1e-12)
 
 
 def test_without_a_name_for_the_prediction_there_is_no_metric() -> None:
@@ -301,6 +175,15 @@ def test_without_a_name_for_the_prediction_there_is_no_metric() -> None:
         ({"dtype": "float16"}, "float16"),
         ({"optimizer": "lion"}, "lion"),
         ({"batch": 0}, "0"),
+        ({"batch": 2.5}, "2.5"),
+        ({"lr": 0.0}, "0.0"),
+        ({"lr": -0.1}, "-0.1"),
+        ({"lr": float("inf")}, "inf"),
+        ({"lr": "fast"}, "fast"),
+        ({"seed": -1}, "-1"),
+        ({"weight_decay": -0.5}, "-0.5"),
+        ({"weight_decay": float("nan")}, "nan"),
+        ({"lr_schedule": "wobble"}, "wobble"),
     ],
 )
 def test_an_unknown_setting_is_named_with_what_there_is(settings: dict[str, Any], word: str) -> None:
