@@ -61,14 +61,16 @@ def pick_peers(_: click.Context, __: click.Parameter, words: str) -> frozenset[s
 @click.option("--peers", default="all", show_default=True, callback=pick_peers,
               help="`all`, `none`, or packages: numpy,jax,torch,…")  # fmt: skip
 @click.option("--python", "peer_python", default=sys.executable, help="The interpreter that has the peers.")
+@click.option("--clock", type=click.Choice(["wall", "cpu"]), default="wall", show_default=True,
+              help="What is timed; on a busy machine `cpu` leaves out the time of other processes.")  # fmt: skip
 @click.option("--quick", is_flag=True, help=f"{QUICK_ROUNDS} rounds in place of {ROUNDS}.")
 @click.option("--verbose", "-v", is_flag=True, help="A table of all peers too.")
 @click.option("--json", "json_path", type=File, help="Write all figures here too.")
 @click.option("--table", "table_path", type=File, help="Write the tables here too; Markdown if it ends in .md.")
 @click.option("--plot", "plot_path", type=File, help="Draw the ratios here: .png or .svg; needs matplotlib.")
 def main(
-    workloads: list[Workload], sections: list[str], peers: frozenset[str] | None, peer_python: str, quick: bool,
-    verbose: bool, json_path: Path | None, table_path: Path | None, plot_path: Path | None,
+    workloads: list[Workload], sections: list[str], peers: frozenset[str] | None, peer_python: str, clock: str,
+    quick: bool, verbose: bool, json_path: Path | None, table_path: Path | None, plot_path: Path | None,
 ) -> None:  # fmt: skip
     """Measure training steps beside peers. Example: python -m benchmarks --workloads W3,W4 --quick
 
@@ -76,11 +78,11 @@ def main(
     """
     console, progress = Console(), Console(stderr=True, highlight=False)
     plan = Plan(
-        workloads, QUICK_ROUNDS if quick else ROUNDS, SECONDS, peers, peer_python, sys.executable,
+        workloads, QUICK_ROUNDS if quick else ROUNDS, SECONDS, peers, peer_python, sys.executable, clock,
         lambda text: progress.print(text, markup=False, style="dim"),
     )  # fmt: skip
     peak = Peak(processors()[-1])
-    whole: dict[str, Any] = {"machine": facts(), "versions": own_versions(), "rounds": plan.rounds}
+    whole: dict[str, Any] = {"machine": facts(), "versions": own_versions(), "rounds": plan.rounds, "clock": clock}
     sheets: list[Sheet] = []
     failed = False
     for name in sections:

@@ -26,7 +26,8 @@ class Sheet:
 
     def show(self, console: Console) -> None:
         """Print it."""
-        table = Table(title=self.title, box=SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold")
+        console.print(self.title, style="bold", markup=False, highlight=False)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for k, column in enumerate(self.columns):
             table.add_column(column, justify="left" if k in self.words else "right", no_wrap=k not in self.words)
         for row in self.rows:

@@ -16,6 +16,7 @@ from benchmarks.report import NONE, Sheet, figures, share
 from benchmarks.startup import first_steps
 from benchmarks.workloads import MAIN, WORKLOADS, Workload
 
+BUSY = 0.9  # a smaller share of the processor is worth a remark
 Tell = Callable[[str], None]
 Figures = dict[str, Any]
 
@@ -30,6 +31,7 @@ class Plan:
     peers: frozenset[str] | None  # packages; None means all
     peer_python: str
     own_python: str
+    clock: str  # `wall`, or `cpu`: only the time in which a contestant had its processor
     tell: Tell
 
     def takes_part(self, _: str, entry: Entry) -> bool:
@@ -37,8 +39,9 @@ class Plan:
         return not entry.package or self.peers is None or entry.package in self.peers
 
     def crew(self, roster: str) -> Crew:
-        """Return the contestants of a roster."""
-        return Crew(roster, self.takes_part, self.peer_python, self.own_python)
+        """Return the contestants of a roster; how fast several threads are, only the wall clock tells."""
+        clock = "wall" if roster == "threads" else self.clock
+        return Crew(roster, self.takes_part, self.peer_python, self.own_python, clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ def training_figures(workload: Workload, results: Mapping[str, Result]) -> Figur
             for name, r in results.items() if r.loss_error is not None
         },
         "rounds_us": {name: r.rounds for name, r in results.items() if r.rounds},
+        "processor_share": min((r.share for r in results.values() if r.share is not None), default=None),
     }  # fmt: skip
 
 
@@ -122,7 +126,7 @@ def geomean(ratios: Sequence[float | None]) -> float | None:
 
 def training_sheet(whole: Mapping[str, Any], peak: float) -> Sheet:
     """Return the table of training steps."""
-    rows, notes = [], [f"{package}: not installed" for package in whole["absent"]]
+    rows, notes, busy = [], [f"{package}: not installed" for package in whole["absent"]], []
     for name, row in whole["workloads"].items():
         fastest = row["fastest_peer"]
         rows.append([
@@ -132,6 +136,10 @@ def training_sheet(whole: Mapping[str, Any], peak: float) -> Sheet:
         if row["error"] is not None:
             notes.append(f"{name}: {row['error']}")
         notes += [f"{name}: {who}: {why}" for who, why in row["failing"].items() if who != OURS]
+        if row["processor_share"] is not None and row["processor_share"] < BUSY:
+            busy.append(name)
+    if busy:
+        notes.append(f"others used the processor during {', '.join(busy)}; --clock cpu leaves their time out")
     mean = whole["geomean"]
     part = [w.name for w in MAIN if w.name in whole["workloads"]]
     if part:
@@ -217,6 +225,8 @@ def _compared(
                 remarks |= {f"{name}: {reason}": None} if reason else {}
                 failed |= r.failure is not None and not crew.entries[name].package
             plan.tell(f"{roster} {workload.name}: measured")
+            if all(r.not_offered or r.absent for name, r in results.items() if name != OURS):
+                break  # nobody to compare with
         versions, names = dict(crew.versions), list(crew.entries)
     rows = [[name, *(figures(row["us"].get(who)) for who in names)] for name, row in found.items()]
     sheet = Sheet(f"{title}, µs", ["workload", *(name.replace(", ", ",\n") for name in names)], rows, list(remarks))
