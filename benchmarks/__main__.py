@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from benchmarks.peak import Peak
 from benchmarks.report import Sheet, save
 from benchmarks.sections import SECTIONS, Plan, every_peer
 from benchmarks.workloads import WORKLOADS, Workload, chosen
+from codegen import CodegenError
 
 ROUNDS, QUICK_ROUNDS, SECONDS = 9, 3, 0.03
 File = click.Path(dir_okay=False, path_type=Path)
@@ -54,13 +56,22 @@ def pick_peers(_: click.Context, __: click.Parameter, words: str) -> frozenset[s
     return names
 
 
+def find_python(_: click.Context, __: click.Parameter, command: str) -> str:
+    """Return the path of the peers' interpreter."""
+    path = shutil.which(command)
+    if path is None:
+        raise click.BadParameter(f"met {command}; expected the path of a Python interpreter")
+    return str(Path(path).absolute())  # not resolved: a link is what tells an environment
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--workloads", callback=pick_workloads, help="Comma-separated names or beginnings of names; all if none.")
 @click.option("--sections", default="steps", show_default=True, callback=pick_sections,
               help=f"`all`, or some of {', '.join(SECTIONS)}.")  # fmt: skip
 @click.option("--peers", default="all", show_default=True, callback=pick_peers,
               help="`all`, `none`, or packages: numpy,jax,torch,…")  # fmt: skip
-@click.option("--python", "peer_python", default=sys.executable, help="The interpreter that has the peers.")
+@click.option("--python", "peer_python", default=sys.executable, callback=find_python,
+              help="The interpreter that has the peers.")  # fmt: skip
 @click.option("--clock", type=click.Choice(["wall", "cpu"]), default="wall", show_default=True,
               help="What is timed; on a busy machine `cpu` leaves out the time of other processes.")  # fmt: skip
 @click.option("--quick", is_flag=True, help=f"{QUICK_ROUNDS} rounds in place of {ROUNDS}.")
@@ -81,7 +92,10 @@ def main(
         workloads, QUICK_ROUNDS if quick else ROUNDS, SECONDS, peers, peer_python, sys.executable, clock,
         lambda text: progress.print(text, markup=False, style="dim"),
     )  # fmt: skip
-    peak = Peak(processors()[-1])
+    try:
+        peak = Peak(processors()[-1])
+    except CodegenError as error:
+        raise click.ClickException(str(error)) from error
     whole: dict[str, Any] = {"machine": facts(), "versions": own_versions(), "rounds": plan.rounds, "clock": clock}
     sheets: list[Sheet] = []
     failed = False

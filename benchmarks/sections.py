@@ -90,12 +90,17 @@ def training_figures(workload: Workload, results: Mapping[str, Result]) -> Figur
         "failing": {name: r.failure for name, r in results.items() if r.failure is not None},
         "not_offered": {name: r.not_offered for name, r in results.items() if r.not_offered is not None},
         "gate": {
-            name: {"loss_error": r.loss_error, "param_error": r.param_error}
+            name: {"loss_error": _finite(r.loss_error), "param_error": _finite(r.param_error)}
             for name, r in results.items() if r.loss_error is not None
         },
         "rounds_us": {name: r.rounds for name, r in results.items() if r.rounds},
         "processor_share": min((r.share for r in results.values() if r.share is not None), default=None),
     }  # fmt: skip
+
+
+def _finite(error: float | None) -> float | None:
+    """Return an error as JSON can carry it: None where it is no number."""
+    return error if error is not None and math.isfinite(error) else None
 
 
 def _own_failure(ours: Result) -> str | None:
