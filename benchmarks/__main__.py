@@ -90,7 +90,7 @@ def main(
     console, progress = Console(), Console(stderr=True, highlight=False)
     plan = Plan(
         workloads, QUICK_ROUNDS if quick else ROUNDS, SECONDS, peers, peer_python, sys.executable, clock,
-        lambda text: progress.print(text, markup=False, style="dim"),
+        lambda text: progress.print(text, markup=False, style="dim", soft_wrap=True),
     )  # fmt: skip
     try:
         peak = Peak(processors()[-1])
@@ -104,9 +104,10 @@ def main(
         whole |= section.figures
         whole["versions"] |= section.versions
         failed |= section.failed
-        sheets += [section.sheet, *([every_peer(section.figures)] if verbose and name == "steps" else [])]
-        for sheet in sheets[-2 if verbose and name == "steps" else -1 :]:
+        shown = [section.sheet, *(every_peer(section.figures) if verbose and name == "steps" else [])]
+        for sheet in shown:
             sheet.show(console)
+        sheets += shown
     whole["machine"]["fma_peak_gflops"] = peak.gflops or peak.measure()
     if json_path is not None:
         json_path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

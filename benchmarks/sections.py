@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from benchmarks.report import NONE, Sheet, figures, share
 from benchmarks.startup import first_steps
 from benchmarks.workloads import MAIN, WORKLOADS, Workload
 
+WIDE = 7  # workloads in a table of 80 columns
 BUSY = 0.9  # a smaller share of the processor is worth a remark
 Tell = Callable[[str], None]
 Figures = dict[str, Any]
@@ -73,7 +74,7 @@ def training(plan: Plan, peak: Peak) -> Section:
     mean = geomean([found[w.name]["ratio"] for w in MAIN if w.name in found])
     failed = any(row["ours_us"] is None for row in found.values())
     whole = {"workloads": found, "geomean": mean, "absent": sorted(set(absent.values()))}
-    return Section(whole, training_sheet(whole, peak.gflops), versions, failed)
+    return Section(whole, training_sheet(whole, peak.gflops, plan.clock), versions, failed)
 
 
 def training_figures(workload: Workload, results: Mapping[str, Result]) -> Figures:
@@ -129,7 +130,7 @@ def geomean(ratios: Sequence[float | None]) -> float | None:
     return math.exp(statistics.fmean(map(math.log, known)))
 
 
-def training_sheet(whole: Mapping[str, Any], peak: float) -> Sheet:
+def training_sheet(whole: Mapping[str, Any], peak: float, clock: str = "wall") -> Sheet:
     """Return the table of training steps."""
     rows, notes, busy = [], [f"{package}: not installed" for package in whole["absent"]], []
     for name, row in whole["workloads"].items():
@@ -140,11 +141,13 @@ def training_sheet(whole: Mapping[str, Any], peak: float) -> Sheet:
         ])  # fmt: skip
         if row["error"] is not None:
             notes.append(f"{name}: {row['error']}")
-        notes += [f"{name}: {who}: {why}" for who, why in row["failing"].items() if who != OURS]
+        told = row["failing"].get(OURS, "")
+        notes += [f"{name}: {who}: {why}" for who, why in row["failing"].items() if who != OURS and why not in told]
         if row["processor_share"] is not None and row["processor_share"] < BUSY:
             busy.append(name)
     if busy:
-        notes.append(f"others used the processor during {', '.join(busy)}; --clock cpu leaves their time out")
+        remedy = "their time is left out" if clock == "cpu" else "--clock cpu leaves their time out"
+        notes.append(f"others used the processor during {', '.join(busy)}; {remedy}")
     mean = whole["geomean"]
     part = [w.name for w in MAIN if w.name in whole["workloads"]]
     if part:
@@ -153,15 +156,16 @@ def training_sheet(whole: Mapping[str, Any], peak: float) -> Sheet:
     return Sheet(title, ["workload", "ours µs", "fastest peer", "µs", "ratio", "of peak"], rows, notes, (0, 2))
 
 
-def every_peer(whole: Mapping[str, Any]) -> Sheet:
-    """Return the table of all peers' times as multiples of ours."""
-    names = sorted({name for row in whole["workloads"].values() for name in row["peers_us"]})
-    rows = []
-    for workload, row in whole["workloads"].items():
-        ours = row["ours_us"]
-        times = [row["peers_us"].get(name) for name in names]
-        rows.append([workload, *(NONE if t is None or ours is None else figures(t / ours) for t in times)])
-    return Sheet("Times of all peers / ours", ["workload", *(name.replace(" ", "\n") for name in names)], rows)
+def every_peer(whole: Mapping[str, Any]) -> Iterator[Sheet]:
+    """Yield tables of all peers' times as multiples of ours, as many workloads in each as a terminal is wide."""
+    rows = {name: row for name, row in whole["workloads"].items() if row["ours_us"] is not None and row["peers_us"]}
+    peers = list(dict.fromkeys(peer for row in rows.values() for peer in row["peers_us"]))
+    for part in (list(rows)[k : k + WIDE] for k in range(0, len(rows), WIDE)):
+        times = [[rows[name]["peers_us"].get(peer) for name in part] for peer in peers]
+        ours = [rows[name]["ours_us"] for name in part]
+        cells = [[NONE if t is None else figures(t / us) for t, us in zip(line, ours, strict=True)] for line in times]
+        lines = [[peer, *line] for peer, line in zip(peers, cells, strict=True)]
+        yield Sheet("Times of all peers / ours", ["peer", *part], lines)
 
 
 # ---------------------------------------------------------------- other sections

@@ -27,7 +27,7 @@ class Contestant(Protocol):
         """Go back to the start, so that all rounds do the same work."""
 
     def run(self, steps: int) -> None:
-        """Do the work, to its end: nothing may still be under way on return."""
+        """Do the work, to its end: nothing may still be under way on return. Steps come in whole epochs."""
 
 
 @dataclass(frozen=True, slots=True)

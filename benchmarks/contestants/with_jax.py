@@ -108,22 +108,23 @@ class Jit(_Training):
 
 
 class Scan(_Training):
-    """All steps in one call: `lax.scan` over the numbers of the mini-batches."""
+    """All steps in one call: `lax.scan` over epochs, which is faster than picking a mini-batch at every step."""
 
     def prepare(self) -> None:
-        """Stack the mini-batches."""
-        stacked = {name: jnp.stack([batch[name] for batch in self.batches]) for name in self.batches[0]}
+        """Wrap the loop."""
 
-        def body(data: Any, params: Any, k: Any) -> Any:
-            return self.step(params, {name: array[k] for name, array in data.items()})
+        def epoch(batches: Any, params: Any, _: None) -> Any:
+            loss = None
+            for batch in batches:
+                params, loss = self.step(params, batch)
+            return params, loss
 
-        def loop(params: Any, data: Any, steps: int) -> Any:
-            return lax.scan(partial(body, data), params, jnp.arange(steps) % BATCHES)
+        def loop(params: Any, batches: Any, epochs: int) -> Any:
+            return lax.scan(partial(epoch, batches), params, length=epochs)
 
-        call = jax.jit(loop, donate_argnums=0, static_argnums=2)
-        self.call, self.stacked = call, stacked
+        self.call = jax.jit(loop, donate_argnums=0, static_argnums=2)
 
     def run(self, steps: int) -> None:
-        self.params, losses = self.call(self.params, self.stacked, steps)
+        self.params, losses = self.call(self.params, self.batches, steps // BATCHES)
         self.loss = losses[-1]
         jax.block_until_ready((self.params, self.loss))
