@@ -71,9 +71,10 @@ def training(plan: Plan, peak: Peak) -> Section:
     for name, row in found.items():
         flops_per_us = WORKLOADS[name].flops / row["ours_us"] if row["ours_us"] else None
         row["fma_fraction"] = None if flops_per_us is None else flops_per_us / (peak.gflops * 1e3)
-    mean = geomean([found[w.name]["ratio"] for w in MAIN if w.name in found])
+    part = [w.name for w in MAIN if w.name in found]
+    mean = geomean([found[name]["ratio"] for name in part])
     failed = any(row["ours_us"] is None for row in found.values())
-    whole = {"workloads": found, "geomean": mean, "absent": sorted(set(absent.values()))}
+    whole = {"workloads": found, "geomean": mean, "geomean_of": part, "absent": sorted(set(absent.values()))}
     return Section(whole, training_sheet(whole, peak.gflops, plan.clock), versions, failed)
 
 
@@ -148,8 +149,7 @@ def training_sheet(whole: Mapping[str, Any], peak: float, clock: str = "wall") -
     if busy:
         remedy = "their time is left out" if clock == "cpu" else "--clock cpu leaves their time out"
         notes.append(f"others used the processor during {', '.join(busy)}; {remedy}")
-    mean = whole["geomean"]
-    part = [w.name for w in MAIN if w.name in whole["workloads"]]
+    mean, part = whole["geomean"], whole["geomean_of"]
     if part:
         rows.append([f"geomean of {len(part)}", "", "", "", NONE if mean is None else f"{mean:.2f}", ""])
     title = f"A training step, one thread (FMA peak {peak:.0f} GFLOP/s)"
@@ -230,8 +230,9 @@ def _compared(
             found[workload.name] = row
             remarks |= dict.fromkeys(notes(workload.name, row))
             for name, r in results.items():
-                reason = r.failure or r.not_offered or (r.absent and f"{r.absent}: not installed")
+                reason = r.failure or r.not_offered
                 remarks |= {f"{name}: {reason}": None} if reason else {}
+                remarks |= {f"{r.absent}: not installed": None} if r.absent else {}
                 failed |= r.failure is not None and not crew.entries[name].package
             plan.tell(f"{roster} {workload.name}: measured")
             if all(r.not_offered or r.absent for name, r in results.items() if name != OURS):

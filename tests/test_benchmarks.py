@@ -101,7 +101,8 @@ def test_what_is_not_compiled_says_so() -> None:
     results = {OURS: Result(error="ModelError: no form"), "steady": Result(rounds=[6.0], loss_error=0, param_error=0)}
     row = sections.training_figures(WORKLOADS["conv1d"], results)
     assert row["error"] == "not compiled: ModelError: no form" and row["ratio"] is None
-    sheet = sections.training_sheet({"workloads": {"conv1d": row}, "geomean": None, "absent": ["jax"]}, 200.0)
+    whole = {"workloads": {"conv1d": row}, "geomean": None, "geomean_of": [], "absent": ["jax"]}
+    sheet = sections.training_sheet(whole, 200.0)
     assert list(sheet.notes) == ["jax: not installed", "conv1d: not compiled: ModelError: no form"]
 
 
