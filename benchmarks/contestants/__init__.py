@@ -47,6 +47,7 @@ TRAINING = {
     "numpy": Entry("by_hand", "ByHand", "numpy"),
     "jax jit": Entry("with_jax", "Jit", "jax"),
     "jax scan": Entry("with_jax", "Scan", "jax"),
+    "jax epochs": Entry("with_jax", "Epochs", "jax"),
     "torch eager": Entry("with_torch", "Eager", "torch"),
     "torch.compile": Entry("with_torch", "Compiled", "torch"),
     "pytensor c": Entry("with_pytensor", "ByC", "pytensor"),
