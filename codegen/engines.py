@@ -200,7 +200,12 @@ class CEngine:
         out = np.empty([int(length) for length in shape], program.dtype)
         given = self.given([*program.of_role("data"), *program.of_role("parameter")], {**data, **params})
         function = getattr(self.library, f"{self.name}_predict")
-        function(ctypes.c_int(rows), *given, pointer(out), self.memory(function_schedule(program, self.machine, self.batch).scratch.count(rows)))
+        function(
+            ctypes.c_int(rows),
+            *given,
+            pointer(out),
+            self.memory(function_schedule(program, self.machine, self.batch).scratch.count(rows)),
+        )
         return out
 
 

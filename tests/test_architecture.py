@@ -47,6 +47,7 @@ LAYERS = {
         ("errors", "files", "names", "program", "prediction", "interrupt"),  # what a program is, and what data are
         ("data", "split", "schedules", "decay"),
         ("passes/*", "optimizers", "sizes", "init"),
+        ("plan/*",),  # how a program runs on a machine
         ("settings", "rates"),
         ("scope",),
         ("targets/*", "written"),

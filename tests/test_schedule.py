@@ -13,11 +13,10 @@ from codegen import engines
 from codegen.plan.fuse import fuse
 from codegen.plan.layout import lay_out
 from codegen.plan.machine import AVX2, AVX512, NARROW, PORTABLE, Machine, machine_of
-from codegen.plan.memory import place_values
 from codegen.plan.schedule import schedule
 from codegen.plan.squeeze import squeeze
 from codegen.plan.tiles import choose
-from codegen.program import Contract, Program, Reduce, reads
+from codegen.program import Program, Reduce, reads
 from codegen.record import batch_form, lowered
 from codegen.sizes import resolve_sizes
 from derive.backprop import derive_gradients
@@ -151,7 +150,9 @@ def test_a_group_runs_over_one_set_of_entries_and_reads_only_what_is_there(machi
         assert not old
 
 
-@pytest.mark.parametrize(("m", "n", "k"), [(1, 1, 1), (5, 2, 3), (64, 8, 784), (97, 7, 31), (13, 11, 97), (512, 32, 128)])
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [(1, 1, 1), (5, 2, 3), (64, 8, 784), (97, 7, 31), (13, 11, 97), (512, 32, 128)]
+)
 @machines
 def test_tiles_cover_every_row_once_and_fit_the_registers(m: int, n: int, k: int, machine: Machine) -> None:
     tiling = choose(m, n, k, machine)

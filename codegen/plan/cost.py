@@ -119,7 +119,10 @@ class Costs:
                 found.append(needing("lanes", label, work / lengths[label] * vectors * 1.5, label, label, label))
                 continue
             other = product.b if in_a else product.a
-            rows = max((lengths[k] for k in other.labels if k in out and k not in (product.a if in_a else product.b).labels), default=1)
+            rows = max(
+                (lengths[k] for k in other.labels if k in out and k not in (product.a if in_a else product.b).labels),
+                default=1,
+            )
             depth = max(lengths[k] for k in summed)
             outer = work // (lengths[label] * rows * depth)
             cycles = outer * choose(rows, vectors, depth, self.machine).cycles

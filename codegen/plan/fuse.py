@@ -132,7 +132,10 @@ def _relabelled(statement: Statement, labels: tuple[str, ...]) -> Statement:
 
 
 def _closed(groups: Sequence[Sequence[Statement]], kept: frozenset[str]) -> list[Group]:
-    outside = [{name for k, other in enumerate(groups) if k != j for s in other for name in _names(s)} for j in range(len(groups))]
+    outside = [
+        {name for k, other in enumerate(groups) if k != j for s in other for name in _names(s)}
+        for j in range(len(groups))
+    ]
     closed = []
     for group, needed in zip(groups, outside, strict=True):
         head, *tail = group

@@ -101,7 +101,8 @@ def _groups(program: Program, free: set[str]) -> list[list[tuple[str, int]]]:
 def _rewritten(program: Program, costs: Costs, orders: Orders) -> Program:
     """Return the program with axes in order, and copies where a product needs an operand otherwise."""
     values = {
-        name: replace(value, sizes=tuple(value.sizes[k] for k in orders[name])) for name, value in program.values.items()
+        name: replace(value, sizes=tuple(value.sizes[k] for k in orders[name]))
+        for name, value in program.values.items()
     }
     turned: dict[tuple[str, tuple[int, ...]], str] = {}
     first: list[Statement] = []  # copies of data: what follows may share loops across them
@@ -123,10 +124,10 @@ def _rewritten(program: Program, costs: Costs, orders: Orders) -> Program:
             (first if program.values[ref.name].role == "data" else statements).append(Map(Ref(name, labels), ref, eq))
         return Ref(turned[ref.name, order], labels)
 
-    def aligned(statement: Map | Reduce) -> Statement:
+    def aligned(statement: Statement) -> Statement:
         """Return an entry-by-entry statement whose operands all lie along its innermost loop, in whole vectors."""
         labels = max((ref.labels for ref in (statement.out, *reads(statement))), key=len)
-        if not labels or _is_copy(statement):
+        if not labels or isinstance(statement, Contract) or _is_copy(statement):
             return statement
         last = statement.out.labels[-1] if isinstance(statement, Map) else labels[-1]
         copies = {
@@ -139,7 +140,7 @@ def _rewritten(program: Program, costs: Costs, orders: Orders) -> Program:
 
     for statement in program.statements:
         fresh = change_statement(statement, permute)
-        if not isinstance(fresh, Contract):
+        if not isinstance(fresh, Contract) or not isinstance(statement, Contract):
             statements.append(aligned(fresh))
             continue
         strategy = costs.strategy(statement, orders)
@@ -165,4 +166,3 @@ def _is_copy(statement: Map | Reduce) -> bool:
 
 def _fresh(wish: str, values: Mapping[str, object]) -> str:
     return next(name for name in (f"{wish}{k or ''}" for k in range(10**6)) if name not in values)
-

@@ -26,7 +26,7 @@ class Extent:
         >>> Extent(3, 1, 0).count(5, 16), Extent(2, 0, 1).count(5, 16)
         (15, 32)
         """
-        return self.number * batch**self.batch * rounded(batch, lanes) ** self.wide
+        return self.number * int(batch**self.batch) * int(rounded(batch, lanes) ** self.wide)
 
 
 def rounded(count: int, lanes: int) -> int:
@@ -115,5 +115,3 @@ def place_values(program: Program, groups: Sequence[Group], inside: Iterable[str
             if last[name] == k and name in names and name not in group.local and (name in order or name in alias):
                 free.setdefault(extent_of(program, program.values[name], True, lanes), []).append(alias.get(name, name))
     return Places(tuple(order.items()), alias)
-
-

@@ -50,7 +50,9 @@ class Schedule:
         return self.places.scratch(self.lanes)
 
 
-def schedule(program: Program, machine: Machine, batch: int = EXPECTED, fixed: frozenset[str] = frozenset()) -> Schedule:
+def schedule(
+    program: Program, machine: Machine, batch: int = EXPECTED, fixed: frozenset[str] = frozenset()
+) -> Schedule:
     """Return the schedule of a program.
 
     Args:

@@ -14,7 +14,7 @@ from codegen.passes.dead import eliminate
 from codegen.plan.machine import PORTABLE, Machine
 from codegen.plan.memory import Extent, Scratch, extent_of
 from codegen.plan.schedule import EXPECTED, Schedule, schedule
-from codegen.program import BATCH, Map, Program, Ref, Value
+from codegen.program import BATCH, Program, Value
 from codegen.targets.c_function import (
     banner,
     body_lines,
@@ -27,7 +27,6 @@ from codegen.targets.c_function import (
     prelude,
     scratch_pointers,
     size_constants,
-    wide_line,
     wrapped,
 )
 from codegen.targets.c_loops import Loops
@@ -73,7 +72,8 @@ def emit_c(
 def scratch_macro(need: Scratch, program: Program, name: str) -> str:
     """Return the macro that tells how much scratch a batch needs."""
     kind = "float" if program.dtype == "float32" else "double"
-    return f"\n/* How many {kind}s of scratch memory a call needs. */\n#define {name.upper()}_SCRATCH({BATCH}) ({need.text()})\n"
+    macro = f"#define {name.upper()}_SCRATCH({BATCH}) ({need.text()})"
+    return f"\n/* How many {kind}s of scratch memory a call needs. */\n{macro}\n"
 
 
 def training_scratch(program: Program, machine: Machine = PORTABLE, batch: int = EXPECTED) -> Scratch:
@@ -147,7 +147,11 @@ class Run:
 
     def _loops(self, used: set[str], own: bool = True) -> Loops:
         values = self.plan.program.values
-        scalars = {v.name for v in self.program.of_role("data", "parameter", "state") if v.name in values and not values[v.name].sizes}
+        scalars = {
+            v.name
+            for v in self.program.of_role("data", "parameter", "state")
+            if v.name in values and not values[v.name].sizes
+        }
         return make_loops(self.plan, self.name, frozenset(scalars | {self.loss.name}), self.plan.places.alias, used)
 
     def emit_step(self, used: set[str]) -> str:
@@ -163,7 +167,11 @@ class Run:
         ]  # fmt: skip
         place = self._after_loss(texts)
         unused = [] if any(BATCH in v.sizes for v in self.program.values.values()) else [f"(void){BATCH};"]
-        unused += [f"(void){v.name};" for v in (*self.program.of_role("data"), *self.own) if v.name not in self.plan.program.values]
+        unused += [
+            f"(void){v.name};"
+            for v in (*self.program.of_role("data"), *self.own)
+            if v.name not in self.plan.program.values
+        ]
         body = [*unused, *lines, *texts[:place], *check, *texts[place:], "", "return 0;"]
         purpose = "/* Take one step; 0, or 1 if the loss is not finite, and then nothing was changed. */"
         head = f"static inline int {self.name}_pass({wrapped(arguments)})"
@@ -183,7 +191,7 @@ class Run:
         return [*arguments, *(f"{self.kind} *restrict {value.name}" for value in self.own)]
 
     def emit_train(self, batch: int | None) -> str:
-        """Return the function that takes many steps over fixed mini-batches, in order, from the one numbered `first`."""
+        """Return the function that takes many steps over mini-batches in order, from the one numbered `first`."""
         loops = self._loops(set())
         step = loops.word("s")
         arguments = ["long steps", "long first", f"int {BATCH}", "int count", *self._arguments()]
@@ -237,7 +245,11 @@ class Run:
         here, there = f"{packed}[{_entry(letters, padded)}]", f"{value.name}[{_entry(outside, plain)}]"
         lines = [f"{here} = {there};" if inward else f"{there} = {here};"]
         for letter, count in reversed(list(zip(letters, sizes, strict=True))):
-            lines = [f"for (ptrdiff_t {letter} = 0; {letter} < {count}; ++{letter}) {{", *(f"    {x}" for x in lines), "}"]
+            lines = [
+                f"for (ptrdiff_t {letter} = 0; {letter} < {count}; ++{letter}) {{",
+                *(f"    {x}" for x in lines),
+                "}",
+            ]
         clear = []
         if inward and padded != sizes:
             total = extent_text(self.extent(value))
@@ -252,7 +264,9 @@ class Run:
         call = ["1", "0", BATCH, BATCH, *given, *(f"&{rate}" for rate in self.rates), self.loss.name, "scratch"]
         purpose = "/* Take one step on a batch; 0, or 1 if the loss is not finite, and then nothing was changed. */"
         head = f"int {self.name}_step({wrapped(arguments)})"
-        return "\n".join(["", purpose, head, "{", f"    return {self.name}_train({', '.join(call)}) == 1 ? 0 : 1;", "}", ""])
+        return "\n".join(
+            ["", purpose, head, "{", f"    return {self.name}_train({', '.join(call)}) == 1 ? 0 : 1;", "}", ""]
+        )
 
     def _offset(self, loops: Loops, value: Value) -> str:
         if BATCH not in value.sizes:
@@ -267,5 +281,3 @@ def _entry(letters: Sequence[str], sizes: Sequence[int]) -> str:
         text = f"({text}) * {size} + {letter}" if "+" in text else f"{text} * {size} + {letter}"
     return text
 
-
-__all__ = ["Map", "Ref", "emit_c", "training_scratch", "wide_line"]

@@ -19,7 +19,6 @@ from codegen.targets.c_math import FUNCTIONS, LARGER, emit_math, real
 from codegen.targets.c_words import Lines
 
 
-
 def includes() -> str:
     """Return the two headers that even a freestanding compiler has."""
     return "#include <stddef.h>\n#include <stdint.h>\n\n"
@@ -45,9 +44,7 @@ MACROS = {
 }
 
 
-def prelude(
-    used: Iterable[str], name: str, dtype: str, machine: Machine = PORTABLE, inline: bool = False
-) -> str:
+def prelude(used: Iterable[str], name: str, dtype: str, machine: Machine = PORTABLE, inline: bool = False) -> str:
     """Return the macros and functions that the statements use."""
     words = set(used)
     text = "".join(MACROS[word].replace("@", f"{name.upper()}_") for word in sorted(words & MACROS.keys()))
@@ -132,9 +129,7 @@ def function_schedule(program: Program, machine: Machine = PORTABLE, batch: int 
     return schedule(program, machine, batch, given | set(program.outputs))
 
 
-def make_loops(
-    plan: Schedule, name: str, pointers: frozenset[str], alias: Mapping[str, str], used: set[str]
-) -> Loops:
+def make_loops(plan: Schedule, name: str, pointers: frozenset[str], alias: Mapping[str, str], used: set[str]) -> Loops:
     """Return what spells the statements of a schedule."""
     return Loops(plan.program, f"{name}_", pointers, alias, used, plan.padded, plan.lanes)
 

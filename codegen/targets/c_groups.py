@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from codegen.plan.cost import Costs
 from codegen.plan.fuse import Group
-from codegen.plan.machine import Machine
 from codegen.program import Contract, Map, Ref, Statement, extents, reads
 from codegen.targets.c_loops import Loops
 from codegen.targets.c_product import product
@@ -37,7 +36,10 @@ def map_lines(loops: Loops, group: Group) -> Lines:
     if flat and len(labels) > 1:
         variable = index[labels[-1]]
         first = next(ref for ref in refs if ref.labels)
-        lengths = [f"(ptrdiff_t){word}" if k == 0 and word == "batch" else word for k, word in enumerate(loops.lengths(first.name))]
+        lengths = [
+            f"(ptrdiff_t){word}" if k == 0 and word == "batch" else word
+            for k, word in enumerate(loops.lengths(first.name))
+        ]
         index |= dict.fromkeys(labels, "0") | {labels[-1]: variable}
         body = entry_lines(loops, group.statements, group.local, index)
         return [loops.independent(), *loop(variable, " * ".join(lengths), body)]
@@ -77,5 +79,3 @@ def entry_lines(
     loops.at_hand.update(before)
     return lines
 
-
-__all__ = ["Machine", "group_lines"]

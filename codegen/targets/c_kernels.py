@@ -181,8 +181,8 @@ def _turn_block(lanes: int) -> str:
     high = ", ".join(f"{half + k}, {lanes + half + k}" for k in range(half))
     stages = ""
     for k in range(rounds):
-        words = {"FROM": "ab"[k % 2], "TO": "ba"[k % 2], "LOW": low, "HIGH": high, "HALF": str(half)}
-        stages += re.sub("|".join(words), lambda found, words=words: words[found[0]], STAGE)
+        stage = STAGE.replace("FROM", "ab"[k % 2]).replace("TO", "ba"[k % 2])
+        stages += stage.replace("LOW", low).replace("HIGH", high).replace("HALF", str(half))
     text = TURN_BLOCK.replace("STAGES", stages).replace("RESULT", "ab"[rounds % 2])
     return re.sub(r" *UNROLL", "#pragma GCC unroll 32", text)
 

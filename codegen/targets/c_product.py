@@ -67,8 +67,12 @@ def _tiles(loops: Loops, group: Group, along: str, costs: Costs, finish: Finish)
         body = _several(loops, head, others, shape, given, index, row, column)
     if not direct:
         across, down = loops.word("w"), loops.word("r")
-        inner = {**index, along: f"{column} + {across}"} | ({row: f"{index[row]} + {down}"} if shape.most_rows > 1 else {})
-        loops.at_hand[head.out.name] = f"tile[{down} * {width} + {across}]" if shape.most_rows > 1 else f"tile[{across}]"
+        inner = {**index, along: f"{column} + {across}"} | (
+            {row: f"{index[row]} + {down}"} if shape.most_rows > 1 else {}
+        )
+        loops.at_hand[head.out.name] = (
+            f"tile[{down} * {width} + {across}]" if shape.most_rows > 1 else f"tile[{across}]"
+        )
         kept = head.out.name not in group.local
         first = []
         if kept:
@@ -114,7 +118,15 @@ class _Shape:
         narrow = self.open_columns and self.vectors > 1
         lines: Lines = []
         for k, tile in enumerate(self.heights()):
-            test = "" if len(self.heights()) == 1 else f"if (rows == {tile.rows}) " if k == 0 else f"else if (rows == {tile.rows}) " if k < len(self.heights()) - 1 else "else "
+            test = (
+                ""
+                if len(self.heights()) == 1
+                else f"if (rows == {tile.rows}) "
+                if k == 0
+                else f"else if (rows == {tile.rows}) "
+                if k < len(self.heights()) - 1
+                else "else "
+            )
             call = [f"{self._kernel(tile)}({', '.join([*given, *goal])});"]
             if narrow:
                 small = Tile(tile.rows, 1, tile.chains)
@@ -152,10 +164,15 @@ class _Shape:
             elif len(others) == 1 and not self.open_rows:
                 choice = f"({left}) % {first.rows} == 0 ? {first.rows} : {others[0].rows}"
             elif len(others) == 1:
-                choice = f"{left} >= {first.rows} ? {first.rows} : 1" if others[0].rows == 1 else (
-                    f"({left}) % {first.rows} == 0 ? {first.rows} : {others[0].rows}")
+                choice = (
+                    f"{left} >= {first.rows} ? {first.rows} : 1"
+                    if others[0].rows == 1
+                    else (f"({left}) % {first.rows} == 0 ? {first.rows} : {others[0].rows}")
+                )
             else:
-                choice = f"({left}) % {first.rows} == 0 ? {first.rows} : {left} >= {others[0].rows} ? {others[0].rows} : 1"
+                choice = (
+                    f"({left}) % {first.rows} == 0 ? {first.rows} : {left} >= {others[0].rows} ? {others[0].rows} : 1"
+                )
             body = [
                 f"for (ptrdiff_t {row} = 0, rows; {row} < {self.row_count}; {row} += rows) {{",
                 *indent([*head, f"rows = {choice};", *body]), "}",
@@ -210,7 +227,9 @@ def _dots(loops: Loops, group: Group, along: str, finish: Finish) -> Lines:
         index |= loops.loop_names(statement)
     loops.used.add("dot")
     start = {**index, along: "0"}
-    call = f"{loops.helper}dot({loops.size(sizes[along])}, &{loops.place(head.a, start)}, &{loops.place(head.b, start)})"
+    call = (
+        f"{loops.helper}dot({loops.size(sizes[along])}, &{loops.place(head.a, start)}, &{loops.place(head.b, start)})"
+    )
     others = [k for k in _summed(head) if k != along]
     return _finished(loops, group, call, others, index, finish)
 

@@ -75,7 +75,10 @@ class Words:
         """Return how far entries lie apart along a label; 0 along one that a value lacks."""
         if label not in ref.labels:
             return "0"
-        behind = [f"(ptrdiff_t){word}" if word == BATCH else word for word in self.lengths(ref.name)[ref.labels.index(label) + 1 :]]
+        behind = [
+            f"(ptrdiff_t){word}" if word == BATCH else word
+            for word in self.lengths(ref.name)[ref.labels.index(label) + 1 :]
+        ]
         return " * ".join(behind) or "1"
 
     def number(self, number: Number) -> Text:
