@@ -29,6 +29,7 @@ from codegen.targets.numpy_export import emit_module
 from derive.derivation import Derivation
 from derive.errors import ModelError
 from derive.expr import Var, variables
+from derive.notation import code_name
 from derive.version import VERSION
 
 Array = npt.NDArray[Any]
@@ -115,6 +116,7 @@ def bake(
 def _known_sizes(derivation: Derivation, sizes: Mapping[str, int] | None) -> dict[str, int]:
     """Return the given sizes without those that the outputs do not need."""
     present = {str(s) for e in derivation.equations for v in [e.name, *variables(e.value)] for s in v.free_symbols}
+    present |= {code_name(name) for name in present}
     return {name: number for name, number in (sizes or {}).items() if name in present}
 
 

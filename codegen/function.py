@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from codegen.build import load_library, local_machine, run_python
+from codegen.engines import aligned
 from codegen.errors import CodegenError
 from codegen.export import bake, rows_program
 from codegen.names import file_name
 from codegen.program import BATCH, Program, Value
+from codegen.targets.c_function import emit_at, function_schedule, includes, prelude, size_constants
 from codegen.targets.c_function import emit_function as emit_c_function
-from codegen.targets.c_function import function_schedule, includes, prelude, size_constants
 from codegen.targets.numpy import emit_function as emit_numpy_function
 from derive.derivation import Derivation
 from derive.notation import batch_name
 
 Array = npt.NDArray[Any]
+MANY = 64  # samples that the form for many of them expects
+
+
+class Bound(partial[None]):
+    """A call without arguments on arrays that stay where they are.
+
+    Attributes:
+        inputs: The arrays that it reads, one row a sample.
+        outputs: The arrays that it writes.
+        kept: What must live as long as the call does.
+    """
+
+    inputs: Sequence[Array]
+    outputs: Sequence[Array]
+    kept: Sequence[Any]
+
+
+def bound(call: Callable[[], None], inputs: Sequence[Array], outputs: Sequence[Array], kept: Sequence[Any]) -> Bound:
+    """Return a call with its arrays."""
+    made = Bound(call)
+    made.inputs, made.outputs, made.kept = inputs, outputs, kept
+    return made
 
 
 class Function:
@@ -34,7 +58,7 @@ class Function:
     def __init__(self, program: Program, params: Mapping[str, Array], target: str, spelled: Mapping[str, str]) -> None:
         self.program, self.params, self.spelled = program, dict(params), spelled
         self.inputs = program.of_role("data")
-        self.call = self._numpy() if target == "numpy" else self._c()
+        self.binder = self._numpy() if target == "numpy" else self._c()
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Return the outputs: an array, or a tuple where there are several.
@@ -42,25 +66,31 @@ class Function:
         Raises:
             CodegenError: an input is missing or has another shape.
         """
+        rows, several = self._rows(inputs, named)
+        call = self._bound(rows)
+        call()
+        results = [
+            out if several or BATCH not in self.program.values[name].sizes else out[0]
+            for name, out in zip(self.program.outputs, call.outputs, strict=True)
+        ]
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _rows(self, inputs: Sequence[Any], named: Mapping[str, Any]) -> tuple[list[Array], bool]:
+        """Return the inputs with one row a sample, and whether they were given so."""
         if len(inputs) > len(self.inputs):
             raise TypeError(f"met {len(inputs)} inputs; expected {len(self.inputs)}")
         given = [self._given(k, inputs, named) for k in range(len(self.inputs))]
-        many = any(
+        several = any(
             BATCH in value.sizes and array.ndim == len(value.sizes)
             for value, array in zip(self.inputs, given, strict=True)
         )
         rows = [
-            array if many or BATCH not in value.sizes else np.ascontiguousarray(array[None])
+            array if several or BATCH not in value.sizes else np.ascontiguousarray(array[None])
             for value, array in zip(self.inputs, given, strict=True)
         ]
         for value, array in zip(self.inputs, rows, strict=True):
             self._check(value.name, value.sizes, array)
-        outputs = self.call(rows)
-        results = [
-            out if many or BATCH not in self.program.values[name].sizes else out[0]
-            for name, out in zip(self.program.outputs, outputs, strict=True)
-        ]
-        return results[0] if len(results) == 1 else tuple(results)
+        return rows, several
 
     def _given(self, k: int, inputs: Sequence[Any], named: Mapping[str, Any]) -> Array:
         value = self.inputs[k]
@@ -86,36 +116,62 @@ class Function:
             shape = ", ".join("any" if w == BATCH else str(w) for w in wanted)
             raise CodegenError(f"{name}: met an array of shape {array.shape}; expected ({shape}), or one row of it")
 
-    def _numpy(self) -> Any:
+    def bind(self, *inputs: Any, **named: Any) -> Bound:
+        """Return a call without arguments: it reads the inputs given here, and writes `Bound.outputs`, in place.
+
+        Write new numbers into `Bound.inputs` and call again; nothing is checked or allocated in between.
+
+        Raises:
+            CodegenError: an input is missing or has another shape.
+        """
+        return self._bound(self._rows(inputs, named)[0])
+
+    def _bound(self, rows: Sequence[Array]) -> Bound:
+        many = next((len(a) for a, v in zip(rows, self.inputs, strict=True) if BATCH in v.sizes), 1)
+        outputs = [np.empty(self._shape(out, many), self.program.dtype) for out in self.program.outputs]
+        return self.binder(rows, outputs, many)
+
+    def _numpy(self) -> Callable[[Sequence[Array], Sequence[Array], int], Bound]:
         self.source = emit_numpy_function(self.program, "predict")
         function = run_python(self.source, "predict")["predict"]
 
-        def call(rows: Sequence[Array]) -> list[Array]:
+        def write(rows: Sequence[Array], outputs: Sequence[Array]) -> None:
             result = function(self.params, *rows)
-            return [np.asarray(out) for out in (result if len(self.program.outputs) > 1 else (result,))]
+            for out, value in zip(outputs, result if len(outputs) > 1 else (result,), strict=True):
+                out[...] = value
 
-        return call
+        return lambda rows, outputs, many: bound(partial(write, rows, outputs), rows, outputs, ())
 
-    def _c(self) -> Any:
+    def _c(self) -> Callable[[Sequence[Array], Sequence[Array], int], Bound]:
         program, name = self.program, file_name(self.program.title)
-        used: set[str] = set()
         machine = local_machine()
-        text = emit_c_function(program, name, "predict", used, machine=machine, batch=1)
-        self.source = includes() + size_constants(program, name) + prelude(used, name, program.dtype, machine) + text
-        function = getattr(load_library(self.source, name), f"{name}_predict")
-        need = function_schedule(program, machine, 1).scratch
-        constant = [ctypes.c_void_p(self.params[v.name].ctypes.data) for v in program.of_role("parameter")]
+        constant = [self.params[v.name] for v in program.of_role("parameter")]
 
-        def call(rows: Sequence[Array]) -> list[Array]:
-            many = next((len(a) for a, v in zip(rows, self.inputs, strict=True) if BATCH in v.sizes), 1)
-            outputs = [np.empty(self._shape(out, many), program.dtype) for out in program.outputs]
-            scratch = np.empty(max(need.count(many), 1), program.dtype)  # its own: calls may run side by side
-            data = [ctypes.c_void_p(array.ctypes.data) for array in rows]
-            results = [ctypes.c_void_p(out.ctypes.data) for out in outputs]
-            function(ctypes.c_int(many), *data, *constant, *results, ctypes.c_void_p(scratch.ctypes.data))
-            return outputs
+        @cache
+        def compiled(batch: int) -> tuple[Any, Any]:
+            """The function, compiled for one sample or for many, and the memory that it needs."""
+            used: set[str] = set()
+            text = emit_c_function(program, name, "predict", used, machine=machine, batch=batch)
+            text += emit_at(program, name, "predict")
+            self.source = (
+                includes() + size_constants(program, name) + prelude(used, name, program.dtype, machine) + text
+            )
+            function = getattr(load_library(self.source, name), f"{name}_predict_at")
+            function.restype = None
+            return function, function_schedule(program, machine, batch).scratch
 
-        return call
+        compiled(1)
+
+        def bind(rows: Sequence[Array], outputs: Sequence[Array], many: int) -> Bound:
+            function, need = compiled(1 if many == 1 else MANY)
+            scratch = aligned(need.count(many), program.dtype)  # its own: calls may run side by side
+            batch = ctypes.c_int(many)
+            arrays = [*rows, *constant, *outputs, scratch]
+            at = (ctypes.c_void_p * (len(arrays) + 1))(ctypes.addressof(batch), *(a.ctypes.data for a in arrays))
+            place = ctypes.c_void_p(ctypes.addressof(at))
+            return bound(partial(function, place), rows, outputs, (batch, at, place, *arrays))
+
+        return bind
 
     def _shape(self, name: str, many: int) -> tuple[int, ...]:
         sizes = self.program.values[name].sizes

@@ -17,11 +17,12 @@ from codegen import build
 from codegen.errors import CodegenError, UnboundSizeError
 from codegen.export import fingerprint
 from codegen.targets.c_export import hex_float
+from derive import Model
 from derive.backprop import derive_gradients
 from derive.batch import batched
 from derive.derivation import Derivation
 from derive.errors import ModelError
-from derive.expr import scalar, vector
+from derive.expr import matrix, scalar, vector
 from derive.model import Definition, Network
 from derive.ops.reduction import softmax, total
 
@@ -258,3 +259,28 @@ def test_a_function_without_a_batch_form_predicts_one_sample() -> None:
     predict = codegen.compile_function(derive_gradients(network), target="numpy", params={"w": weights})
     np.testing.assert_allclose(predict(given), np.outer(given, weights) @ given, rtol=1e-6)
     assert codegen.export_function(derive_gradients(network), {"w": weights}, target="numpy")["outer.py"]
+
+
+@pytest.mark.parametrize("target", ["numpy", "c"])
+def test_sizes_with_latex_names_come_from_the_parameters(target: str) -> None:
+    model = Model("Linear")
+    model.define(r"\hat{y}", matrix("W", "n_{1}", "n_{0}") @ vector("x", "n_{0}"))
+    weights = np.arange(6.0).reshape(2, 3)
+    predict = codegen.compile_function(model.gradients(), target=target, params={"W": weights}, dtype="float64")
+    x = np.array([1.0, -2.0, 0.5])
+    np.testing.assert_allclose(predict(x), weights @ x)
+    np.testing.assert_allclose(predict(np.stack([x, 2 * x])), np.stack([weights @ x, 2 * weights @ x]))
+
+
+@pytest.mark.parametrize("target", ["numpy", "c"])
+def test_a_bound_call_reads_and_writes_the_same_arrays(target: str) -> None:
+    model = Model("Linear")
+    model.define(r"\hat{y}", matrix("W", "m", "n") @ vector("x", "n"))
+    weights = np.arange(20.0).reshape(4, 5)
+    predict = codegen.compile_function(model.gradients(), target=target, params={"W": weights}, dtype="float64")
+    call = predict.bind(np.ones(5))
+    call()
+    np.testing.assert_allclose(call.outputs[0], [weights.sum(axis=1)])
+    call.inputs[0][...] = np.arange(5.0)
+    call()
+    np.testing.assert_allclose(call.outputs[0], [weights @ np.arange(5.0)])

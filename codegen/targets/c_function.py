@@ -117,6 +117,19 @@ def emit_function(
     return "\n".join(["", _purpose(program, verb), text, "{", *body_lines([*unused, *lines]), "}", ""])
 
 
+def emit_at(program: Program, name: str, verb: str) -> str:
+    """Return the same function with all its arguments behind one pointer, for callers to whom each one costs."""
+    kind = "float" if program.dtype == "float32" else "double"
+    outputs = [program.values[k] for k in program.outputs]
+    given = [v for v in (*program.of_role("data"), *program.of_role("parameter")) if v not in outputs]
+    arguments = [
+        "*(const int *)at[0]",
+        *(f"({'const ' * (k < len(given))}{kind} *)at[{k + 1}]" for k in range(len(given) + len(outputs) + 1)),
+    ]
+    purpose = "/* The same, its arguments behind one pointer: that of the batch, then of the arrays, in order. */"
+    return f"\n{purpose}\nvoid {name}_{verb}_at(void *const *at)\n{{\n    {name}_{verb}({wrapped(arguments)});\n}}\n"
+
+
 def _pointed(program: Program, constants: bool) -> list[Value]:
     """Return the values that are arrays in C: arguments, and constants with an axis."""
     given = [v for v in program.of_role("data", "parameter") if v.role == "data" or v.sizes or not constants]

@@ -12,23 +12,58 @@ from codegen.plan.machine import BYTES, Machine
 from codegen.plan.tiles import Tile
 from codegen.targets.c_math import real
 
+DOT_CHAINS = 4
+
 DOT = """
-/* The dot product of two contiguous vectors, in lanes so that it vectorises without reordering anything else. */
+/* The dot product of two contiguous vectors: CHAINS sums of lanes, so that none waits for the one before. */
 static inline REAL @dot(ptrdiff_t k, const REAL *a, const REAL *b)
 {
-    REAL lanes[LANES] = {0};
+    REAL lanes[CHAINS][LANES] = {{0}};
     REAL sum = 0;
     ptrdiff_t l = 0;
+    for (; l + CHAINS * LANES <= k; l += CHAINS * LANES) {
+        for (int u = 0; u < CHAINS; ++u) {
+            for (int w = 0; w < LANES; ++w) {
+                lanes[u][w] += a[l + u * LANES + w] * b[l + u * LANES + w];
+            }
+        }
+    }
     for (; l + LANES <= k; l += LANES) {
         for (int w = 0; w < LANES; ++w) {
-            lanes[w] += a[l + w] * b[l + w];
+            lanes[0][w] += a[l + w] * b[l + w];
         }
     }
     for (; l < k; ++l) {
         sum += a[l] * b[l];
     }
     for (int w = 0; w < LANES; ++w) {
-        sum += lanes[w];
+        sum += TOTAL;
+    }
+    return sum;
+}
+"""
+VECTOR_DOT = """
+/* The dot product of two contiguous vectors: CHAINS vectors of sums, so that none waits for the one before. */
+static inline REAL @dot(ptrdiff_t k, const REAL *a, const REAL *b)
+{
+    @vector s[CHAINS] = {{0}};
+    REAL sum = 0;
+    ptrdiff_t l = 0;
+    for (; l + CHAINS * LANES <= k; l += CHAINS * LANES) {
+        UNROLL
+        for (int u = 0; u < CHAINS; ++u) {
+            s[u] += *(const @vector *)(a + l + u * LANES) * *(const @vector *)(b + l + u * LANES);
+        }
+    }
+    for (; l + LANES <= k; l += LANES) {
+        s[0] += *(const @vector *)(a + l) * *(const @vector *)(b + l);
+    }
+    for (; l < k; ++l) {
+        sum += a[l] * b[l];
+    }
+    s[0] = TOTAL;
+    for (int w = 0; w < LANES; ++w) {
+        sum += s[0][w];
     }
     return sum;
 }
@@ -164,14 +199,23 @@ def emit_kernels(used: set[str], prefix: str, dtype: str, machine: Machine, inli
     """Return the C of the kernels that are used."""
     lanes = machine.lanes(dtype)
     tiles = [tuple(map(int, re.findall(r"\d+", name))) for name in sorted(used) if re.fullmatch(r"tile[\dx]+", name)]
-    text = DOT if "dot" in used else ""
-    if machine.vectors and (tiles or "turn" in used):
+    text = ""
+    if machine.vectors and (tiles or used & {"turn", "dot"}):
         text += VECTOR.replace("WIDTH", str(machine.width)).replace("SIZE", str(BYTES[dtype]))
+    if "dot" in used:
+        text += _dot(machine)
     if "turn" in used:
         text += _turn_block(lanes) if machine.vectors else ""
         text += TURN.replace("BLOCKS", BLOCKS if machine.vectors else "")
     text += "".join(_tile(Tile(*shape, *([1] if len(shape) == 2 else [])), machine, lanes, inline) for shape in tiles)
     return real(text.replace("LANES", str(lanes)), prefix, dtype)
+
+
+def _dot(machine: Machine) -> str:
+    text = VECTOR_DOT if machine.vectors else DOT
+    sums = [f"s[{u}]" if machine.vectors else f"lanes[{u}][w]" for u in range(DOT_CHAINS)]
+    text = text.replace("TOTAL", f"({' + '.join(sums[:2])}) + ({' + '.join(sums[2:])})")
+    return re.sub(r" *UNROLL", "#pragma GCC unroll 32", text.replace("CHAINS", str(DOT_CHAINS)))
 
 
 def _turn_block(lanes: int) -> str:
