@@ -266,7 +266,9 @@ def test_sizes_with_latex_names_come_from_the_parameters(target: str) -> None:
     model = Model("Linear")
     model.define(r"\hat{y}", matrix("W", "n_{1}", "n_{0}") @ vector("x", "n_{0}"))
     weights = np.arange(6.0).reshape(2, 3)
-    predict = codegen.compile_function(model.gradients(), target=target, params={"W": weights}, dtype="float64")
+    predict = codegen.compile_function(
+        model.gradients(), outputs=[r"\hat{y}"], target=target, params={"W": weights}, dtype="float64"
+    )
     x = np.array([1.0, -2.0, 0.5])
     np.testing.assert_allclose(predict(x), weights @ x)
     np.testing.assert_allclose(predict(np.stack([x, 2 * x])), np.stack([weights @ x, 2 * weights @ x]))
@@ -277,7 +279,9 @@ def test_a_bound_call_reads_and_writes_the_same_arrays(target: str) -> None:
     model = Model("Linear")
     model.define(r"\hat{y}", matrix("W", "m", "n") @ vector("x", "n"))
     weights = np.arange(20.0).reshape(4, 5)
-    predict = codegen.compile_function(model.gradients(), target=target, params={"W": weights}, dtype="float64")
+    predict = codegen.compile_function(
+        model.gradients(), outputs=[r"\hat{y}"], target=target, params={"W": weights}, dtype="float64"
+    )
     call = predict.bind(np.ones(5))
     call()
     np.testing.assert_allclose(call.outputs[0], [weights.sum(axis=1)])
