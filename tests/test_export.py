@@ -261,30 +261,29 @@ def test_a_function_without_a_batch_form_predicts_one_sample() -> None:
     assert codegen.export_function(derive_gradients(network), {"w": weights}, target="numpy")["outer.py"]
 
 
+def linear(target: str, weights: Any) -> codegen.Function:
+    """ŷ = W x, with sizes whose names are LaTeX."""
+    model = Model("Linear")
+    prediction = model.define(r"\hat{y}", matrix("W", "n_{1}", "n_{0}") @ vector("x", "n_{0}"))
+    model.define("L", total((prediction - vector("y", "n_{1}")) ** 2))
+    return codegen.compile_function(model.gradients(), target=target, params={"W": weights}, dtype="float64")
+
+
 @pytest.mark.parametrize("target", ["numpy", "c"])
 def test_sizes_with_latex_names_come_from_the_parameters(target: str) -> None:
-    model = Model("Linear")
-    model.define(r"\hat{y}", matrix("W", "n_{1}", "n_{0}") @ vector("x", "n_{0}"))
-    weights = np.arange(6.0).reshape(2, 3)
-    predict = codegen.compile_function(
-        model.gradients(), outputs=[r"\hat{y}"], target=target, params={"W": weights}, dtype="float64"
-    )
-    x = np.array([1.0, -2.0, 0.5])
+    weights, x = np.arange(6.0).reshape(2, 3), np.array([1.0, -2.0, 0.5])
+    predict = linear(target, weights)
     np.testing.assert_allclose(predict(x), weights @ x)
     np.testing.assert_allclose(predict(np.stack([x, 2 * x])), np.stack([weights @ x, 2 * weights @ x]))
 
 
 @pytest.mark.parametrize("target", ["numpy", "c"])
-def test_a_bound_call_reads_and_writes_the_same_arrays(target: str) -> None:
-    model = Model("Linear")
-    model.define(r"\hat{y}", matrix("W", "m", "n") @ vector("x", "n"))
+@pytest.mark.parametrize("rows", [1, 2, 67])
+def test_a_bound_call_reads_and_writes_the_same_arrays(target: str, rows: int) -> None:
     weights = np.arange(20.0).reshape(4, 5)
-    predict = codegen.compile_function(
-        model.gradients(), outputs=[r"\hat{y}"], target=target, params={"W": weights}, dtype="float64"
-    )
-    call = predict.bind(np.ones(5))
+    call = linear(target, weights).bind(np.ones((rows, 5)))
     call()
-    np.testing.assert_allclose(call.outputs[0], [weights.sum(axis=1)])
-    call.inputs[0][...] = np.arange(5.0)
+    np.testing.assert_allclose(call.outputs[0], np.tile(weights.sum(axis=1), (rows, 1)))
+    call.inputs[0][-1] = np.arange(5.0)
     call()
-    np.testing.assert_allclose(call.outputs[0], [weights @ np.arange(5.0)])
+    np.testing.assert_allclose(call.outputs[0][-1], weights @ np.arange(5.0))
