@@ -26,6 +26,7 @@ import platformdirs
 
 from codegen.errors import CompileFailedError, CompilerMissingError
 from codegen.plan.machine import NARROW, Machine, machine_of
+from codegen.plan.machine import PORTABLE as PORTABLE_MACHINE
 
 PORTABLE = ("-std=c99", "-O3", "-fno-math-errno", "-fno-trapping-math")
 """Flags for any machine. Never -ffast-math: linked into a library it switches the whole process to flush-to-zero."""
@@ -78,9 +79,12 @@ def _version(command: tuple[str, ...]) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def native_flags(compiler: Compiler) -> tuple[str, ...]:
-    """Return the flags that make the most of this processor; such a build must not leave the machine."""
-    flags = ["-ffp-contract=fast"]
+def native_flags(compiler: Compiler, exact: bool = False) -> tuple[str, ...]:
+    """Return the flags that make the most of this processor; such a build must not leave the machine.
+
+    With `exact` no product is contracted with a sum: the same bits as anywhere else.
+    """
+    flags = ["-ffp-contract=off" if exact else "-ffp-contract=fast"]
     if "ziglang" in compiler.command:  # zig builds for this processor unless told otherwise
         return tuple(flags)
     if platform.machine().lower() in ("x86_64", "amd64", "i686"):
@@ -91,8 +95,10 @@ def native_flags(compiler: Compiler) -> tuple[str, ...]:
     return tuple(flags)
 
 
-def local_machine() -> Machine:
-    """Return the machine that code is built for here."""
+def local_machine(exact: bool = False) -> Machine:
+    """Return the machine that code is built for here; the same one everywhere where bits must be."""
+    if exact:
+        return PORTABLE_MACHINE
     return machine_of(processor()) if platform.machine().lower() in ("x86_64", "amd64") else NARROW
 
 
@@ -107,15 +113,15 @@ def processor() -> str:
     return " ".join(told.get(key, "") for key in ("model name", "flags", "Features", "CPU part")) + platform.machine()
 
 
-def load_library(source: str, name: str) -> ctypes.CDLL:
-    """Compile C for this machine, or find it compiled already, and load it.
+def load_library(source: str, name: str, exact: bool = False) -> ctypes.CDLL:
+    """Compile C for this machine, or find it compiled already, and load it; `exact`: without contraction.
 
     Raises:
         CompilerMissingError: there is no compiler.
         CompileFailedError: the compiler refused the source.
     """
     compiler = find_compiler()
-    flags = (*PORTABLE, *native_flags(compiler))
+    flags = (*PORTABLE, *native_flags(compiler, exact))
     path = compile_shared(source, name, compiler, flags)
     try:
         return ctypes.CDLL(str(path))

@@ -58,7 +58,7 @@ def row_count(program: Program, data: Arrays) -> int:
 class NumpyEngine:
     """A program as NumPy: the reference that other engines are compared with."""
 
-    def __init__(self, program: Program, name: str, predicted: str | None, batch: int) -> None:
+    def __init__(self, program: Program, name: str, predicted: str | None, batch: int, exact: bool = False) -> None:
         self.program = program
         self.source = emit_numpy(program, name, predicted)
         self.functions = run_python(self.source, name)
@@ -115,13 +115,15 @@ def aligned(count: int, dtype: str) -> Array:
 class CEngine:
     """A program as compiled C."""
 
-    def __init__(self, program: Program, name: str, predicted: str | None, batch: int) -> None:
+    def __init__(self, program: Program, name: str, predicted: str | None, batch: int, exact: bool = False) -> None:
         self.program, self.name, self.predicted, self.batch = program, name, predicted, batch
-        self.machine = local_machine()
+        self.machine = local_machine(exact)
         self.source = emit_c(program, name, predicted, machine=self.machine, batch=batch)
-        self.library = load_library(self.source, name)
+        self.library = load_library(self.source, name, exact)
         self.need = training_scratch(program, self.machine, batch)
         self.inference = eliminate(program, [predicted]) if predicted else None
+        self.inference_need = function_schedule(self.inference, self.machine, batch).scratch if self.inference else None
+        self.used = eliminate(program, program.outputs)
         self.scratch = aligned(0, program.dtype)
         self.trainer = getattr(self.library, f"{name}_train")
         self.trainer.restype = ctypes.c_long
@@ -167,8 +169,7 @@ class CEngine:
         by_name = {name: results[of] for of, name in program.gradients.items()}
         outputs = [by_name.get(name, loss) for name in program.outputs]
         function = getattr(self.library, f"{self.name}_loss_and_gradients")
-        used = eliminate(program, program.outputs)
-        given = self.given([*used.of_role("data"), *used.of_role("parameter")], {**data, **params})
+        given = self.given([*self.used.of_role("data"), *self.used.of_role("parameter")], {**data, **params})
         function(ctypes.c_int(rows), *given, *map(pointer, outputs), self.memory(self.need.count(rows)))
         return float(loss), results
 
@@ -193,7 +194,7 @@ class CEngine:
 
     def predict(self, data: Arrays, params: Arrays) -> Array:
         """Return the prediction, one row a sample."""
-        assert self.inference is not None
+        assert self.inference is not None and self.inference_need is not None
         program = self.inference
         rows = row_count(program, data)
         shape = [rows if s == BATCH else program.sizes.get(str(s), s) for s in program.values[program.outputs[0]].sizes]
@@ -204,7 +205,7 @@ class CEngine:
             ctypes.c_int(rows),
             *given,
             pointer(out),
-            self.memory(function_schedule(program, self.machine, self.batch).scratch.count(rows)),
+            self.memory(self.inference_need.count(rows)),
         )
         return out
 

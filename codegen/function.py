@@ -154,7 +154,7 @@ class Function:
             text = emit_c_function(program, name, "predict", used, machine=machine, batch=batch)
             text += emit_at(program, name, "predict")
             self.source = (
-                includes() + size_constants(program, name) + prelude(used, name, program.dtype, machine) + text
+                includes(machine) + size_constants(program, name) + prelude(used, name, program.dtype, machine) + text
             )
             function = getattr(load_library(self.source, name), f"{name}_predict_at")
             function.restype = None

@@ -12,6 +12,7 @@ from codegen.optimizers import find_optimizer
 from codegen.schedules import parse_schedule
 
 DTYPES = ("float32", "float64")
+PROFILES = ("fast", "exact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,13 @@ class Settings:
     seed: int = 0
     lr_schedule: str = "constant"
     weight_decay: float = 0.0
+    profile: str = "fast"
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise CodegenError(f"dtype: met {self.dtype}; expected {' or '.join(DTYPES)}")
+        if self.profile not in PROFILES:
+            raise CodegenError(f"profile: met {self.profile}; expected {' or '.join(PROFILES)}")
         whole_number("batch", self.batch, least=1)
         whole_number("seed", self.seed, least=0)
         if not _is_number(self.lr) or self.lr <= 0:

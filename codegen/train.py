@@ -42,6 +42,7 @@ def compile(  # codegen.compile, as the README has it
     seed: int = 0,
     lr_schedule: str = "constant",
     weight_decay: float = 0.0,
+    profile: str = "fast",
 ) -> Trainer:
     """Prepare the training of a model; it is compiled once `bind` knows the data's sizes.
 
@@ -63,7 +64,7 @@ def compile(  # codegen.compile, as the README has it
     """
     if target not in ENGINES:
         raise CodegenError(f"target: met {target}; expected one of {', '.join(ENGINES)}")
-    settings = Settings(target, batch, dtype, optimizer, lr, sizes, seed, lr_schedule, weight_decay)
+    settings = Settings(target, batch, dtype, optimizer, lr, sizes, seed, lr_schedule, weight_decay, profile)
     return Trainer(derivation, settings)
 
 
@@ -145,7 +146,7 @@ class Trainer:
         output = predicted(self.record)
         name = None if output is None else self.names[output]
         title = file_name(self.record.title)
-        engine = ENGINES[settings.target](program, title, name, settings.batch)
+        engine = ENGINES[settings.target](program, title, name, settings.batch, settings.profile == "exact")
         rates = [value.latex for value in program.of_role("rate")]
         self.bound = _Compiled(program, engine, name, Rates(find_optimizer(settings.optimizer), rates, settings.dtype))
         self.params = initial_parameters(program, settings.seed)

@@ -9,7 +9,7 @@ import pytest
 from test_codegen import differ, needs_compiler
 
 import codegen
-from codegen import engines
+from codegen import build, engines
 from codegen.plan.fuse import fuse
 from codegen.plan.layout import lay_out
 from codegen.plan.machine import AVX2, AVX512, NARROW, PORTABLE, Machine, machine_of
@@ -170,3 +170,34 @@ def test_processors_are_told_apart_by_their_features() -> None:
     assert machine_of("fpu sse2 avx avx2 fma avx512f") is AVX512
     assert machine_of("fpu sse2 avx avx2 fma") is AVX2
     assert machine_of("fpu sse2 avx") is NARROW
+
+
+BUILDS = {
+    "gcc, narrow": ("gcc", "-O1"), "gcc, native": ("gcc", "-O3", "-march=native", "-mprefer-vector-width=512"),
+    "clang, narrow": ("clang", "-O1"), "clang, native": ("clang", "-O3", "-march=native"),
+}  # fmt: skip
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("seed", [0, 2, 4])
+def test_the_exact_profile_has_the_same_bits_from_every_compiler(
+    seed: int, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, batch, rows = sizes_of(seed)
+    rng = np.random.default_rng(seed)
+    data = {"x": rng.normal(size=(rows, sizes["n"])), "y": np.abs(rng.normal(size=(rows, sizes["k"])))}
+    found = {}
+    for build_name, (command, *flags) in BUILDS.items():
+        if not build.shutil.which(command):
+            continue
+        monkeypatch.setattr(build, "find_compiler", lambda command=command: build.Compiler((command,), command))
+        monkeypatch.setattr(build, "native_flags", lambda *_, flags=flags: (*flags, "-ffp-contract=off"))
+        trainer = codegen.compile(
+            perceptron(seed), target="c", dtype=dtype, batch=batch, sizes={"h": sizes["h"]}, optimizer="adam",
+            profile="exact",
+        ).bind(**data)  # fmt: skip
+        trainer.run(9)
+        found[build_name] = b"".join(array.tobytes() for array in trainer.params.values())
+    assert len(found) > 1
+    assert len(set(found.values())) == 1, [name for name, bits in found.items() if bits != found["gcc, native"]]

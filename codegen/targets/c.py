@@ -65,7 +65,7 @@ def emit_c(
         run = Run(program, name, machine, expected)
         parts += [run.emit_step(used), run.emit_train(batch), run.emit_one()]
     need = training_scratch(program, machine, expected)
-    head = [banner(program, note), includes(), size_constants(program, name), scratch_macro(need, program, name)]
+    head = [banner(program, note), includes(machine), size_constants(program, name), scratch_macro(need, program, name)]
     return "".join(head) + prelude(used, name, program.dtype, machine) + "".join(parts)
 
 

@@ -19,9 +19,14 @@ from codegen.targets.c_math import FUNCTIONS, LARGER, emit_math, real
 from codegen.targets.c_words import Lines
 
 
-def includes() -> str:
-    """Return the two headers that even a freestanding compiler has."""
-    return "#include <stddef.h>\n#include <stdint.h>\n\n"
+def includes(machine: Machine = PORTABLE) -> str:
+    """Return the two headers that even a freestanding compiler has.
+
+    Code for any machine also asks clang not to contract products and sums, as gcc does in standard mode: the same
+    bits everywhere.
+    """
+    headers = "#include <stddef.h>\n#include <stdint.h>\n\n"
+    return headers if machine.vectors else f"{headers}#if defined(__clang__)\n#pragma STDC FP_CONTRACT OFF\n#endif\n\n"
 
 
 MACROS = {
