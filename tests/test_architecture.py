@@ -43,7 +43,7 @@ LAYERS = {
         ("__main__",),
     ),
     "codegen": (
-        ("errors", "data", "names", "program", "prediction"),  # what a program is, and what data are
+        ("errors", "data", "names", "program", "places", "text", "prediction"),  # what a program is, and what data are
         ("passes/*", "optimizers", "sizes", "init"),
         ("scope",),
         ("targets/*", "written"),

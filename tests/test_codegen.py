@@ -36,6 +36,7 @@ from codegen.record import batch_form, lowered
 from codegen.sizes import resolve_sizes
 from codegen.targets.c import includes
 from codegen.targets.c_math import FUNCTIONS, emit_math
+from codegen.text import show
 from derive.backprop import derive_gradients
 from derive.batch import batched
 from derive.derivation import Derivation, Equation
@@ -378,11 +379,11 @@ def test_a_program_computes_nothing_that_it_does_not_need(case: Case) -> None:
     program = program_of(case)
     read = {ref.name for s in (*program.statements, *program.updates) for ref in reads(s)}
     assert {s.out.name for s in program.statements} <= read | set(program.outputs)
-    assert "ones" not in str(program), "ones are sums and broadcasts, never arrays"
+    assert "ones" not in show(program), "ones are sums and broadcasts, never arrays"
 
 
 def test_softmax_and_its_loss_share_maximum_and_sum() -> None:
-    text = str(program_of(CASES[1]))
+    text = show(program_of(CASES[1]))
     assert text.count("= max ") == 1
     assert text.count(": exp(") == 1
 

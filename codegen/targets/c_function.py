@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from codegen.program import BATCH, Program, Statement, Value
 from codegen.targets.c_kernels import emit_kernels
+from codegen.targets.c_linalg import emit_linalg
 from codegen.targets.c_loops import Loops
 from codegen.targets.c_math import FUNCTIONS, emit_math, real
 from codegen.targets.c_memory import in_scratch, shared
@@ -27,7 +28,7 @@ def prelude(used: Iterable[str], name: str, dtype: str) -> str:
     words = set(used)
     text = emit_math(words & FUNCTIONS.keys(), f"{name}_fn_", dtype)
     text += real(LARGER, f"{name}_fn_", dtype) if "larger" in words else ""
-    return text + emit_kernels(words, f"{name}_fn_", dtype)
+    return text + emit_linalg(words, f"{name}_fn_", dtype) + emit_kernels(words, f"{name}_fn_", dtype)
 
 
 def size_constants(program: Program, name: str) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from codegen.passes.dead import eliminate
-from codegen.program import BATCH, Map, Program, Value, reads
+from codegen.program import BATCH, Map, Program, Ref, Value, Whole, reads
+from codegen.targets.c_linalg import workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,10 @@ def add_up(lengths: Iterable[tuple[int, int]]) -> Scratch:
 
 
 def in_scratch(program: Program, sharing: Mapping[str, str]) -> list[Value]:
-    """Return the values that lie in scratch: tensors that are no output and have a place of their own."""
+    """Return the values that lie in scratch: tensors that are no output and have a place of their own, and work."""
     values = [program.values[s.out.name] for s in program.statements]
-    return [v for v in values if v.sizes and v.name not in program.outputs and v.name not in sharing]
+    own = [v for v in values if v.sizes and v.name not in program.outputs and v.name not in sharing]
+    return [*own, *(workspace(program, s) for s in program.statements if isinstance(s, Whole))]
 
 
 def scratch_of(program: Program) -> Scratch:
@@ -81,7 +83,8 @@ def shared(program: Program) -> dict[str, str]:
             continue
         refs = reads(statement)
         for ref in refs:
-            alike = all(other.labels == statement.out.labels for other in refs if other.name == ref.name)
+            others = [other for other in refs if other.name == ref.name]
+            alike = all(isinstance(other, Ref) and other.labels == statement.out.labels for other in others)
             fits = ref.labels and alike and program.values[ref.name].role == "temp"
             if fits and last[ref.name] is statement and statement.out.name not in found.values():
                 found[ref.name] = statement.out.name

@@ -10,7 +10,23 @@ from fractions import Fraction
 
 import numpy as np
 
-from codegen.program import BATCH, Body, Number, Program, Ref, Samples, Size, Statement, extents
+from codegen.places import stays_inside
+from codegen.program import (
+    BATCH,
+    Body,
+    Index,
+    Leaf,
+    Lookup,
+    Number,
+    Pick,
+    Position,
+    Program,
+    Ref,
+    Samples,
+    Size,
+    Statement,
+    extents,
+)
 from codegen.targets.spell import ATOM, POWER, SIGN, Text, helpers_in, spell
 from derive.op import Op
 
@@ -82,15 +98,45 @@ class Words:
             text = _index(text, self.size(size), index[label])
         return f"{name}[{text}]"
 
-    def body(self, body: Body, index: Mapping[str, str]) -> str:
-        """Return a body at the given indices."""
+    def body(self, body: Body, index: Mapping[str, str], sizes: Mapping[str, Size]) -> str:
+        """Return a body at the given indices, of labels that run along the given sizes."""
 
-        def leaf(part: Ref | Samples) -> Text:
+        def leaf(part: Leaf) -> Text:
             if isinstance(part, Samples):
                 return f"({self.real}){BATCH}", POWER
+            if isinstance(part, Position):
+                return f"({self.real}){index[part.label]}", POWER
+            if isinstance(part, Pick):
+                place, within = self.picked(part, index, sizes)
+                return (f"({' && '.join(within)} ? {place} : 0)" if within else place), ATOM
             return self.place(part, index), ATOM
 
         return spell(body, leaf, self.number, self.template)[0]
+
+    def picked(self, pick: Pick, index: Mapping[str, str], sizes: Mapping[str, Size]) -> tuple[str, list[str]]:
+        """Return an entry at computed indices, and what must hold for it to lie inside."""
+        name, within, text = self.alias.get(pick.name, pick.name), [], "0"
+        for place, axis in zip(pick.index, self.program.values[pick.name].sizes, strict=True):
+            at, met = self.index(place, index)
+            if not stays_inside(self.program, place, axis, sizes):
+                top = f"({self.real}){self.size(axis)}" if isinstance(place, Lookup) else self.size(axis)
+                within += [f"{met} >= 0", f"{met} < {top}"]
+            text = _index(text, self.size(axis), at)
+        return f"{name}[{text}]", within
+
+    def index(self, place: Index, index: Mapping[str, str]) -> tuple[str, str]:
+        """Return an index, and what is compared with the length of its axis."""
+        if isinstance(place, str):
+            return index[place], index[place]
+        if isinstance(place, Lookup):
+            held = self.place(place.ref, index)
+            return f"(ptrdiff_t){held}", held
+        text = str(place.offset) if place.offset else ""
+        for coefficient, label in place.terms:
+            sign = ("+" if text else "") if coefficient > 0 else "-"
+            times = "" if abs(coefficient) == 1 else f"{abs(coefficient)} * "
+            text += f" {sign} {times}{index[label]}" if text else f"{sign}{times}{index[label]}"
+        return (f"({text or '0'})" if " " in text else text or "0"), text or "0"
 
     def count(self, sizes: Sequence[Size]) -> str:
         """Return how many entries a tensor has, as C."""

@@ -8,7 +8,22 @@ from __future__ import annotations
 from collections import Counter
 
 from codegen.passes.dead import eliminate
-from codegen.program import BATCH, Contract, Map, Program, Ref, Samples, Statement, Value, reads, walk
+from codegen.program import (
+    BATCH,
+    Access,
+    Call,
+    Map,
+    Pick,
+    Program,
+    Ref,
+    Samples,
+    Statement,
+    Value,
+    Whole,
+    bodies,
+    reads,
+    walk,
+)
 from codegen.targets.numpy_lines import Lines
 from codegen.targets.spell import helpers_in
 
@@ -94,8 +109,9 @@ def emit_helpers(program: Program) -> list[str]:
 
 
 def _helpers(program: Program) -> set[str]:
-    bodies = [s.body for s in (*program.statements, *program.updates) if not isinstance(s, Contract)]
-    return helpers_in([part.row.numpy for body in bodies for part in walk(body) if hasattr(part, "row")])
+    statements = (*program.statements, *program.updates)
+    calls = [part.row for s in statements for body in bodies(s) for part in walk(body) if isinstance(part, Call)]
+    return helpers_in([row.numpy for row in (*calls, *(s.row for s in statements if isinstance(s, Whole)))])
 
 
 def head(program: Program, note: str, what: str = "loss, gradients and update") -> str:
@@ -144,8 +160,7 @@ def _unpack(source: str, values: tuple[Value, ...]) -> list[str]:
 
 def _batch(program: Program) -> list[str]:
     """Return the line that finds the batch size, if a line needs it."""
-    bodies = [s.body for s in program.statements if not isinstance(s, Contract)]
-    counted = any(isinstance(part, Samples) for body in bodies for part in walk(body))
+    counted = any(isinstance(part, Samples) for s in program.statements for body in bodies(s) for part in walk(body))
     spread = any(
         isinstance(s, Map) and set(s.out.labels) - {k for r in reads(s) for k in r.labels} for s in program.statements
     )
@@ -177,10 +192,8 @@ def _body(program: Program, statements: tuple[Statement, ...]) -> list[str]:
     ]
 
 
-def _read_list(statement: Statement) -> list[Ref]:
-    if isinstance(statement, Contract):
-        return [statement.a, statement.b]
-    return [part for part in walk(statement.body) if isinstance(part, Ref)]
+def _read_list(statement: Statement) -> list[Access]:
+    return [part for body in bodies(statement) for part in walk(body) if isinstance(part, Ref | Pick)]
 
 
 def _step(program: Program) -> str:

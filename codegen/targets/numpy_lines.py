@@ -8,6 +8,7 @@ from fractions import Fraction
 from codegen.program import (
     BATCH,
     Contract,
+    Leaf,
     Map,
     Number,
     Program,
@@ -16,7 +17,7 @@ from codegen.program import (
     Samples,
     Size,
     Statement,
-    body_refs,
+    body_reads,
     extents,
     reads,
 )
@@ -44,7 +45,7 @@ class Lines:
             text, binds = repr(int(value) if value == int(value) else float(value)), ATOM
         return text, SIGN if value < 0 else binds
 
-    def leaf(self, part: Ref | Samples, order: tuple[str, ...]) -> Text:
+    def leaf(self, part: Leaf, order: tuple[str, ...]) -> Text:
         """Return a value, its axes brought into the given order."""
         if isinstance(part, Samples):
             return BATCH, ATOM
@@ -64,7 +65,7 @@ class Lines:
         """Return a body; repeated along labels that it lacks."""
         order = statement.out.labels
         text, binds = spell(statement.body, lambda part: self.leaf(part, order), self.number, self.template)
-        present = {label for ref in body_refs(statement.body) for label in ref.labels}
+        present = {label for ref in body_reads(statement.body) for label in ref.labels}
         if set(order) <= present:
             return text, binds
         sizes = dict(zip(order, self.program.values[statement.out.name].sizes, strict=True))

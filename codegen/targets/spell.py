@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from codegen.errors import UnsupportedOpError
-from codegen.program import Body, Call, Number, Ref, Samples
+from codegen.program import Body, Call, Leaf, Number
 from derive.op import Op
 
 SUM, SIGN, PRODUCT, POWER, ATOM = 0, 1, 4, 5, 6  # how tightly text binds, as in `Op.binds`
@@ -15,7 +15,7 @@ Text = tuple[str, int]  # what is written, and how tightly it binds
 
 def spell(
     body: Body,
-    leaf: Callable[[Ref | Samples], Text],
+    leaf: Callable[[Leaf], Text],
     number: Callable[[Number], Text],
     template: Callable[[Op], str],
 ) -> Text:
