@@ -22,6 +22,7 @@ _C_WORDS = (
 _OURS = (
     "np params data state rates batch count steps first loss losses scratch gradients lr np sigmoid softplus relu "
     "silu gelu_tanh normal_density leaky_relu elu huber "
+    "normal_cdf pick scatter add_rows inverse "
     "predict step train loss_and_gradients rows x_rows stdint stddef size_t ptrdiff_t order rng"
 )
 RESERVED = frozenset((*keyword.kwlist, *keyword.softkwlist, *_C_WORDS.split(), *_OURS.split()))

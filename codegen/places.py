@@ -14,9 +14,23 @@ def length_of(program: Program, size: Size) -> int | None:
 
 def reach(program: Program, index: Affine, sizes: Mapping[str, Size]) -> tuple[int, int] | None:
     """Return the first and the last place that an index takes; None where the number of samples is in it."""
+    return reach_of(index, {label: length_of(program, sizes[label]) for _, label in index.terms})
+
+
+def reach_of(index: Index, lengths: Mapping[str, int | None]) -> tuple[int, int] | None:
+    """Return the first and the last place that an index takes; None where nobody can say.
+
+    >>> reach_of(Affine(-1, ((2, "t"), (1, "j"))), {"t": 4, "j": 3})
+    (-1, 7)
+    """
+    if isinstance(index, str):
+        length = lengths[index]
+        return None if length is None else (0, length - 1)
+    if not isinstance(index, Affine):
+        return None
     low = high = index.offset
     for coefficient, label in index.terms:
-        length = length_of(program, sizes[label])
+        length = lengths[label]
         if length is None:
             return None
         end = coefficient * (length - 1)

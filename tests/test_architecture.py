@@ -46,7 +46,8 @@ LAYERS = {
         ("errors", "data", "names", "program", "places", "text", "prediction"),  # what a program is, and what data are
         ("passes/*", "optimizers", "sizes", "init"),
         ("scope",),
-        ("targets/*", "written"),
+        ("targets/*", "written", "deltas"),
+        ("products",),
         ("lower", "build"),
         ("record", "trace"),
         ("binding",),

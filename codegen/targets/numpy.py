@@ -5,6 +5,7 @@ The module imports NumPy and nothing else. It is also what the other targets are
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from codegen.passes.dead import eliminate
@@ -16,7 +17,7 @@ from codegen.program import (
     Pick,
     Program,
     Ref,
-    Samples,
+    Scatter,
     Statement,
     Value,
     Whole,
@@ -25,9 +26,10 @@ from codegen.program import (
     walk,
 )
 from codegen.targets.numpy_lines import Lines
+from codegen.targets.numpy_moves import HELPERS as MOVES
 from codegen.targets.spell import helpers_in
 
-HELPERS = {
+HELPERS = MOVES | {
     "sigmoid": '''def sigmoid(z):
     """1 / (1 + exp(-z)), exact to the last digits on both sides."""
     e = np.exp(-np.abs(z))
@@ -103,7 +105,7 @@ def emit_trace(program: Program) -> str:
 
 def emit_helpers(program: Program) -> list[str]:
     """Return the sources of the functions that a program's operations call."""
-    words = _helpers(program) & HELPERS.keys()
+    words = (_helpers(program) | helpers_in(function_body(program))) & HELPERS.keys()
     words |= helpers_in([HELPERS[word] for word in words]) & HELPERS.keys()
     return [HELPERS[word] for word in sorted(words)]
 
@@ -158,38 +160,35 @@ def _unpack(source: str, values: tuple[Value, ...]) -> list[str]:
     return [f'    {value.name} = {source}["{value.name}"]' for value in values]
 
 
-def _batch(program: Program) -> list[str]:
-    """Return the line that finds the batch size, if a line needs it."""
-    counted = any(isinstance(part, Samples) for s in program.statements for body in bodies(s) for part in walk(body))
-    spread = any(
-        isinstance(s, Map) and set(s.out.labels) - {k for r in reads(s) for k in r.labels} for s in program.statements
-    )
-    data = next((value for value in program.of_role("data") if BATCH in value.sizes), None)
-    return [f"    {BATCH} = {data.name}.shape[0]"] if data is not None and (counted or spread) else []
-
-
 def function_body(program: Program) -> list[str]:
     """Return the lines that compute the program's outputs from names in scope."""
-    return [*_batch(program), *_body(program, program.statements)]
+    lines = _body(program, program.statements)
+    data = next((value for value in program.of_role("data") if BATCH in value.sizes), None)
+    counted = any(re.search(rf"\b{BATCH}\b", line.partition("  # ")[0]) for line in lines)
+    return [*([f"    {BATCH} = {data.name}.shape[{data.sizes.index(BATCH)}]"] if data and counted else []), *lines]
 
 
 def _body(program: Program, statements: tuple[Statement, ...]) -> list[str]:
     uses = Counter(ref.name for s in (*program.statements, *program.updates) for ref in _read_list(s))
     owners = {s.out.name: s.eq for s in statements}
     readers = {ref.name: s.eq for s in statements for ref in reads(s)}
-    once = {
+    once: dict[str, Statement] = {
         s.out.name: s
         for s in statements
         if program.values[s.out.name].role == "temp"
+        and not (isinstance(s, Scatter) or (isinstance(s, Map) and isinstance(s.body, Pick)))
         and uses[s.out.name] == 1
         and readers.get(s.out.name) == owners[s.out.name]
     }
     printer = Lines(program, once)
-    return [
-        f"    {s.out.name} = {printer.inner(s)[0]}  # ({s.eq}) {_plain(program.values[s.out.name].latex)}"
-        for s in statements
-        if s.out.name not in once
-    ]
+    return [line for s in statements if s.out.name not in once for line in _commented(printer, s)]
+
+
+def _commented(printer: Lines, statement: Statement, place: str = "") -> list[str]:
+    """Return the lines of a statement, the number of its equation behind the first."""
+    first, *rest = printer.statement(statement, place)
+    comment = f"({statement.eq}) {_plain(printer.program.values[statement.out.name].latex)}"
+    return [f"    {first}  # {comment}", *(f"    {line}" for line in rest)]
 
 
 def _read_list(statement: Statement) -> list[Access]:
@@ -213,8 +212,5 @@ def _step(program: Program) -> str:
     names = {ref.name for s in program.updates for ref in reads(s)}
     lines += [f'    {name} = gradients["{of}"]' for of, name in program.gradients.items() if name in names]
     printer = Lines(program)
-    lines += [
-        f"    {s.out.name}[...] = {printer.inner(s)[0]}  # ({s.eq}) {_plain(program.values[s.out.name].latex)}"
-        for s in program.updates
-    ]
+    lines += [line for s in program.updates for line in _commented(printer, s, f"{s.out.name}[...]")]
     return "\n".join([*lines, "    return loss", ""])
