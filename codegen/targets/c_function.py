@@ -102,7 +102,7 @@ def _purpose(program: Program, verb: str) -> str:
 def _declared(loops: Loops, statement: Statement, pointers: frozenset[str]) -> Lines:
     """Return a statement; a scalar that is no output is declared."""
     name = statement.out.name
-    head = [f"{loops.real} {name};"] if not statement.out.labels and name not in pointers else []
+    head = [f"{loops.real} {name};"] if not loops.program.values[name].sizes and name not in pointers else []
     return [*head, *loops.statement(statement)]
 
 

@@ -26,7 +26,7 @@ from codegen.program import (
     walk,
 )
 from codegen.targets.numpy_lines import Lines
-from codegen.targets.numpy_moves import HELPERS as MOVES
+from codegen.targets.numpy_slices import HELPERS as MOVES
 from codegen.targets.spell import helpers_in
 
 HELPERS = MOVES | {

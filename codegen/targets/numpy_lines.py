@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 from codegen.program import (
@@ -16,36 +15,25 @@ from codegen.program import (
     Number,
     Pick,
     Position,
-    Program,
     Reduce,
     Ref,
     Samples,
     Scatter,
-    Size,
     Statement,
     Whole,
     extents,
     labels_of,
     reads,
-    walk,
 )
-from codegen.targets.numpy_moves import Slices, positions, row_lookup, size_text, sliced
+from codegen.targets.numpy_moves import Moves, aligned
+from codegen.targets.numpy_slices import size_text
 from codegen.targets.spell import ATOM, POWER, PRODUCT, SIGN, Text, spell
 from derive.op import Op, find
 
 
 @dataclass(slots=True)
-class Lines:
-    """Spells the statements of one function; a value used once, in its own equation, is written in place.
-
-    `before` collects the lines that must stand before the statement that is being spelled.
-    """
-
-    program: Program
-    once: dict[str, Statement] = field(default_factory=dict)
-    before: list[str] = field(default_factory=list)
-    sizes: dict[str, Size] = field(default_factory=dict)
-    made: int = 0
+class Lines(Moves):
+    """Spells the statements of one function; a value used once, in its own equation, is written in place."""
 
     def statement(self, statement: Statement, place: str = "") -> list[str]:
         """Return the lines that compute a statement into its name, or into a place such as `W1[...]`."""
@@ -111,11 +99,6 @@ class Lines:
             return text, binds
         sizes = extents(self.program, statement)
         return f"np.broadcast_to({text}, {self.shape([sizes[label] for label in order])})", ATOM
-
-    def shape(self, sizes: list[Size]) -> str:
-        """Return a shape as a tuple."""
-        texts = [size_text(self.program, size) for size in sizes]
-        return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
 
     def reduction(self, statement: Reduce) -> Text:
         """Return a sum, a maximum or the place of one along axes."""
@@ -199,161 +182,3 @@ class Lines:
         a, b, out = ("".join(letters[k] for k in r.labels) for r in (statement.a, statement.b, statement.out))
         left, right = (self.leaf(ref, ref.labels, statement)[0] for ref in (statement.a, statement.b))
         return f'np.einsum("{a},{b}->{out}", {left}, {right})', ATOM
-
-    # ------------------------------------------------------------ moving entries
-    def fresh(self, word: str) -> str:
-        """Return a name for a local variable that no value has."""
-        self.made += 1
-        name = f"{word}_{self.made}"
-        while name in self.program.values:
-            name += "_"
-        return name
-
-    def loop_names(self, labels: Mapping[str, Size]) -> dict[str, str]:
-        """Return a variable for each label that no value is called by."""
-        return {label: label if label not in self.program.values else f"{label}_" for label in labels}
-
-    def picked(self, pick: Pick, order: tuple[str, ...], statement: Statement, name: str) -> str:
-        """Return the entries of a pick with the axes in order; fills `name` where that takes several lines."""
-        sizes = extents(self.program, statement)
-        loops = self.loop_names(sizes)
-        slices = sliced(self.program, pick, sizes, loops)
-        if slices is not None:
-            return self.windows(pick, slices, order, sizes, loops, name)
-        simple = row_lookup(self.program, pick)
-        if simple is not None:
-            index, plain = simple
-            held, _ = self.leaf(index, index.labels, statement)
-            return aligned(f"rows({pick.name}, {held})", ATOM, (*index.labels, *plain), order)[0]
-        return f"pick({', '.join([pick.name, *self.arrays(pick, order, statement)])})"
-
-    def arrays(self, pick: Pick, order: tuple[str, ...], statement: Statement) -> list[str]:
-        """Return the indices of a pick as arrays over the labels in order."""
-        lengths = {k: size_text(self.program, size) for k, size in extents(self.program, statement).items()}
-        held = {ref: self.leaf(ref, order, statement)[0] for ref in pick.lookups}
-        return [positions(index, order, lengths, held) for index in pick.index]
-
-    def windows(
-        self,
-        pick: Pick,
-        slices: Slices,
-        order: tuple[str, ...],
-        sizes: Mapping[str, Size],
-        loops: Mapping[str, str],
-        name: str,
-    ) -> str:
-        """Return windows of a value; fills `name` slice by slice where an index has several labels."""
-        source = self.bordered(pick.name, slices)
-        part = source if set(slices.parts) == {":"} else f"{source}[{', '.join(slices.parts)}]"
-        if not slices.looped:
-            return aligned(part, ATOM, slices.labels, order)[0]
-        name = name or self.fresh("windows")
-        looped = dict(slices.looped)
-        shape = self.shape([sizes[label] for label in order])
-        self.before.append(f"{name} = np.empty({shape}, {pick.name}.dtype)")
-        target = f"{name}[{', '.join(loops[label] if label in looped else ':' for label in order)}]"
-        value = aligned(part, ATOM, slices.labels, tuple(label for label in order if label not in looped))[0]
-        self.before += self.nested(slices, loops, f"{target} = {value}")
-        return name
-
-    def nested(self, slices: Slices, loops: Mapping[str, str], line: str) -> list[str]:
-        """Return a line inside the loops over the labels that no slice runs along."""
-        lines = [f"{'    ' * k}for {loops[n]} in range({count}):" for k, (n, count) in enumerate(slices.looped)]
-        return [*lines, f"{'    ' * len(lines)}{line}"]
-
-    def bordered(self, name: str, slices: Slices) -> str:
-        """Return a value inside its border of zeros, which takes two lines; itself if there is none."""
-        if not any(sum(border) for border in slices.borders):
-            return name
-        wide = self.fresh("wide")
-        lengths = self.lengths(name, slices)
-        self.before.append(f"{wide} = np.zeros(({', '.join(lengths)},), {name}.dtype)")
-        self.before.append(f"{wide}[{self.middle(name, slices)}] = {name}")
-        return wide
-
-    def lengths(self, name: str, slices: Slices) -> list[str]:
-        """Return the lengths of a value's axes with their borders."""
-        sizes = self.program.values[name].sizes
-        texts = [size_text(self.program, size) for size in sizes]
-        return [str(int(n) + sum(b)) if sum(b) else n for n, b in zip(texts, slices.borders, strict=True)]
-
-    def middle(self, name: str, slices: Slices) -> str:
-        """Return the slices inside the border."""
-        texts = [size_text(self.program, size) for size in self.program.values[name].sizes]
-        inner = [f"{b[0]}:{b[0] + int(n)}" if sum(b) else ":" for n, b in zip(texts, slices.borders, strict=True)]
-        return ", ".join(inner)
-
-    def scattered(self, statement: Scatter) -> Text:
-        """Return the name of zeros to which entries were added."""
-        sizes, name = extents(self.program, statement), statement.out.name
-        loops = self.loop_names(sizes)
-        slices = sliced(self.program, statement.out, sizes, loops)
-        if slices is not None:
-            return self.summed_windows(statement, slices, loops), ATOM
-        simple = row_lookup(self.program, statement.out)
-        extra = tuple(label for label in sizes if label not in statement.out.labels)
-        if simple is not None and not extra:
-            index, plain = simple
-            values = self.repeated(statement, (*index.labels, *plain))
-            count = size_text(self.program, self.program.values[name].sizes[0])
-            held, _ = self.leaf(index, index.labels, statement)
-            return f"add_rows({values}, {held}, {count})", ATOM
-        order = (*statement.out.labels, *extra)
-        shape = self.shape(list(self.program.values[name].sizes))
-        arrays = self.arrays(statement.out, order, statement)
-        return f"scatter({', '.join([self.repeated(statement, order), shape, *arrays])})", ATOM
-
-    def repeated(self, statement: Scatter, order: tuple[str, ...]) -> str:
-        """Return what is added, an array with the axes in order."""
-        text, _ = self.spelled(statement.body, order, statement)
-        if set(order) <= labels_of(statement.body):
-            return text
-        sizes = extents(self.program, statement)
-        shape = self.shape([sizes[label] for label in order])
-        typed = any(isinstance(part, Ref | Pick) for part in walk(statement.body))
-        return f"np.broadcast_to({text if typed else f'np.{self.program.dtype}({text})'}, {shape})"
-
-    def summed_windows(self, statement: Scatter, slices: Slices, loops: Mapping[str, str]) -> str:
-        """Return the name of a value to which windows were added, slice by slice."""
-        name, looped = statement.out.name, dict(slices.looped)
-        sizes = extents(self.program, statement)
-        extra = tuple(label for label in sizes if label not in statement.out.labels)
-        order = (*slices.labels, *looped, *extra)
-        text = self.repeated(statement, order) if looped or extra else self.spelled(statement.body, order, statement)[0]
-        if extra:
-            text = f"np.sum({text}, axis={tuple(range(-len(extra), 0))})"
-        wide = name if not any(sum(border) for border in slices.borders) else self.fresh("wide")
-        if looped:
-            values = self.fresh("values")
-            self.before.append(f"{values} = {text}")
-            inner = [":"] * len(slices.labels) + [loops[label] for label in looped]
-            text = f"{values}[{', '.join(inner)}]"
-        self.before.append(f"{wide} = np.zeros(({', '.join(self.lengths(name, slices))},), np.{self.program.dtype})")
-        self.before += self.nested(slices, loops, f"{wide}[{', '.join(slices.parts)}] += {text}")
-        return name if wide == name else f"{wide}[{self.middle(name, slices)}]"
-
-
-def aligned(text: str, binds: int, labels: tuple[str, ...], order: tuple[str, ...]) -> Text:
-    """Return an array's text with its axes brought into an order that may hold more labels.
-
-    >>> aligned("m", ATOM, ("b",), ("b", "k"))
-    ('m[:, None]', 6)
-    >>> aligned("A", ATOM, ("i", "i"), ("i",))
-    ('np.einsum("aa->a", A)', 6)
-    """
-    if len(set(labels)) < len(labels):  # a diagonal
-        single = tuple(dict.fromkeys(labels))
-        letters = dict(zip(single, "abcdefghijklmnopqrstuvwxyz", strict=False))
-        spec = f"{''.join(letters[k] for k in labels)}->{''.join(letters[k] for k in single)}"
-        return aligned(f'np.einsum("{spec}", {text})', ATOM, single, order)
-    wanted = tuple(label for label in order if label in labels)
-    atom = text if binds >= ATOM else f"({text})"
-    if wanted != labels:
-        text = atom = (
-            f"{atom}.T" if len(labels) == 2 else f"{atom}.transpose({', '.join(str(labels.index(k)) for k in wanted)})"
-        )
-        binds = ATOM
-    tail = order[order.index(wanted[0]) :] if wanted else ()
-    if any(label not in labels for label in tail):
-        return f"{atom}[{', '.join(':' if label in labels else 'None' for label in tail)}]", ATOM
-    return text, binds

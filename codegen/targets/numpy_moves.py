@@ -1,160 +1,222 @@
-"""NumPy lines that move entries: windows and their transpose by slices, rows by numbers, the rest by index arrays.
-
-Of an index such as 2*t+j the label that runs farthest becomes a slice, the others small loops in Python. What an
-index takes from outside is a border of zeros.
-"""
+"""NumPy lines that move entries: windows and their transpose by slices, rows by numbers, the rest by index arrays."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from codegen.places import length_of, reach
-from codegen.program import BATCH, Affine, Index, Lookup, Pick, Program, Ref, Size, index_labels
-
-HELPERS = {
-    "pick": '''def pick(x, *index):
-    """The entries of x at arrays of whole numbers, one array an axis; 0 where one lies outside."""
-    index = [np.asarray(k).astype(np.intp) for k in index]
-    inside = np.all(np.broadcast_arrays(*((0 <= k) & (k < n) for k, n in zip(index, x.shape))), axis=0)
-    return np.where(inside, x[tuple(np.where((0 <= k) & (k < n), k, 0) for k, n in zip(index, x.shape))], 0)
-''',
-    "scatter": '''def scatter(values, shape, *index):
-    """Zeros, with the values added at arrays of whole numbers, one array an axis; what lies outside is dropped."""
-    out = np.zeros(shape, values.dtype)
-    values, *index = np.broadcast_arrays(values, *(np.asarray(k).astype(np.intp) for k in index))
-    inside = np.all([(0 <= k) & (k < n) for k, n in zip(index, shape)], axis=0)
-    np.add.at(out, tuple(k[inside] for k in index), values[inside])
-    return out
-''',
-    "rows": '''def rows(x, index):
-    """The rows of x by their numbers; zeros where there is no such row."""
-    index = index.astype(np.intp)
-    inside = (0 <= index) & (index < len(x))
-    if inside.all():
-        return x[index]
-    return np.where(inside.reshape(index.shape + (1,) * (x.ndim - 1)), x[np.where(inside, index, 0)], 0)
-''',
-    "add_rows": '''def add_rows(values, index, count):
-    """Zeros of `count` rows, with each of the values added to the row of its number."""
-    index = index.astype(np.intp)
-    inside = (0 <= index) & (index < count)
-    out = np.zeros((count, *values.shape[index.ndim :]), values.dtype)
-    np.add.at(out, index[inside], values[inside])
-    return out
-''',
-    "inverse": '''def inverse(x):
-    """The inverse of a matrix, or of each; NaN where there is none."""
-    try:
-        return np.linalg.inv(x)
-    except np.linalg.LinAlgError:
-        return np.full_like(x, np.nan)
-''',
-}
-"""Functions that moving lines, and rows for whole matrices, call."""
+from codegen.program import Body, Leaf, Lookup, Pick, Program, Ref, Scatter, Size, Statement, extents, labels_of, walk
+from codegen.targets.numpy_slices import Slices, positions, row_lookup, size_text, sliced
+from codegen.targets.spell import ATOM, Text
 
 
-@dataclass(frozen=True, slots=True)
-class Slices:
-    """A value with a border, and how its axes are run through.
+@dataclass(slots=True)
+class Moves:
+    """Spells picks and scatters; `before` collects the lines that must stand before the statement being spelled."""
 
-    Attributes:
-        borders: Zeros before and after, an axis.
-        looped: The labels of the loops in Python, with their counts.
-        parts: A slice, or `:`, an axis; loop labels stand in them as variables.
-        labels: The label along each axis.
+    program: Program
+    once: dict[str, Statement] = field(default_factory=dict)
+    before: list[str] = field(default_factory=list)
+    made: int = 0
+
+    @abstractmethod
+    def leaf(self, part: Leaf, order: tuple[str, ...], statement: Statement) -> Text:
+        """Return a value, its axes brought into the given order."""
+
+    @abstractmethod
+    def spelled(self, body: Body, order: tuple[str, ...], statement: Statement) -> Text:
+        """Return a body, its axes in the given order; axes of labels that it lacks are left out or have length 1."""
+
+    def shape(self, sizes: Sequence[Size]) -> str:
+        """Return a shape as a tuple."""
+        return as_tuple([size_text(self.program, size) for size in sizes])
+
+    def fresh(self, word: str) -> str:
+        """Return a name for a local variable that no value has."""
+        self.made += 1
+        name = f"{word}_{self.made}"
+        while name in self.program.values:
+            name += "_"
+        return name
+
+    def loop_names(self, labels: Mapping[str, Size]) -> dict[str, str]:
+        """Return a variable for each label that no value is called by."""
+        return {label: label if label not in self.program.values else f"{label}_" for label in labels}
+
+    def picked(self, pick: Pick, order: tuple[str, ...], statement: Statement, name: str) -> str:
+        """Return the entries of a pick with the axes in order; fills `name` where that takes several lines."""
+        sizes = extents(self.program, statement)
+        loops = self.loop_names(sizes)
+        slices = sliced(self.program, pick, sizes, loops)
+        if slices is not None:
+            return self.windows(pick, slices, order, sizes, loops, name)
+        simple = row_lookup(self.program, pick)
+        if simple is not None:
+            index, plain = simple
+            held, _ = self.leaf(index, index.labels, statement)
+            return aligned(f"rows({pick.name}, {held})", ATOM, (*index.labels, *plain), order)[0]
+        return f"pick({', '.join([pick.name, *self.arrays(pick, order, statement)])})"
+
+    def arrays(self, pick: Pick, order: tuple[str, ...], statement: Statement) -> list[str]:
+        """Return the indices of a pick as arrays over the labels in order."""
+        lengths = {k: size_text(self.program, size) for k, size in extents(self.program, statement).items()}
+        held = {ref: self.leaf(ref, order, statement)[0] for ref in pick.lookups}
+        return [positions(index, order, lengths, held) for index in pick.index]
+
+    def windows(
+        self,
+        pick: Pick,
+        slices: Slices,
+        order: tuple[str, ...],
+        sizes: Mapping[str, Size],
+        loops: Mapping[str, str],
+        name: str,
+    ) -> str:
+        """Return windows of a value; fills `name` slice by slice where an index has several labels."""
+        source = self.bordered(pick.name, slices)
+        part = source if set(slices.parts) == {":"} else f"{source}[{', '.join(slices.parts)}]"
+        if not slices.looped:
+            return aligned(part, ATOM, slices.labels, order)[0]
+        name = name or self.fresh("windows")
+        looped = dict(slices.looped)
+        shape = self.shape([sizes[label] for label in order])
+        self.before.append(f"{name} = np.empty({shape}, {pick.name}.dtype)")
+        target = f"{name}[{', '.join(loops[label] if label in looped else ':' for label in order)}]"
+        value = aligned(part, ATOM, slices.labels, tuple(label for label in order if label not in looped))[0]
+        self.before += self.nested(slices, loops, f"{target} = {value}")
+        return name
+
+    def nested(self, slices: Slices, loops: Mapping[str, str], line: str) -> list[str]:
+        """Return a line inside the loops over the labels that no slice runs along."""
+        lines = [f"{'    ' * k}for {loops[n]} in range({count}):" for k, (n, count) in enumerate(slices.looped)]
+        return [*lines, f"{'    ' * len(lines)}{line}"]
+
+    def bordered(self, name: str, slices: Slices) -> str:
+        """Return a value inside its border of zeros, which takes two lines; itself if there is none."""
+        if not any(sum(border) for border in slices.borders):
+            return name
+        wide = self.fresh("wide")
+        lengths = self.lengths(name, slices)
+        self.before.append(f"{wide} = np.zeros({as_tuple(lengths)}, {name}.dtype)")
+        self.before.append(f"{wide}[{self.middle(name, slices)}] = {name}")
+        return wide
+
+    def lengths(self, name: str, slices: Slices) -> list[str]:
+        """Return the lengths of a value's axes with their borders."""
+        sizes = self.program.values[name].sizes
+        texts = [size_text(self.program, size) for size in sizes]
+        return [str(int(n) + sum(b)) if sum(b) else n for n, b in zip(texts, slices.borders, strict=True)]
+
+    def middle(self, name: str, slices: Slices) -> str:
+        """Return the slices inside the border."""
+        texts = [size_text(self.program, size) for size in self.program.values[name].sizes]
+        inner = [f"{b[0]}:{b[0] + int(n)}" if sum(b) else ":" for n, b in zip(texts, slices.borders, strict=True)]
+        return ", ".join(inner)
+
+    def scattered(self, statement: Scatter) -> Text:
+        """Return the name of zeros to which entries were added."""
+        sizes, name = extents(self.program, statement), statement.out.name
+        loops = self.loop_names(sizes)
+        slices = sliced(self.program, statement.out, sizes, loops)
+        if slices is not None:
+            return self.summed_windows(statement, slices, loops), ATOM
+        simple = row_lookup(self.program, statement.out)
+        extra = tuple(label for label in sizes if label not in statement.out.labels)
+        if simple is not None and not extra:
+            index, plain = simple
+            values = self.repeated(statement, (*index.labels, *plain))
+            count = size_text(self.program, self.program.values[name].sizes[0])
+            held, _ = self.leaf(index, index.labels, statement)
+            return f"add_rows({values}, {held}, {count})", ATOM
+        if not extra and _hits_once(statement.out):
+            return self.chosen(statement), ATOM
+        order = (*statement.out.labels, *extra)
+        shape = self.shape(list(self.program.values[name].sizes))
+        arrays = self.arrays(statement.out, order, statement)
+        return f"scatter({', '.join([self.repeated(statement, order), shape, *arrays])})", ATOM
+
+    def chosen(self, statement: Scatter) -> str:
+        """Return zeros with an entry at one looked up place along an axis, for each index of the other axes."""
+        axis = next(k for k, index in enumerate(statement.out.index) if isinstance(index, Lookup))
+        order = tuple(index if isinstance(index, str) else "" for index in statement.out.index)  # "": the axis itself
+        size = size_text(self.program, self.program.values[statement.out.name].sizes[axis])
+        (held,) = statement.out.lookups
+        place, _ = self.leaf(held, order, statement)
+        numbers, _ = aligned(f"np.arange({size})", ATOM, ("",), order)
+        text, _ = self.spelled(statement.body, order, statement)
+        chosen = f"np.where({numbers} == {place}, {text}, np.{self.program.dtype}(0))"
+        present = labels_of(statement.body) | set(held.labels) | {""}
+        shape = self.shape(self.program.values[statement.out.name].sizes)
+        return chosen if set(order) <= present else f"np.broadcast_to({chosen}, {shape})"
+
+    def repeated(self, statement: Scatter, order: tuple[str, ...]) -> str:
+        """Return what is added, an array with the axes in order."""
+        text, _ = self.spelled(statement.body, order, statement)
+        if set(order) <= labels_of(statement.body):
+            return text
+        sizes = extents(self.program, statement)
+        shape = self.shape([sizes[label] for label in order])
+        typed = any(isinstance(part, Ref | Pick) for part in walk(statement.body))
+        return f"np.broadcast_to({text if typed else f'np.{self.program.dtype}({text})'}, {shape})"
+
+    def summed_windows(self, statement: Scatter, slices: Slices, loops: Mapping[str, str]) -> str:
+        """Return the name of a value to which windows were added, slice by slice."""
+        name, looped = statement.out.name, dict(slices.looped)
+        sizes = extents(self.program, statement)
+        extra = tuple(label for label in sizes if label not in statement.out.labels)
+        order = (*slices.labels, *looped, *extra)
+        text = self.repeated(statement, order) if looped or extra else self.spelled(statement.body, order, statement)[0]
+        if extra:
+            text = f"np.sum({text}, axis={tuple(range(-len(extra), 0))})"
+        wide = name if not any(sum(border) for border in slices.borders) else self.fresh("wide")
+        if looped:
+            values = self.fresh("values")
+            self.before.append(f"{values} = {text}")
+            inner = [":"] * len(slices.labels) + [loops[label] for label in looped]
+            text = f"{values}[{', '.join(inner)}]"
+        self.before.append(f"{wide} = np.zeros({as_tuple(self.lengths(name, slices))}, np.{self.program.dtype})")
+        self.before += self.nested(slices, loops, f"{wide}[{', '.join(slices.parts)}] += {text}")
+        return name if wide == name else f"{wide}[{self.middle(name, slices)}]"
+
+
+def _hits_once(pick: Pick) -> bool:
+    """Tell whether the entries of a pick are distinct: one index looked up by labels that stand alone beside it."""
+    plain = [index for index in pick.index if isinstance(index, str)]
+    alike = len(set(plain)) == len(plain) == len(pick.index) - 1
+    return alike and all(set(ref.labels) <= set(plain) for ref in pick.lookups) and len(pick.lookups) == 1
+
+
+def as_tuple(texts: Sequence[str]) -> str:
+    """Return texts as a tuple.
+
+    >>> as_tuple(["3"]), as_tuple(["3", "4"])
+    ('(3,)', '(3, 4)')
     """
-
-    borders: tuple[tuple[int, int], ...]
-    looped: tuple[tuple[str, int], ...]
-    parts: tuple[str, ...]
-    labels: tuple[str, ...]
+    return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
 
 
-def sliced(program: Program, pick: Pick, sizes: Mapping[str, Size], loops: Mapping[str, str]) -> Slices | None:
-    """Return how slices run through a pick; None where they do not.
+def aligned(text: str, binds: int, labels: tuple[str, ...], order: tuple[str, ...]) -> Text:
+    """Return an array's text with its axes brought into an order that may hold more labels.
 
-    Args:
-        program: Where the sizes are known.
-        pick: Entries at computed indices.
-        sizes: The length along which each label runs.
-        loops: The variable of each label, should it be looped over.
+    >>> aligned("m", ATOM, ("b",), ("b", "k"))
+    ('m[:, None]', 6)
+    >>> aligned("A", ATOM, ("i", "i"), ("i",))
+    ('np.einsum("aa->a", A)', 6)
     """
-    every = [label for index in pick.index for label in index_labels(index)]
-    if len(set(every)) < len(every) or any(isinstance(index, Lookup) for index in pick.index):
-        return None
-    borders, looped, parts, labels = list[tuple[int, int]](), dict[str, int](), list[str](), list[str]()
-    for index, axis in zip(pick.index, program.values[pick.name].sizes, strict=True):
-        if isinstance(index, str):
-            found: tuple[tuple[int, int], dict[str, int], str, str] | None = ((0, 0), {}, ":", index)
-        else:
-            found = _along(program, index, axis, sizes, loops) if isinstance(index, Affine) else None
-        if found is None:
-            return None
-        borders.append(found[0])
-        looped |= found[1]
-        parts.append(found[2])
-        labels.append(found[3])
-    return Slices(tuple(borders), tuple(looped.items()), tuple(parts), tuple(label for label in labels if label))
-
-
-def _along(
-    program: Program, index: Affine, axis: Size, sizes: Mapping[str, Size], loops: Mapping[str, str]
-) -> tuple[tuple[int, int], dict[str, int], str, str] | None:
-    """Return border, loops, slice and label along one axis."""
-    met, length = reach(program, index, sizes), length_of(program, axis)
-    lengths = {label: length_of(program, sizes[label]) for _, label in index.terms}
-    counts = {label: number for label, number in lengths.items() if number is not None}
-    if met is None or length is None or any(step < 0 for step, _ in index.terms):
-        return None
-    before, after = max(0, -met[0]), max(0, met[1] - length + 1)
-    steps = {label: step for step, label in index.terms}
-    if not steps:
-        return (before, after), {}, str(index.offset + before), ""
-    kept = max(steps, key=lambda label: counts[label])
-    looped = {label: counts[label] for label in steps if label != kept}
-    start = _sum(index.offset + before, [(steps[label], loops[label]) for label in looped])
-    stop = _sum(index.offset + before + steps[kept] * (counts[kept] - 1) + 1, [(steps[k], loops[k]) for k in looped])
-    step = f":{steps[kept]}" if steps[kept] != 1 else ""
-    return (before, after), looped, f"{start}:{stop}{step}", kept
-
-
-def _sum(number: int, terms: Sequence[tuple[int, str]]) -> str:
-    words = [word if step == 1 else f"{step} * {word}" for step, word in terms]
-    return " + ".join([*words, *([str(number)] if number or not words else [])])
-
-
-def positions(index: Index, axes: Sequence[str], sizes: Mapping[str, str], held: Mapping[Ref, str]) -> str:
-    """Return an index as an array that broadcasts over the labels in `axes`.
-
-    Args:
-        index: The index.
-        axes: Labels in the order of the axes.
-        sizes: The length of each label, as text.
-        held: What a looked up value is called, brought into the same order.
-    """
-    if isinstance(index, Lookup):
-        return held[index.ref]
-    terms = ((1, index),) if isinstance(index, str) else index.terms
-    offset = 0 if isinstance(index, str) else index.offset
-    words = []
-    for step, label in terms:
-        behind = ", None" * (len(axes) - 1 - list(axes).index(label))
-        numbers = f"np.arange({sizes[label]})" + (f"[:{behind}]" if behind else "")
-        words.append(numbers if step == 1 else f"{step} * {numbers}")
-    return " + ".join([*words, *([str(offset)] if offset or not words else [])])
-
-
-def row_lookup(program: Program, pick: Pick) -> tuple[Ref, tuple[str, ...]] | None:
-    """Return what names the rows of a value, and the labels of a row; None where a pick is not so simple."""
-    first, rest = pick.index[0] if pick.index else "", pick.index[1:]
-    plain = tuple(label for label in rest if isinstance(label, str))
-    if not isinstance(first, Lookup) or len(plain) < len(rest) or not first.ref.labels:
-        return None
-    labels = (*first.ref.labels, *plain)
-    return (first.ref, plain) if len(set(labels)) == len(labels) else None
-
-
-def size_text(program: Program, size: Size) -> str:
-    """Return a length as text: a number, or the name of the number of samples."""
-    return BATCH if size == BATCH else str(length_of(program, size))
+    if len(set(labels)) < len(labels):  # a diagonal
+        single = tuple(dict.fromkeys(labels))
+        letters = dict(zip(single, "abcdefghijklmnopqrstuvwxyz", strict=False))
+        spec = f"{''.join(letters[k] for k in labels)}->{''.join(letters[k] for k in single)}"
+        return aligned(f'np.einsum("{spec}", {text})', ATOM, single, order)
+    wanted = tuple(label for label in order if label in labels)
+    atom = text if binds >= ATOM else f"({text})"
+    if wanted != labels:
+        text = atom = (
+            f"{atom}.T" if len(labels) == 2 else f"{atom}.transpose({', '.join(str(labels.index(k)) for k in wanted)})"
+        )
+        binds = ATOM
+    tail = order[order.index(wanted[0]) :] if wanted else ()
+    if any(label not in labels for label in tail):
+        return f"{atom}[{', '.join(':' if label in labels else 'None' for label in tail)}]", ATOM
+    return text, binds
