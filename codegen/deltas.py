@@ -116,17 +116,13 @@ def place(state: Scope, body: Body, label: str, index: Affine | Lookup) -> Body:
         return rename_labels(body, lambda word: other if word == label else word)
     if not isinstance(body, Ref | Pick):
         body = materialise(state, body)
-    if isinstance(body, Ref):
-        return Pick(body.name, tuple(simple(state, body, k, index if own == label else own) for k, own in places(body)))
-    moved = [_moved(state, own, label, index) for own in body.index]
+    own = body.labels if isinstance(body, Ref) else body.index
+    moved = [_moved(state, at, label, index) for at in own]
     if any(found is None for found in moved):
         return place(state, materialise(state, body), label, index)
-    return Pick(body.name, tuple(simple(state, body, k, own) for k, own in enumerate(moved) if own is not None))
-
-
-def places(ref: Ref) -> list[tuple[int, str]]:
-    """Return the axes of a reference with their labels."""
-    return list(enumerate(ref.labels))
+    indices = tuple(simple(state, body, k, at) for k, at in enumerate(moved) if at is not None)
+    labels = tuple(at for at in indices if isinstance(at, str))
+    return Ref(body.name, labels) if len(labels) == len(indices) else Pick(body.name, indices)
 
 
 def simple(state: Scope, access: Ref | Pick, axis: int, index: Index) -> Index:

@@ -14,6 +14,7 @@ from codegen.targets.c_loops import Loops
 from codegen.targets.c_math import FUNCTIONS, emit_math, real
 from codegen.targets.c_memory import in_scratch, shared
 from codegen.targets.c_words import Lines
+from codegen.targets.spell import require_templates
 
 LARGER = "\nstatic inline REAL @larger(REAL a, REAL b)\n{\n    return a >= b ? a : b;\n}\n"
 
@@ -72,6 +73,7 @@ def emit_function(program: Program, name: str, verb: str, used: set[str], consta
         used: Collects the functions that it calls.
         constants: Whether parameters are constants of the file rather than arguments, and scratch is local.
     """
+    require_templates(program, "c", lambda row: row.c)
     alias = shared(program)
     given = program.of_role("data") if constants else program.of_role("data", "parameter")
     scalars = frozenset(v.name for v in (*(program.values[k] for k in program.outputs), *given) if not v.sizes)

@@ -27,7 +27,7 @@ from codegen.program import (
 )
 from codegen.targets.numpy_lines import Lines
 from codegen.targets.numpy_slices import HELPERS as MOVES
-from codegen.targets.spell import helpers_in
+from codegen.targets.spell import helpers_in, require_templates
 
 HELPERS = MOVES | {
     "sigmoid": '''def sigmoid(z):
@@ -196,6 +196,7 @@ def _unpack(source: str, values: tuple[Value, ...]) -> list[str]:
 
 def function_body(program: Program) -> list[str]:
     """Return the lines that compute the program's outputs from names in scope."""
+    require_templates(program, "numpy", lambda row: row.numpy)
     lines = _body(program, program.statements)
     data = next((value for value in program.of_role("data") if BATCH in value.sizes), None)
     counted = any(re.search(rf"\b{BATCH}\b", line.partition("  # ")[0]) for line in lines)
