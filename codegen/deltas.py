@@ -11,6 +11,7 @@ from fractions import Fraction
 from functools import reduce
 
 from codegen.errors import UnsupportedOpError
+from codegen.places import reach_of
 from codegen.program import (
     ARGMAX,
     Affine,
@@ -107,6 +108,15 @@ def is_same(state: Scope, label: str, index: Index) -> str:
     return ""
 
 
+def is_inside(state: Scope, label: str, index: Index) -> bool:
+    """Tell whether an index never lies outside of what a label runs along."""
+    if is_same(state, label, index):
+        return True
+    length = state.length(state.labels[label])
+    met = reach_of(index, {k: state.length(size) for k, size in state.labels.items()})
+    return met is not None and length is not None and met[0] >= 0 and met[1] < length
+
+
 def place(state: Scope, body: Body, label: str, index: Affine | Lookup) -> Body:
     """Return a body at an index along a label: 0 where the index lies outside, the body being a factor."""
     if label not in labels_of(body):
@@ -135,12 +145,15 @@ def simple(state: Scope, access: Ref | Pick, axis: int, index: Index) -> Index:
 
 
 def _moved(state: Scope, own: Index, label: str, index: Affine | Lookup) -> Index | None:
-    """Return an index of a pick at an index along a label; None where no index says so."""
+    """Return an index of a pick at an index along a label; None where no index says so.
+
+    Where the label stands alone, it is the axis that tells what lies outside; within a sum nothing would.
+    """
     if label not in index_labels(own):
         return own
     if isinstance(own, str):
         return index
-    if isinstance(own, Lookup) or isinstance(index, Lookup):
+    if isinstance(own, Lookup) or isinstance(index, Lookup) or not is_inside(state, label, index):
         return None
     return composed(own, label, index)
 

@@ -18,13 +18,12 @@ from codegen.deltas import (
     composed,
     count,
     dense,
-    is_same,
+    is_inside,
     materialise,
     number_of,
     place,
     sized,
 )
-from codegen.places import reach_of
 from codegen.program import Affine, Body, Call, Contract, Index, Pick, Reduce, Ref, Scatter, index_labels, labels_of
 from codegen.scope import Scope
 from derive.ops import table
@@ -105,15 +104,6 @@ def _sum_over(state: Scope, delta: Delta, parts: list[Body], groups: list[list[D
     summed.remove(label)
 
 
-def is_inside(state: Scope, label: str, index: Index) -> bool:
-    """Tell whether an index never lies outside of what a label runs along."""
-    if is_same(state, label, index):
-        return True
-    length = state.length(state.labels[label])
-    met = reach_of(index, {k: state.length(size) for k, size in state.labels.items()})
-    return met is not None and length is not None and met[0] >= 0 and met[1] < length
-
-
 def _can_move(delta: Delta, label: str, index: Index, inside: bool) -> bool:
     """Tell whether an index can stand for a label in another delta."""
     if label not in _labels(delta):
@@ -136,11 +126,13 @@ def _scattered(state: Scope, parts: list[Body], deltas: list[Delta], summed: lis
         crossed = any(word in index and index[word] != word for word in index_labels(delta.index))
         if taken == delta.label and not crossed and not _is_within(delta.label, index):
             index[delta.label] = delta.index
-            parts = [place(state, part, delta.label, delta.index) for part in parts]
-        elif isinstance(taken, Affine) and not crossed:  # the same label twice: the places must agree
+        elif not isinstance(taken, str) and not crossed:  # the same label twice: the places must agree
             parts.append(compare(number_of(taken), number_of(delta.index)))
         else:
             parts.append(dense(delta))
+    for label, at in index.items():
+        if not isinstance(at, str):
+            parts = [place(state, part, label, at) for part in parts]
     placed = {label for at in index.values() for label in index_labels(at)}
     body = _in_pairs(state, parts, [label for label in summed if label not in placed])
     out = state.temp(index)

@@ -17,6 +17,7 @@ from codegen.program import (
     Size,
     Statement,
     Whole,
+    bodies,
     labels_of,
     reads,
 )
@@ -83,6 +84,8 @@ def _check_labels(program: Program, statement: Statement) -> None:
                 labels = [label for _, label in place.terms]
                 _require(len(set(labels)) == len(labels), statement, "a label of an index repeats")
         every |= dict.fromkeys(access.labels)
+    for body in bodies(statement):
+        every |= dict.fromkeys(sorted(labels_of(body)))
     for label in every:
         _require(label in sizes, statement, f"nothing says how far {label} runs")
     if isinstance(statement.out, Ref):

@@ -98,6 +98,7 @@ class Lines(Moves):
         if set(order) <= labels_of(statement.body):
             return text, binds
         sizes = extents(self.program, statement)
+        text = text if reads(statement) else f"np.{self.program.dtype}({text})"
         return f"np.broadcast_to({text}, {self.shape([sizes[label] for label in order])})", ATOM
 
     def reduction(self, statement: Reduce) -> Text:
