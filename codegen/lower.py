@@ -114,7 +114,10 @@ def lower_equation(state: Scope, equation: Equation) -> list[Statement]:
 
 def _fits(last: Statement, body: Ref, out: Ref) -> bool:
     """Tell whether a statement may compute the name itself, its axes in another order where labels can say so."""
-    return body.labels == out.labels or (not isinstance(last, Whole) and set(body.labels) == set(out.labels))
+    if isinstance(last, Whole):
+        return body.labels == out.labels
+    permuted = len(body.labels) == len(out.labels) and set(body.labels) == set(out.labels)
+    return permuted and (isinstance(last, Scatter) or last.out == body)
 
 
 def _rename(statement: Statement, body: Ref, out: Ref) -> Statement:

@@ -123,6 +123,9 @@ MOVES = {
     "concatenations": ended(
         concatenate([S, Q, A @ X]), concatenate([A, W], 0), concatenate([A, B], 1), part(concatenate([S, Q]), 9, 4)
     ),
+    "a part of a product put elsewhere": ended(
+        selection("n", (2,)) @ (matrix("G", 2, "n") @ X), selection(2, ("n",)) @ (A @ X), part(A.T @ A, 0, 1)
+    ),
     "selections": ended(
         selection(7, (3, 2), -1, (2, 3)) * Var("G", (7, 3, 2)), selection(4, (6,), 5, (-1,)) @ vector("g", 6),
         selection(4, (6,), 5, (-1,)).T @ vector("h", 4),
