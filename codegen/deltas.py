@@ -11,6 +11,7 @@ from fractions import Fraction
 from functools import reduce
 
 from codegen.errors import UnsupportedOpError
+from codegen.labels import rename_labels
 from codegen.places import reach_of
 from codegen.program import (
     ARGMAX,
@@ -29,7 +30,6 @@ from codegen.program import (
     Size,
     index_labels,
     labels_of,
-    rename_labels,
 )
 from codegen.scope import Scope
 from codegen.sizes import as_number

@@ -43,7 +43,8 @@ LAYERS = {
         ("__main__",),
     ),
     "codegen": (
-        ("errors", "data", "names", "program", "places", "text", "prediction"),  # what a program is, and what data are
+        ("errors", "data", "names", "program", "prediction"),  # what a program is, and what data are
+        ("labels", "places", "text"),
         ("passes/*", "optimizers", "sizes", "init"),
         ("scope",),
         ("targets/*", "written", "deltas"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from functools import cache
 from typing import Any
 
@@ -13,13 +14,14 @@ from numbers_helpers import floats, reals
 from test_architectures import ARCHITECTURES, Architecture, values_for, wanted_of
 from test_backprop import compute
 from test_codegen import compilers, needs_compiler
+from test_random_graphs import SIZES, by_equations, network_of, random_graph
 
 from codegen import build
 from codegen.function import Function
 from codegen.lower import lower
 from codegen.passes.pipeline import optimise
 from codegen.program import BATCH, Call, Contract, Pick, Program, Scatter, bodies, reads, walk
-from codegen.sizes import resolve_sizes
+from codegen.sizes import resolve_sizes, size_symbols
 from codegen.targets.c_math import FUNCTIONS
 from codegen.text import read_program, show
 from derive.backprop import derive_gradients
@@ -96,6 +98,27 @@ def test_compiled_gradients_are_autograds(case: Architecture, target: str, dtype
             gradient = found[equation.name.latex]
             assert gradient.shape == expected[equation.of.latex].shape
             assert differ(gradient, expected[equation.of.latex]) <= TOLERANCE[dtype], equation.name.latex
+
+
+# ---------------------------------------------------------------- random graphs
+@pytest.mark.parametrize("seed", range(40))
+def test_a_random_graph_compiles_to_its_equations(seed: int) -> None:
+    rng = random.Random(seed)
+    graph = random_graph(lambda choices: rng.choice(list(choices)), seed)
+    derivation = derive_gradients(network_of(graph), tuple(graph.wanted))
+    expected, _ = by_equations(derivation, graph.values)
+    sizes = resolve_sizes(derivation, {str(symbol): n for symbol, n in SIZES.items() if symbol in size_symbols(derivation)})
+    program = optimise(lower(derivation, sizes, "float64"))
+    assert read_program(show(program)) == program
+    lengths = {v.latex: [program.sizes.get(str(n), n) for n in v.sizes] for v in program.values.values()}
+    values = {name: np.reshape(value, lengths[name]) for name, value in graph.values.items() if name in lengths}
+    for target in ["numpy", "c"] if seed < 10 and compilers() and "normal_cdf" not in show(program) else ["numpy"]:
+        params = {v.name: np.array(values[v.latex]) for v in program.of_role("parameter")}
+        found = results(Function(program, params, target, {}), values)
+        for equation in derivation.equations:
+            if equation.role == "gradient" and equation.of is not None:
+                gradient = found[equation.name.latex]
+                assert differ(gradient, np.reshape(expected[equation.of.latex], gradient.shape)) <= 1e-9
 
 
 # ---------------------------------------------------------------- forty models

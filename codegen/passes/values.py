@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from codegen.program import ARGMAX, Program, Reduce, Ref, Size, Statement, change_statement, reads, relabel
+from codegen.labels import relabel
+from codegen.program import ARGMAX, Program, Reduce, Ref, Size, Statement, change_statement, reads
 
 
 def number_values(program: Program) -> Program:

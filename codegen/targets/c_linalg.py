@@ -114,8 +114,7 @@ def workspace(program: Program, statement: Whole) -> Value:
     while name in program.values:
         name += "_"
     size = program.values[statement.args[0].name].sizes[-1]
-    length = program.sizes[size] if isinstance(size, str) else size
-    return Value(name, "", (length * (length + 1),), "temp")
+    return Value(name, "", (2, size, size), "temp")  # no less than n (n + 1)
 
 
 def whole(words: Words, statement: Whole) -> Lines:
