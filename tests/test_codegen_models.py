@@ -23,6 +23,7 @@ from codegen.passes.pipeline import optimise
 from codegen.program import BATCH, Call, Contract, Pick, Program, Scatter, bodies, reads, walk
 from codegen.sizes import resolve_sizes, size_symbols
 from codegen.targets.c_math import FUNCTIONS
+from codegen.targets.numpy import emit_numpy
 from codegen.text import read_program, show
 from derive.backprop import derive_gradients
 from derive.derivation import Derivation
@@ -32,7 +33,7 @@ from derive.ops.activation import relu
 from derive.ops.elementwise import log
 from derive.ops.reduction import softmax, total
 from derive.ops.tensor import einsum, gather, selection
-from derive.ops.window import count_windows
+from derive.ops.window import count_windows, part
 from derive.shapes import size
 from derive.verify.evaluate import REAL, points
 from derive.verify.functions import Reals
@@ -107,10 +108,11 @@ def test_a_random_graph_compiles_to_its_equations(seed: int) -> None:
     graph = random_graph(lambda choices: rng.choice(list(choices)), seed)
     derivation = derive_gradients(network_of(graph), tuple(graph.wanted))
     expected, _ = by_equations(derivation, graph.values)
-    sizes = resolve_sizes(derivation, {str(symbol): n for symbol, n in SIZES.items() if symbol in size_symbols(derivation)})
-    program = optimise(lower(derivation, sizes, "float64"))
+    numbers = {str(symbol): n for symbol, n in SIZES.items() if symbol in size_symbols(derivation)}
+    program = optimise(lower(derivation, resolve_sizes(derivation, numbers), "float64"))
     assert read_program(show(program)) == program
-    lengths = {v.latex: [program.sizes.get(str(n), n) for n in v.sizes] for v in program.values.values()}
+    given = program.of_role("data", "parameter")
+    lengths = {v.latex: [program.sizes.get(str(n), n) for n in v.sizes] for v in given}
     values = {name: np.reshape(value, lengths[name]) for name, value in graph.values.items() if name in lengths}
     for target in ["numpy", "c"] if seed < 10 and compilers() and "normal_cdf" not in show(program) else ["numpy"]:
         params = {v.name: np.array(values[v.latex]) for v in program.of_role("parameter")}
@@ -259,3 +261,21 @@ def test_the_normal_distribution_is_right_to_four_units_of_the_last_place(dtype:
         assert abs(float(value) - float(wanted)) <= 4 * np.spacing(np.asarray(float(wanted), dtype))
     ends = names["normal_cdf"](np.array([-np.inf, np.inf, 0, np.nan], dtype))
     np.testing.assert_array_equal(ends, np.array([0, 1, 0.5, np.nan], dtype))
+
+
+# ---------------------------------------------------------------- memory
+def test_a_gradient_that_is_another_parameter_is_taken_before_that_one_moves() -> None:
+    v, w, u = vector("v", 3), vector("w", 3), vector("u", 2)
+    first, loss = scalar("f"), scalar("L")
+    definitions = (Definition(first, total(v * w)), Definition(loss, first + total(part(w, 1, 2) * u)))
+    network = Network("pair", definitions, loss, (v, w, u))
+    derivation = derive_gradients(network)
+    program = optimise(lower(derivation, resolve_sizes(derivation, {}), "float64"))
+    names: dict[str, Any] = {}
+    exec(emit_numpy(program), names)
+    before = {name: np.arange(float(n)) + k for k, (name, n) in enumerate({"v": 3, "w": 3, "u": 2}.items())}
+    after = {name: array.copy() for name, array in before.items()}
+    names["step"](after, {}, 0.5)
+    np.testing.assert_array_equal(after["v"], before["v"] - 0.5 * before["w"])
+    np.testing.assert_array_equal(after["u"], before["u"] - 0.5 * before["w"][1:])
+    np.testing.assert_array_equal(after["w"], before["w"] - 0.5 * (before["v"] + np.append(0, before["u"])))
