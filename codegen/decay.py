@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen.program import Body, Call, Contract, Program, Ref
+from codegen.program import Body, Call, Contract, Pick, Program, Ref, Whole, reads
 from derive.ops import table
 
 
@@ -17,8 +17,8 @@ def only_added(program: Program) -> set[str]:
     found = {value.name for value in program.of_role("parameter")}
     losses = [k for k, s in enumerate(program.statements) if program.values[s.out.name].role == "loss"]
     for statement in program.statements[: losses[-1] + 1 if losses else None]:
-        if isinstance(statement, Contract):
-            found -= {statement.a.name, statement.b.name}
+        if isinstance(statement, Contract | Whole):
+            found -= {access.name for access in reads(statement)}
         else:
             found -= set(_not_added(statement.body, False))
     return found
@@ -26,7 +26,7 @@ def only_added(program: Program) -> set[str]:
 
 def _not_added(body: Body, added: bool) -> Iterator[str]:
     """Yield the names that stand elsewhere than as a term of a sum."""
-    if isinstance(body, Ref):
+    if isinstance(body, Ref | Pick):
         if not added:
             yield body.name
     elif isinstance(body, Call):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from codegen.program import Call, Contract, Map, Program, Ref, Statement, Value, extents, walk
+from codegen.program import Call, Contract, Map, Program, Ref, Statement, Value, bodies, extents, walk
 from derive.ops import table
 
 
@@ -80,5 +80,5 @@ def _is(body: object, name: str) -> bool:
 def _scales(statement: Statement, name: str) -> bool:
     if isinstance(statement, Contract):
         return False
-    products = (p for p in walk(statement.body) if isinstance(p, Call) and p.op == table.MUL)
+    products = (p for body in bodies(statement) for p in walk(body) if isinstance(p, Call) and p.op == table.MUL)
     return any(_is(arg, name) for product in products for arg in product.args)

@@ -7,39 +7,40 @@ of its own. Batch first: whatever has one entry a sample lies in memory with one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
-from functools import reduce
 
 import sympy
 
+from codegen.deltas import ONE, Delta, Factor, compare, materialise, peaked, selected
 from codegen.names import model_names
 from codegen.passes.stable import stabilise
+from codegen.products import add_up, contract
 from codegen.program import (
     BATCH,
     Body,
     Call,
-    Contract,
+    Lookup,
     Map,
     Number,
+    Pick,
+    Position,
     Program,
-    Reduce,
     Ref,
-    Samples,
+    Scatter,
     Statement,
     Value,
-    labels_of,
+    Whole,
 )
 from codegen.scope import Scope
 from codegen.sizes import Sizes
-from codegen.written import lower_number, write_out
+from codegen.written import lower_number, no_code, write_out
 from derive.derivation import Derivation, Equation
 from derive.expr import Apply, Const, Node, Var
 from derive.ops import table
 from derive.printer import equation_latex
 from derive.shapes import ROW
-
-ONE = Number(Fraction(1))
 
 
 def lower(
@@ -105,18 +106,25 @@ def lower_equation(state: Scope, equation: Equation) -> list[Statement]:
     body = lower_node(state, equation.value, labels)
     out = state.refer(equation.name, labels)
     last = state.statements[-1] if state.statements else None
-    if isinstance(body, Ref) and last is not None and last.out == body and body.labels == out.labels:
+    if isinstance(body, Ref) and last is not None and last.out.name == body.name and _fits(last, body, out):
         del state.values[body.name]
-        return [*state.statements[:-1], _rename(last, out)]
+        return [*state.statements[:-1], _rename(last, body, out)]
     return [*state.statements, Map(out, body, equation.id)]
 
 
-def _rename(statement: Statement, out: Ref) -> Statement:
-    if isinstance(statement, Contract):
-        return Contract(out, statement.a, statement.b, statement.eq)
-    if isinstance(statement, Reduce):
-        return Reduce(out, statement.op, statement.over, statement.body, statement.eq)
-    return Map(out, statement.body, statement.eq)
+def _fits(last: Statement, body: Ref, out: Ref) -> bool:
+    """Tell whether a statement may compute the name itself, its axes in another order where labels can say so."""
+    if isinstance(last, Whole):
+        return body.labels == out.labels
+    permuted = len(body.labels) == len(out.labels) and set(body.labels) == set(out.labels)
+    return permuted and (isinstance(last, Scatter) or last.out == body)
+
+
+def _rename(statement: Statement, body: Ref, out: Ref) -> Statement:
+    if isinstance(statement, Scatter):
+        index = dict(zip(body.labels, statement.out.index, strict=True))
+        return replace(statement, out=Pick(out.name, tuple(index[label] for label in out.labels)))
+    return replace(statement, out=out)
 
 
 def lower_node(state: Scope, node: Node, labels: tuple[str, ...]) -> Body:
@@ -129,10 +137,15 @@ def lower_node(state: Scope, node: Node, labels: tuple[str, ...]) -> Body:
     row = node.op
     if row.name == table.ONES:
         return ONE
+    if _moves(node):
+        return contract(state, lower_factors(state, node, labels), (), labels)
     if row.spec is not None and not row.reduce:
-        return _product(state, node, labels)
+        factors, summed = _product(state, node, labels)
+        return contract(state, factors, summed, labels)
     if row.reduce:
         return _reduction(state, node, labels)
+    if row.value is not None and row.body is None:
+        return _whole(state, node, labels)
     written = write_out(state, node, row)
     if written is not None:
         return lower_node(state, written, labels)
@@ -140,8 +153,61 @@ def lower_node(state: Scope, node: Node, labels: tuple[str, ...]) -> Body:
     return Call(row.name, args)
 
 
-def _product(state: Scope, node: Apply, labels: tuple[str, ...]) -> Body:
-    """Lower a contraction: operands towards the labels of its einsum."""
+def _moves(node: Node) -> bool:
+    """Tell whether a node is zeros and ones that move entries, or a product with such a factor."""
+    if not isinstance(node, Apply):
+        return False
+    if node.op.name in (table.SELECTION, table.ONE_HOT, table.PEAK):
+        return True
+    if node.op.name in (table.MUL, table.NEG, table.TRANSPOSE):
+        return any(map(_moves, node.operands))
+    return node.op.name == table.DIV and _moves(node.operands[0])
+
+
+def lower_factors(state: Scope, node: Node, labels: tuple[str, ...]) -> list[Factor]:
+    """Return a node as factors of which the product is meant: zeros and ones that move entries stay apart."""
+    if not isinstance(node, Apply) or not _moves(node):
+        return [lower_node(state, node, labels)]
+    first = node.operands[0] if node.operands else node
+    if node.op.name == table.SELECTION:
+        return [selected(state, node, labels)]
+    if node.op.name == table.ONE_HOT:
+        index = lower_node(state, first, labels[: len(state.axes(first.shape))])
+        return [_looked_up(state, node, index, labels)]
+    if node.op.name == table.PEAK:
+        axis = int(node.params[0]) if node.params else None
+        over = [label for k, label in _with_axes(state, first, labels) if axis is None or k == axis]
+        return [peaked(state, lower_node(state, first, labels), tuple(dict.fromkeys(over)))]
+    if node.op.name == table.TRANSPOSE:
+        factors, _ = _product(state, node, labels)
+        return factors
+    if node.op.name == table.DIV:
+        below = lower_node(state, node.operands[1], labels if node.operands[1].shape else ())
+        return [*lower_factors(state, first, labels if first.shape else ()), Call(table.DIV, (ONE, below))]
+    parts = [lower_factors(state, operand, labels if operand.shape else ()) for operand in node.operands]
+    if node.op.name == table.NEG:
+        return [Number(Fraction(-1)), *parts[0]]
+    return [*parts[0], *parts[1]]
+
+
+def _with_axes(state: Scope, node: Node, labels: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Return the axes of a node along which an index runs, each with its label."""
+    kept = [k for k, length in enumerate(node.shape) if state.axes((length,))]
+    return list(zip(kept, labels, strict=True))
+
+
+def _looked_up(state: Scope, node: Apply, index: Body, labels: tuple[str, ...]) -> Factor:
+    """Return a one-hot row as a factor."""
+    along = labels[-1:] if state.axes(node.shape[1:]) else ()
+    if not along:
+        return compare(index, Number(Fraction(0)))
+    if not isinstance(index, Ref):
+        index = materialise(state, index)
+    return Delta(along[0], Lookup(index)) if along[0] not in index.labels else compare(Position(along[0]), index)
+
+
+def _product(state: Scope, node: Apply, labels: tuple[str, ...]) -> tuple[list[Factor], tuple[str, ...]]:
+    """Return the factors of a contraction, operands towards the labels of its einsum, and the labels summed."""
     assert node.op.spec is not None
     left, right = node.op.spec(tuple(operand.shape for operand in node.operands), *node.params).split("->")
     lengths = _lengths(left.split(","), node.operands)
@@ -149,55 +215,18 @@ def _product(state: Scope, node: Apply, labels: tuple[str, ...]) -> Body:
     bound = dict(zip(kept, labels, strict=True))
     summed = {k: state.label(v) for k, v in lengths.items() if k not in right and state.axes((v,))}
     bound |= summed
-    bodies = [
-        lower_node(state, operand, tuple(bound[letter] for letter in letters if letter in bound))
+    factors = [
+        factor
         for letters, operand in zip(left.split(","), node.operands, strict=True)
+        for factor in lower_factors(state, operand, tuple(bound[letter] for letter in letters if letter in bound))
     ]
-    return contract(state, bodies, tuple(summed.values()))
+    return factors, tuple(summed.values())
 
 
 def _lengths(letters: list[str], operands: tuple[Node, ...]) -> dict[str, sympy.Expr]:
     """Return the size of each letter of an einsum."""
     shapes = [tuple(length for length in operand.shape if length != ROW) for operand in operands]
     return {k: v for word, shape in zip(letters, shapes, strict=True) for k, v in zip(word, shape, strict=True)}
-
-
-def contract(state: Scope, bodies: list[Body], summed: tuple[str, ...]) -> Body:
-    """Return the sum over labels of a product of bodies."""
-    shared = [label for label in summed if all(label in labels_of(body) for body in bodies)]
-    if len(bodies) != 2 or not summed or shared != list(summed):
-        return add_up(state, table.SUM, multiply(*bodies), summed)
-    (factor_a, a), (factor_b, b) = (_materialise(state, body) for body in bodies)
-    out = state.temp(dict.fromkeys(label for label in (*a.labels, *b.labels) if label not in summed))
-    state.statements.append(Contract(out, a, b, state.eq))
-    return multiply(factor_a, factor_b, out)
-
-
-def _materialise(state: Scope, body: Body) -> tuple[Body, Ref]:
-    """Return a number in front and a reference; a body that is neither, or a diagonal, gets its own statement."""
-    if isinstance(body, Ref) and len(set(body.labels)) == len(body.labels):
-        return ONE, body
-    if isinstance(body, Call) and body.op == table.MUL and not labels_of(body.args[0]):
-        factor, ref = _materialise(state, body.args[1])
-        return multiply(body.args[0], factor), ref
-    out = state.temp(_in_order(state, labels_of(body)))
-    state.statements.append(Map(out, body, state.eq))
-    return ONE, out
-
-
-def _in_order(state: Scope, labels: Iterable[str]) -> list[str]:
-    kept = set(labels)
-    return [label for label in state.labels if label in kept]
-
-
-def multiply(*bodies: Body) -> Body:
-    """Return a product, without factors of one.
-
-    >>> multiply(ONE, Ref("x", ("i",)), ONE)
-    Ref(name='x', labels=('i',))
-    """
-    factors = [body for body in bodies if body != ONE]
-    return reduce(lambda a, b: Call(table.MUL, (a, b)), factors) if factors else ONE
 
 
 def _reduction(state: Scope, node: Apply, labels: tuple[str, ...]) -> Body:
@@ -212,23 +241,24 @@ def _reduction(state: Scope, node: Apply, labels: tuple[str, ...]) -> Body:
         if axis is None or k == axis:
             summed.append(state.label(length))
         inner.append(summed[-1] if axis is None or k == axis else next(kept))
+    if node.op.name == table.SUM and _moves(operand):
+        return contract(state, lower_factors(state, operand, tuple(inner)), summed, labels)
     return add_up(state, node.op.name, lower_node(state, operand, tuple(inner)), tuple(summed))
 
 
-def add_up(state: Scope, op: str, body: Body, summed: tuple[str, ...]) -> Body:
-    """Return the reduction of a body over labels; a label that it lacks multiplies a sum by its size."""
-    present = labels_of(body)
-    over = tuple(label for label in summed if label in present)
-    counts = [_count(state, label) for label in summed if label not in present] if op == table.SUM else []
-    if not over:
-        return multiply(*counts, body)
-    out = state.temp(_in_order(state, present - set(over)))
-    state.statements.append(Reduce(out, op, over, body, state.eq))
-    return multiply(*counts, out)
-
-
-def _count(state: Scope, label: str) -> Body:
-    size = state.labels[label]
-    if size == BATCH:
-        return Samples()
-    return Number(Fraction(size if isinstance(size, int) else state.sizes.named()[size]))
+def _whole(state: Scope, node: Apply, labels: tuple[str, ...]) -> Body:
+    """Lower an operation on whole arrays: its operands lie as they are, its result in a value of its own."""
+    if not (node.op.numpy or node.op.c):
+        raise no_code(state, node)
+    args = []
+    for operand in node.operands:
+        inner = tuple(state.label(length) for length in state.axes(operand.shape))
+        if len(inner) < 2:
+            raise no_code(state, node)
+        body = lower_node(state, operand, inner)
+        lies = isinstance(body, Ref) and body.labels == inner
+        args.append(body if lies and isinstance(body, Ref) else materialise(state, body, order=inner))
+    own = tuple(state.label(length) for length in state.axes(node.shape))
+    out = state.temp(own)
+    state.statements.append(Whole(out, node.op.name, tuple(args), state.eq))
+    return Ref(out.name, tuple(labels[own.index(label)] for label in out.labels))

@@ -21,7 +21,7 @@ _C_WORDS = (
 )
 _OURS = (
     "np params data state rates batch count steps first loss losses scratch gradients lr np sigmoid softplus relu "
-    "silu gelu_tanh normal_density leaky_relu elu huber "
+    "silu gelu_tanh normal_density leaky_relu elu huber normal_cdf pick scatter add_rows inverse "
     "predict step train loss_and_gradients rows x_rows stdint stddef size_t ptrdiff_t order rng "
     "wide tile columns lanes part start stopped size place batches"
 )

@@ -1,13 +1,15 @@
-"""The program: typed straight-line statements over tensors whose axes carry labels. Data, and how it prints.
+"""The program: typed straight-line statements over tensors whose axes carry labels. Data alone.
 
-Three kinds of statement suffice. Transposes have vanished into labels: `Z1[b,h] = sum n: X[b,n] * W1[h,n]` is
-the product whichever way its operands lie. Lowering from equations stands in `lower`, changes in `passes/`.
+Five kinds of statement suffice. Transposes have vanished into labels: `Z1[b,h] = sum n: X[b,n] * W1[h,n]` is
+the product whichever way its operands lie. What moves entries, windows, slices and embeddings, is an index that is
+computed: `P[t,j] = X[2*t+j]`, and transposed `X_bar[2*t+j] += P_bar[t,j]`. Lowering from equations stands in
+`lower`, changes in `passes/`, the text of a program in `text`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -18,6 +20,9 @@ Size: TypeAlias = int | str
 
 BATCH = "batch"
 """The one size that is known only when the program runs: the number of samples."""
+
+ARGMAX = "argmax"
+"""The reduction that gives a place rather than an entry; a statement's, no row has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,50 @@ class Ref:
 
     name: str
     labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """The index `offset + Σ coefficient · label`; indices count from 0."""
+
+    offset: int
+    terms: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The index that a value holds: a whole number, kept as a number of the program's type."""
+
+    ref: Ref
+
+
+Index: TypeAlias = str | Affine | Lookup
+"""Where along an axis: at a label that runs along all of it, or at a place that is computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """The entry of a value at computed indices, one an axis; 0 where an index lies outside."""
+
+    name: str
+    index: tuple[Index, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that occur in the indices, each once, in order."""
+        return tuple(dict.fromkeys(label for index in self.index for label in index_labels(index)))
+
+    @property
+    def lookups(self) -> tuple[Ref, ...]:
+        """What the indices read."""
+        return tuple(index.ref for index in self.index if isinstance(index, Lookup))
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A label's own index, as a number."""
+
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +117,9 @@ class Call:
         return find(self.op)
 
 
-Body: TypeAlias = Ref | Number | Samples | Call
+Body: TypeAlias = Ref | Pick | Position | Number | Samples | Call
+Access: TypeAlias = Ref | Pick
+Leaf: TypeAlias = Ref | Pick | Position | Samples  # what a target spells in its own way
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +143,11 @@ class Map:
 
 @dataclass(frozen=True, slots=True)
 class Reduce:
-    """`out = Σ body` or `max body` (by the row `op`) over the labels `over`."""
+    """`out = Σ body` or `max body` over the labels `over`, by the row `op`.
+
+    With the op `ARGMAX` it is the place of the first of the largest entries, counted along `over` with the last
+    label fastest.
+    """
 
     out: Ref
     op: str
@@ -100,8 +155,42 @@ class Reduce:
     body: Body
     eq: str
 
+    @property
+    def kind(self) -> str:
+        """What is done: `sum`, `max` or `ARGMAX`."""
+        return self.op if self.op == ARGMAX else find(self.op).reduce
 
-Statement: TypeAlias = Contract | Map | Reduce
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """`out = 0`, then `out[index] += body` over all labels; what lies outside is dropped. The transpose of a Pick."""
+
+    out: Pick
+    body: Body
+    eq: str
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """`out = op(args)` on whole arrays, by the row `op`; labels that stand in `out` and `args` lead: one a sample."""
+
+    out: Ref
+    op: str
+    args: tuple[Ref, ...]
+    eq: str
+
+    @property
+    def row(self) -> Op:
+        """The operation's row."""
+        return find(self.op)
+
+    @property
+    def each(self) -> tuple[str, ...]:
+        """The leading labels, for each index of which the operation is done once."""
+        return tuple(label for label in self.out.labels if label in self.args[0].labels)
+
+
+Statement: TypeAlias = Contract | Map | Reduce | Scatter | Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,93 +219,102 @@ class Program:
     outputs: tuple[str, ...]
     gradients: Mapping[str, str]
 
-    def __str__(self) -> str:
-        return show(self)
-
     def of_role(self, *roles: str) -> tuple[Value, ...]:
         """Return the values of the given roles, in order of appearance."""
         return tuple(value for value in self.values.values() if value.role in roles)
 
 
+def index_labels(index: Index) -> tuple[str, ...]:
+    """Return the labels in an index."""
+    if isinstance(index, Affine):
+        return tuple(label for _, label in index.terms)
+    return index.ref.labels if isinstance(index, Lookup) else (index,)
+
+
 def walk(body: Body) -> Iterator[Body]:
-    """Yield a body and all in it, outermost first."""
+    """Yield a body and all in it, outermost first; what a computed index reads comes behind its pick."""
     yield body
     if isinstance(body, Call):
         for arg in body.args:
             yield from walk(arg)
+    elif isinstance(body, Pick):
+        yield from body.lookups
 
 
-def body_refs(body: Body) -> list[Ref]:
-    """Return the references in a body, each once, in order."""
-    return list(dict.fromkeys(part for part in walk(body) if isinstance(part, Ref)))
+def bodies(statement: Statement) -> tuple[Body, ...]:
+    """Return the right side of a statement as bodies, and what the indices of its left side read."""
+    if isinstance(statement, Contract):
+        return (statement.a, statement.b)
+    if isinstance(statement, Whole):
+        return statement.args
+    lookups = statement.out.lookups if isinstance(statement, Scatter) else ()
+    return (*lookups, statement.body)
 
 
-def reads(statement: Statement) -> list[Ref]:
-    """Return what a statement reads."""
-    return [statement.a, statement.b] if isinstance(statement, Contract) else body_refs(statement.body)
+def body_reads(body: Body) -> list[Access]:
+    """Return the references and picks in a body, each once, in order."""
+    return list(dict.fromkeys(part for part in walk(body) if isinstance(part, Ref | Pick)))
+
+
+def reads(statement: Statement) -> list[Access]:
+    """Return what a statement reads, each once, in order."""
+    return list(dict.fromkeys(access for body in bodies(statement) for access in body_reads(body)))
 
 
 def labels_of(body: Body) -> set[str]:
     """Return the labels that occur in a body.
 
-    >>> sorted(labels_of(Call("add", (Ref("A", ("i", "j")), Ref("b", ("j",))))))
-    ['i', 'j']
+    >>> sorted(labels_of(Call("add", (Ref("A", ("i", "j")), Pick("b", (Affine(1, ((2, "j"), (1, "k"))),))))))
+    ['i', 'j', 'k']
     """
-    return {label for ref in body_refs(body) for label in ref.labels}
+    positions = {part.label for part in walk(body) if isinstance(part, Position)}
+    return positions | {label for access in body_reads(body) for label in access.labels}
 
 
 def change_refs(body: Body, change: Callable[[Ref], Body]) -> Body:
-    """Return a body with every reference replaced."""
+    """Return a body with every reference replaced; of a pick only the name changes, and what its indices read.
+
+    A pick's value is handed over as a reference without labels, and must come back as a reference.
+    """
     if isinstance(body, Ref):
         return change(body)
+    if isinstance(body, Pick):
+        return _change_pick(body, lambda ref: _as_ref(change(ref)))
     return Call(body.op, tuple(change_refs(arg, change) for arg in body.args)) if isinstance(body, Call) else body
 
 
+def _as_ref(body: Body) -> Ref:
+    if not isinstance(body, Ref):
+        raise TypeError("what is picked from, and what an index reads, must stay a value")
+    return body
+
+
+def _change_pick(pick: Pick, change: Callable[[Ref], Ref]) -> Pick:
+    index = tuple(Lookup(change(place.ref)) if isinstance(place, Lookup) else place for place in pick.index)
+    return Pick(change(Ref(pick.name, ())).name, index)
+
+
 def change_statement(statement: Statement, change: Callable[[Ref], Ref]) -> Statement:
-    """Return a statement with every reference replaced, its result included."""
+    """Return a statement with every reference replaced, its result included (see `change_refs`)."""
     if isinstance(statement, Contract):
         return Contract(change(statement.out), change(statement.a), change(statement.b), statement.eq)
+    if isinstance(statement, Whole):
+        return replace(statement, out=change(statement.out), args=tuple(map(change, statement.args)))
     body = change_refs(statement.body, change)
+    if isinstance(statement, Scatter):
+        return Scatter(_change_pick(statement.out, change), body, statement.eq)
     if isinstance(statement, Map):
         return Map(change(statement.out), body, statement.eq)
     return Reduce(change(statement.out), statement.op, statement.over, body, statement.eq)
 
 
 def extents(program: Program, statement: Statement) -> dict[str, Size]:
-    """Return the size along which each label of a statement runs."""
+    """Return the size along which each label of a statement runs: that of an axis where the label stands alone."""
     return {
         label: length
-        for ref in (statement.out, *reads(statement))
-        for label, length in zip(ref.labels, program.values[ref.name].sizes, strict=True)
+        for access in (statement.out, *reads(statement))
+        for label, length in zip(
+            access.labels if isinstance(access, Ref) else access.index, program.values[access.name].sizes, strict=True
+        )
+        if isinstance(label, str)
     }
-
-
-def show(program: Program) -> str:
-    """Write a program as text, for people and for tests."""
-    lines = [f"# {program.title} ({program.dtype}) -> {', '.join(program.outputs)}"]
-    lines += [f"# {name} = {length}" for name, length in program.sizes.items()]
-    given = program.of_role("data", "parameter", "state", "rate")
-    lines += [f"{value.role} {value.name}[{', '.join(map(str, value.sizes))}]" for value in given]
-    for statement in (*program.statements, *program.updates):
-        lines.append(f"{show_statement(statement)}  # ({statement.eq}) {program.values[statement.out.name].latex}")
-    return "\n".join(lines) + "\n"
-
-
-def show_statement(statement: Statement) -> str:
-    """Write one statement: `Z1[b,h] = sum n: X[b,n] * W1[h,n]`."""
-    left = f"{show_body(statement.out)} = "
-    if isinstance(statement, Contract):
-        over = [label for label in statement.a.labels if label not in statement.out.labels]
-        return f"{left}contract {','.join(over)}: {show_body(statement.a)} {show_body(statement.b)}"
-    if isinstance(statement, Map):
-        return left + show_body(statement.body)
-    return f"{left}{statement.op} {','.join(statement.over)}: {show_body(statement.body)}"
-
-
-def show_body(body: Body) -> str:
-    """Write a body with its operations as calls."""
-    if isinstance(body, Ref):
-        return f"{body.name}[{','.join(body.labels)}]" if body.labels else body.name
-    if isinstance(body, Call):
-        return f"{body.op}({', '.join(map(show_body, body.args))})"
-    return BATCH if isinstance(body, Samples) else str(body.value)

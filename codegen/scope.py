@@ -35,6 +35,7 @@ class Scope:
     equation: Equation | None = None
     labels: dict[str, Size] = field(default_factory=dict)
     temps: int = 0
+    lengths: dict[str, int] = field(default_factory=dict)  # the named sizes, once they are needed
 
     @property
     def numbers(self) -> Mapping[sympy.Symbol, int]:
@@ -64,6 +65,14 @@ class Scope:
                 f"({self.eq}): the size {length} has no number; bind data that has it, or give sizes={{'{length}': …}}"
             )
         return self.sizes.names()[length] if length.is_Symbol else number
+
+    def length(self, size: Size) -> int | None:
+        """Return a size as a number; None for the number of samples."""
+        if isinstance(size, int) or size == BATCH:
+            return size if isinstance(size, int) else None
+        if not self.lengths:
+            self.lengths.update(self.sizes.named())
+        return self.lengths[size]
 
     def label(self, length: sympy.Expr) -> str:
         """Return a fresh label for an axis: the batch is b, a size called h is h, else the next letter."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from fractions import Fraction
 from functools import reduce
 from typing import cast
@@ -15,10 +14,6 @@ from codegen.scope import Scope
 from derive.expr import Apply, Const, Node, times_primed, unprimed
 from derive.op import Op
 from derive.ops import elementwise, table
-
-
-class _NoFormError(Exception):
-    """A body uses a function that no operation with code stands for."""
 
 
 class _Written:
@@ -40,7 +35,7 @@ class _Written:
 
     @staticmethod
     def normal_cdf(x: Node) -> Node:
-        raise _NoFormError  # NumPy has no error function
+        return Apply("normal_cdf", x)
 
 
 def write_out(state: Scope, node: Apply, row: Op) -> Node | None:
@@ -55,15 +50,19 @@ def write_out(state: Scope, node: Apply, row: Op) -> Node | None:
     form = row.stable or row.define
     if form is not None:
         return cast(Node, form(*node.operands, *map(int, node.params)))
-    if row.numpy and row.c and not times_primed(node):
+    if (row.numpy or row.c) and not times_primed(node):
         return None
     if row.body is not None and not times_primed(node):
-        with suppress(_NoFormError):
-            return cast(Node, row.body(_Written, *node.operands))
-    raise UnsupportedOpError(
-        f"({state.eq}) {state.equation.name.latex if state.equation else ''}: there is no code for {row.name}"
-        f"{chr(39) * times_primed(node)}, neither as NumPy nor as C; write the model with other operations, or give "
-        f"its row in derive/ops/ the templates numpy and c"
+        return cast(Node, row.body(_Written, *node.operands))
+    raise no_code(state, node)
+
+
+def no_code(state: Scope, node: Apply) -> UnsupportedOpError:
+    """Return the error that says that no target has an operation."""
+    return UnsupportedOpError(
+        f"({state.eq}) {state.equation.name.latex if state.equation else ''}: there is no code for {node.op.name}"
+        f"{chr(39) * times_primed(node)}: no target has it; write the model with other operations, or give its row in "
+        f"derive/ops/ the templates numpy and c"
     )
 
 

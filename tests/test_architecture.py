@@ -46,11 +46,13 @@ LAYERS = {
     "codegen": (
         ("errors", "files", "names", "program", "prediction", "interrupt"),  # what a program is, and what data are
         ("data", "split", "schedules", "decay"),
+        ("labels", "places", "text"),
         ("passes/*", "optimizers", "sizes", "init"),
         ("plan/*",),  # how a program runs on a machine
         ("settings", "rates"),
         ("scope",),
-        ("targets/*", "written"),
+        ("targets/*", "written", "deltas"),
+        ("products",),
         ("lower", "build"),
         ("record", "trace"),
         ("binding",),

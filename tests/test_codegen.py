@@ -32,6 +32,7 @@ from codegen.passes.verify import verify
 from codegen.program import Call, Map, Program, Ref, Value, reads
 from codegen.record import batch_form, lowered
 from codegen.sizes import resolve_sizes
+from codegen.text import read_program, show
 from derive.backprop import derive_gradients
 from derive.batch import batched
 from derive.derivation import Derivation, Equation
@@ -264,11 +265,18 @@ def test_a_program_computes_nothing_that_it_does_not_need(case: Case) -> None:
     program = program_of(case)
     read = {ref.name for s in (*program.statements, *program.updates) for ref in reads(s)}
     assert {s.out.name for s in program.statements} <= read | set(program.outputs)
-    assert "ones" not in str(program), "ones are sums and broadcasts, never arrays"
+    assert "ones" not in show(program), "ones are sums and broadcasts, never arrays"
+
+
+@cases
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+def test_the_text_of_a_training_program_is_read_back(case: Case, optimizer: str) -> None:
+    program = lowered(record(case), resolve_sizes(record(case)), "float32", optimizer)
+    assert read_program(show(program)) == program
 
 
 def test_softmax_and_its_loss_share_maximum_and_sum() -> None:
-    text = str(program_of(CASES[1]))
+    text = show(program_of(CASES[1]))
     assert text.count("= max ") == 1
     assert text.count(": exp(") == 1
 

@@ -77,7 +77,7 @@ def sizes_of(seed: int) -> tuple[dict[str, int], int, int]:
 def test_every_machine_computes_what_numpy_does(
     seed: int, machine: Machine, optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "local_machine", lambda: machine)
+    monkeypatch.setattr(engines, "local_machine", lambda exact: machine)
     sizes, batch, rows = sizes_of(seed)
     rng = np.random.default_rng(seed)
     data = {"x": rng.normal(size=(rows, sizes["n"])), "y": np.abs(rng.normal(size=(rows, sizes["k"])))}
@@ -118,8 +118,11 @@ def test_no_value_overwrites_one_that_is_still_read(machine: Machine) -> None:
         plan = schedule(program, machine, batch, frozenset(v.name for v in program.of_role("data")))
         held: dict[str, str] = {}
         for group in plan.groups:
+            own = {statement.out.name for statement in group.statements}  # read where they are made, from registers
             for statement in group.statements:
                 for ref in reads(statement):
+                    if ref.name in own:
+                        continue
                     place = plan.places.alias.get(ref.name, ref.name)
                     if ref.name in {name for name, _ in plan.places.order} | set(plan.places.alias):
                         assert held[place] == ref.name, f"{ref.name} was overwritten by {held[place]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from codegen.program import Program, Ref, Statement, Value, reads
+from codegen.program import Program, Statement, Value, reads
 
 
 def eliminate(program: Program, outputs: Iterable[str] | None = None) -> Program:
@@ -27,5 +27,4 @@ def eliminate(program: Program, outputs: Iterable[str] | None = None) -> Program
 
 def produced(program: Program) -> tuple[Value, ...]:
     """Return the values that the statements compute, in order."""
-    names: Iterable[Ref] = (statement.out for statement in program.statements)
-    return tuple(program.values[ref.name] for ref in names)
+    return tuple(program.values[statement.out.name] for statement in program.statements)

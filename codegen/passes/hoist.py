@@ -17,6 +17,7 @@ from codegen.program import (
     Ref,
     Statement,
     Value,
+    Whole,
     extents,
     labels_of,
     walk,
@@ -34,7 +35,7 @@ def hoist(program: Program) -> Program:
     """Return the program with invariant function calls moved in front of the statement that they stand in."""
     state = _State(program, dict(program.values), [])
     for statement in program.statements:
-        if isinstance(statement, Contract):
+        if isinstance(statement, Contract | Whole):
             state.statements.append(statement)
             continue
         body = _hoist_from(state, statement, statement.body)

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from codegen.program import Program, Reduce, Ref, Statement, change_statement, reads
+from codegen.labels import relabel
+from codegen.program import ARGMAX, Program, Reduce, Ref, Size, Statement, change_statement, reads
 
 
 def number_values(program: Program) -> Program:
     """Return the program with every repeated intermediate value replaced by its first computation."""
-    known: dict[Statement, Ref] = {}
+    known: dict[tuple[Statement, tuple[Size, ...]], str] = {}
     alias: dict[str, str] = {}
     kept: list[Statement] = []
     for statement in program.statements:
         fresh = change_statement(statement, lambda ref: Ref(alias.get(ref.name, ref.name), ref.labels))
-        key = canonical(fresh)
+        key = canonical(fresh), program.values[fresh.out.name].sizes  # a body may lack labels of its result
         first = known.get(key)
         if first is not None and program.values[fresh.out.name].role == "temp":
-            alias[fresh.out.name] = first.name
+            alias[fresh.out.name] = first
         else:
-            known.setdefault(key, fresh.out)
+            known.setdefault(key, fresh.out.name)
             kept.append(fresh)
     updates = tuple(
         change_statement(statement, lambda ref: Ref(alias.get(ref.name, ref.name), ref.labels))
@@ -35,13 +36,11 @@ def number_values(program: Program) -> Program:
 def canonical(statement: Statement) -> Statement:
     """Return the statement without its own name and number, its labels numbered in order of appearance."""
     numbers: dict[str, str] = {}
-
-    def change(ref: Ref) -> Ref:
-        labels = tuple(numbers.setdefault(label, str(len(numbers))) for label in ref.labels)
-        return Ref("" if ref == statement.out else ref.name, labels)
-
-    assert all(ref != statement.out for ref in reads(statement)), "a statement reads its own result"
-    renamed = replace(change_statement(statement, change), eq="")
-    if isinstance(renamed, Reduce):
-        return replace(renamed, over=tuple(sorted(numbers[label] for label in renamed.over)))
+    assert all(access.name != statement.out.name for access in reads(statement)), "a statement reads its own result"
+    named = relabel(statement, lambda label: numbers.setdefault(label, str(len(numbers))))
+    own = statement.out.name
+    renamed = change_statement(named, lambda ref: Ref("" if ref.name == own else ref.name, ref.labels))
+    renamed = replace(renamed, eq="")
+    if isinstance(renamed, Reduce) and renamed.op != ARGMAX:
+        return replace(renamed, over=tuple(sorted(renamed.over)))
     return renamed

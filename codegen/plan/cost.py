@@ -86,7 +86,9 @@ class Costs:
         """Return the cycles of a statement."""
         if isinstance(statement, Contract):
             return self.strategy(statement, orders).cycles
-        return self._map(statement, orders) if isinstance(statement, Map) else self._reduce(statement, orders)
+        if isinstance(statement, Map):
+            return self._map(statement, orders)
+        return self._reduce(statement, orders) if isinstance(statement, Reduce) else 0.0  # others lie as they do
 
     # ------------------------------------------------------------ products
     def strategy(self, product: Contract, orders: Orders) -> Strategy:
@@ -146,14 +148,14 @@ class Costs:
         return steps * (_work(statement.body) + 1) + self._strided(statement, last, entries, orders)
 
     def _strided(self, statement: Statement, last: str, entries: int, orders: Orders) -> float:
-        away = [r for r in reads(statement) if last in r.labels and self.last(r, orders) != last]
+        away = [r for r in refs_of(statement) if last in r.labels and self.last(r, orders) != last]
         return entries * STRIDED * len(away)
 
     def _reduce(self, statement: Reduce, orders: Orders) -> float:
         lengths = self.lengths(statement)
         entries = math.prod(lengths.values())
-        widest = max(reads(statement), key=lambda ref: len(ref.labels))
-        last = self.last(widest, orders)
+        widest = max(refs_of(statement), key=lambda ref: len(ref.labels), default=None)
+        last = self.last(widest, orders) if widest is not None else ""
         results = entries // math.prod(lengths[k] for k in statement.over)
         vectors = -(-lengths[last] // self.lanes) if last else 1
         steps = entries / lengths[last] * vectors if last else entries
@@ -161,6 +163,11 @@ class Costs:
             scalar = lengths[last] < 2 * self.lanes
             return entries * 2.0 if scalar else steps * (_work(statement.body) + 1) + results * ACROSS
         return steps * (_work(statement.body) + 2) + self._strided(statement, last, entries, orders)
+
+
+def refs_of(statement: Statement) -> list[Ref]:
+    """Return the values that a statement reads at plain labels."""
+    return [access for access in reads(statement) if isinstance(access, Ref)]
 
 
 def _work(body: Body) -> float:

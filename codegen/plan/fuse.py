@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from codegen.program import Contract, Map, Program, Reduce, Ref, Statement, change_statement, extents, reads
+from codegen.labels import relabel
+from codegen.program import Contract, Map, Pick, Program, Ref, Statement, extents, reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +98,12 @@ def _place(
     place = max(needs.values())
     group = groups[place]
     head = group[0]
-    if _sizes(program, head) != _sizes(program, statement) or isinstance(head, Reduce):
+    if _sizes(program, head) != _sizes(program, statement) or not isinstance(head, Contract | Map):
         return None
     if isinstance(head, Map) and _copies(head):
         return None
     for ref in reads(statement):  # what the group itself makes must be read at the same entry
-        if needs.get(ref.name) == place and ref.labels != statement.out.labels:
+        if needs.get(ref.name) == place and (isinstance(ref, Pick) or ref.labels != statement.out.labels):
             return None
     later = [s for other in groups[place + 1 :] for s in other]
     conflict = any(s.out.name == statement.out.name or statement.out.name in _names(s) for s in later)
@@ -112,7 +113,7 @@ def _place(
 
 def _same_entry(statement: Statement, name: str) -> bool:
     return isinstance(statement, Map) and all(
-        ref.labels == statement.out.labels for ref in reads(statement) if ref.name == name
+        isinstance(ref, Ref) and ref.labels == statement.out.labels for ref in reads(statement) if ref.name == name
     )
 
 
@@ -128,7 +129,7 @@ def _sizes(program: Program, statement: Statement) -> tuple[object, ...]:
 
 def _relabelled(statement: Statement, labels: tuple[str, ...]) -> Statement:
     names = dict(zip(statement.out.labels, labels, strict=True))
-    return change_statement(statement, lambda ref: Ref(ref.name, tuple(names[label] for label in ref.labels)))
+    return relabel(statement, lambda label: names[label])
 
 
 def _closed(groups: Sequence[Sequence[Statement]], kept: frozenset[str]) -> list[Group]:

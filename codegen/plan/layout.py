@@ -10,9 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from codegen.plan.cost import Costs, Orders
+from codegen.plan.cost import Costs, Orders, refs_of
 from codegen.plan.machine import Machine
-from codegen.program import Contract, Map, Program, Reduce, Ref, Statement, change_refs, change_statement, reads
+from codegen.program import (
+    Contract,
+    Map,
+    Pick,
+    Program,
+    Reduce,
+    Ref,
+    Statement,
+    Whole,
+    change_refs,
+    change_statement,
+    reads,
+)
 
 ROUNDS = 4  # of trying every value once more
 
@@ -45,7 +57,8 @@ def lay_out(program: Program, machine: Machine, batch: int, fixed: frozenset[str
 
 def _search(program: Program, costs: Costs, fixed: frozenset[str]) -> Orders:
     orders: dict[str, tuple[int, ...]] = {name: tuple(range(len(v.sizes))) for name, v in program.values.items()}
-    free = [name for name, v in program.values.items() if len(v.sizes) > 1 and name not in fixed]
+    still = fixed | _computed(program)
+    free = [name for name, v in program.values.items() if len(v.sizes) > 1 and name not in still]
     touching: dict[str, list[Statement]] = {name: [] for name in program.values}
     for statement in (*program.statements, *program.updates):
         for name in {ref.name for ref in (statement.out, *reads(statement))}:
@@ -70,6 +83,16 @@ def _search(program: Program, costs: Costs, fixed: frozenset[str]) -> Orders:
     return orders
 
 
+def _computed(program: Program) -> set[str]:
+    """Return the values that are met at computed indices or as whole arrays: they lie as they do."""
+    found: set[str] = set()
+    for statement in (*program.statements, *program.updates):
+        found |= {access.name for access in (statement.out, *reads(statement)) if isinstance(access, Pick)}
+        if isinstance(statement, Whole):
+            found |= {ref.name for ref in (statement.out, *statement.args)}
+    return found
+
+
 def _inner(rank: int, turn: int, offset: int) -> tuple[int, ...]:
     """Return the order with an axis last, the others as they are."""
     last = (turn + offset) % rank
@@ -87,7 +110,7 @@ def _groups(program: Program, free: set[str]) -> list[list[tuple[str, int]]]:
 
     for statement in (*program.statements, *program.updates):
         if isinstance(statement, Map):
-            alike = [ref.name for ref in (statement.out, *reads(statement)) if ref.labels == statement.out.labels]
+            alike = [r.name for r in (statement.out, *refs_of(statement)) if r.labels == statement.out.labels]
             alike = [name for name in alike if name in free]
             for name in alike[1:]:
                 parent[find(name)] = find(alike[0])
@@ -109,7 +132,7 @@ def _rewritten(program: Program, costs: Costs, orders: Orders) -> Program:
     statements: list[Statement] = []
 
     def permute(ref: Ref) -> Ref:
-        return Ref(ref.name, tuple(ref.labels[k] for k in orders[ref.name]))
+        return Ref(ref.name, tuple(ref.labels[k] for k in orders[ref.name]) if ref.labels else ())
 
     def other_way(ref: Ref, last: str, eq: str) -> Ref:
         """Return a copy of a value with the given label last."""
@@ -126,13 +149,15 @@ def _rewritten(program: Program, costs: Costs, orders: Orders) -> Program:
 
     def aligned(statement: Statement) -> Statement:
         """Return an entry-by-entry statement whose operands all lie along its innermost loop, in whole vectors."""
-        labels = max((ref.labels for ref in (statement.out, *reads(statement))), key=len)
-        if not labels or isinstance(statement, Contract) or _is_copy(statement):
+        if not isinstance(statement, Map | Reduce) or isinstance(statement.body, Ref):
+            return statement
+        labels = max((ref.labels for ref in (statement.out, *refs_of(statement))), key=len)
+        if not labels:
             return statement
         last = statement.out.labels[-1] if isinstance(statement, Map) else labels[-1]
         copies = {
             ref: other_way(ref, last, statement.eq)
-            for ref in reads(statement)
+            for ref in refs_of(statement)
             if last in ref.labels and len(set(ref.labels)) == len(ref.labels)
             and (ref.labels[-1] != last or not costs.whole(ref.name, values[ref.name].sizes[-1]))
         }  # fmt: skip
@@ -158,10 +183,6 @@ def _rewritten(program: Program, costs: Costs, orders: Orders) -> Program:
         statements += [Contract(out, a, b, fresh.eq), Map(fresh.out, out, fresh.eq)]
     updates = tuple(aligned(change_statement(statement, permute)) for statement in program.updates)
     return replace(program, values=values, statements=(*first, *statements), updates=updates)
-
-
-def _is_copy(statement: Map | Reduce) -> bool:
-    return isinstance(statement, Map) and isinstance(statement.body, Ref)
 
 
 def _fresh(wish: str, values: Mapping[str, object]) -> str:

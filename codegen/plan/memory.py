@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from codegen.plan.fuse import Group
-from codegen.program import BATCH, Program, Value, reads
+from codegen.program import BATCH, Program, Value, Whole, reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,16 @@ class Places:
         return Scratch(tuple(extent for _, extent in self.order), lanes)
 
 
-def place_values(program: Program, groups: Sequence[Group], inside: Iterable[str], lanes: int) -> Places:
+def place_values(
+    program: Program, groups: Sequence[Group], inside: Iterable[str], padded: frozenset[str], lanes: int
+) -> Places:
     """Give each value that lives in scratch a place; one that is no longer read hands its own on.
 
     Args:
         program: Whose values they are.
         groups: In order of computation.
         inside: The names of those that live in scratch.
+        padded: Those whose rows are rounded up to whole vectors.
         lanes: Numbers in a vector.
     """
     names = set(inside)
@@ -106,12 +109,22 @@ def place_values(program: Program, groups: Sequence[Group], inside: Iterable[str
             name = statement.out.name
             if name not in names or name in order or name in alias or name in group.local:
                 continue
-            extent = extent_of(program, program.values[name], True, lanes)
+            extent = extent_of(program, program.values[name], name in padded, lanes)
             if free.get(extent):
                 alias[name] = free[extent].pop()
             else:
                 order[name] = extent
         for name in dict.fromkeys(ref.name for s in group.statements for ref in reads(s)):
             if last[name] == k and name in names and name not in group.local and (name in order or name in alias):
-                free.setdefault(extent_of(program, program.values[name], True, lanes), []).append(alias.get(name, name))
+                extent = extent_of(program, program.values[name], name in padded, lanes)
+                free.setdefault(extent, []).append(alias.get(name, name))
     return Places(tuple(order.items()), alias)
+
+
+def workspace(program: Program, statement: Whole) -> Value:
+    """Return the value in scratch that an operation on a whole matrix works in."""
+    name = f"{statement.out.name}_work"
+    while name in program.values:
+        name += "_"
+    size = program.values[statement.args[0].name].sizes[-1]
+    return Value(name, "", (2, size, size), "temp")  # no less than n (n + 1)

@@ -9,9 +9,9 @@ from codegen.passes.verify import verify
 from codegen.plan.fuse import Group, fuse
 from codegen.plan.layout import lay_out
 from codegen.plan.machine import Machine
-from codegen.plan.memory import Places, Scratch, place_values
+from codegen.plan.memory import Places, Scratch, extent_of, place_values, workspace
 from codegen.plan.squeeze import squeeze
-from codegen.program import Program
+from codegen.program import Program, Whole
 
 EXPECTED = 32
 """How many samples a batch is expected to have where nothing says; only speed depends on it."""
@@ -73,6 +73,10 @@ def schedule(
         and laid.program.values[s.out.name].sizes
     ]  # fmt: skip
     lanes = machine.lanes(program.dtype)
-    places = place_values(laid.program, groups, inside, lanes)
-    padded = frozenset(name for name, v in laid.program.values.items() if v.sizes and name not in fixed)
+    whole = {ref.name for s in laid.program.statements if isinstance(s, Whole) for ref in (s.out, *s.args)}
+    padded = frozenset(name for name, v in laid.program.values.items() if v.sizes and name not in fixed | whole)
+    places = place_values(laid.program, groups, inside, padded, lanes)
+    work = [workspace(laid.program, s) for s in laid.program.statements if isinstance(s, Whole)]
+    extents = [(value.name, extent_of(laid.program, value, False, lanes)) for value in work]
+    places = Places((*places.order, *extents), places.alias)
     return Schedule(laid.program, tuple(groups), places, padded, laid.moved, machine, batch)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from codegen.passes.dead import eliminate
 from codegen.plan.machine import PORTABLE, Machine
-from codegen.plan.memory import Extent, Scratch, extent_of
+from codegen.plan.memory import Extent, Scratch, extent_of, rounded
 from codegen.plan.schedule import EXPECTED, Schedule, schedule
 from codegen.program import BATCH, Program, Value
 from codegen.targets.c_function import (
@@ -128,12 +128,14 @@ class Run:
         inner = self.plan.program.values.get(value.name)
         if inner is None or not inner.sizes:
             return False
-        padded = extent_of(self.plan.program, inner, True, self.plan.lanes)
-        return value.name in self.plan.moved or padded != extent_of(self.plan.program, inner, False, self.plan.lanes)
+        return value.name in self.plan.moved or self.extent(value) != extent_of(
+            self.plan.program, inner, False, self.plan.lanes
+        )
 
     def extent(self, value: Value) -> Extent:
         """Return how much memory a parameter takes inside."""
-        return extent_of(self.plan.program, self.plan.program.values[value.name], True, self.plan.lanes)
+        inner = self.plan.program.values[value.name]
+        return extent_of(self.plan.program, inner, value.name in self.plan.padded, self.plan.lanes)
 
     @property
     def kind(self) -> str:
@@ -241,7 +243,7 @@ class Run:
         for k, axis in enumerate(order):
             plain[axis] = sizes[k]
         lanes = self.plan.lanes
-        padded = [*sizes[:-1], -(-sizes[-1] // lanes) * lanes]
+        padded = [*sizes[:-1], rounded(sizes[-1], lanes) if value.name in self.plan.padded else sizes[-1]]
         here, there = f"{packed}[{_entry(letters, padded)}]", f"{value.name}[{_entry(outside, plain)}]"
         lines = [f"{here} = {there};" if inward else f"{there} = {here};"]
         for letter, count in reversed(list(zip(letters, sizes, strict=True))):
@@ -280,4 +282,3 @@ def _entry(letters: Sequence[str], sizes: Sequence[int]) -> str:
     for letter, size in zip(letters[1:], sizes[1:], strict=True):
         text = f"({text}) * {size} + {letter}" if "+" in text else f"{text} * {size} + {letter}"
     return text
-

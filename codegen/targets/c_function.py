@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from codegen.passes.dead import eliminate
 from codegen.plan.cost import Costs
 from codegen.plan.machine import PORTABLE, Machine
 from codegen.plan.memory import Extent
@@ -14,9 +15,11 @@ from codegen.plan.schedule import EXPECTED, Schedule, schedule
 from codegen.program import BATCH, Program, Statement, Value
 from codegen.targets.c_groups import group_lines
 from codegen.targets.c_kernels import emit_kernels
+from codegen.targets.c_linalg import emit_linalg
 from codegen.targets.c_loops import Loops
 from codegen.targets.c_math import FUNCTIONS, LARGER, emit_math, real
 from codegen.targets.c_words import Lines
+from codegen.targets.spell import require_templates
 
 
 def includes(machine: Machine = PORTABLE) -> str:
@@ -55,7 +58,7 @@ def prelude(used: Iterable[str], name: str, dtype: str, machine: Machine = PORTA
     text = "".join(MACROS[word].replace("@", f"{name.upper()}_") for word in sorted(words & MACROS.keys()))
     text += emit_math(words & FUNCTIONS.keys(), f"{name}_fn_", dtype)
     text += real(LARGER, f"{name}_fn_", dtype) if "larger" in words else ""
-    return text + emit_kernels(words, f"{name}_fn_", dtype, machine, inline)
+    return text + emit_linalg(words, f"{name}_fn_", dtype) + emit_kernels(words, f"{name}_fn_", dtype, machine, inline)
 
 
 def size_constants(program: Program, name: str) -> str:
@@ -109,8 +112,9 @@ def emit_function(
         machine: Where it will run.
         batch: How many samples to expect.
     """
+    require_templates(program, "c", lambda row: row.c)
     plan = function_schedule(program, machine, batch)
-    scalars = frozenset(v.name for v in _pointed(program, constants) if not plan.program.values[v.name].sizes)
+    scalars = frozenset(v.name for v in _pointed(program, constants) if _is_scalar(plan.program, v))
     alias = dict(plan.places.alias)
     alias |= {v.name: constant_name(name, v) for v in program.of_role("parameter")} if constants else {}
     loops = make_loops(plan, name, scalars, alias, used)
@@ -141,10 +145,15 @@ def _pointed(program: Program, constants: bool) -> list[Value]:
     return [*given, *(program.values[name] for name in program.outputs)]
 
 
+def _is_scalar(program: Program, value: Value) -> bool:
+    return value.name in program.values and not program.values[value.name].sizes
+
+
 def function_schedule(program: Program, machine: Machine = PORTABLE, batch: int = EXPECTED) -> Schedule:
     """Return the schedule of a function that reads and writes the caller's arrays as they are."""
-    given = frozenset(v.name for v in program.of_role("data", "parameter"))
-    return schedule(program, machine, batch, given | set(program.outputs))
+    computed = eliminate(program, program.outputs)
+    given = frozenset(v.name for v in computed.of_role("data", "parameter"))
+    return schedule(computed, machine, batch, given | set(program.outputs))
 
 
 def make_loops(plan: Schedule, name: str, pointers: frozenset[str], alias: Mapping[str, str], used: set[str]) -> Loops:
@@ -158,7 +167,8 @@ def group_texts(loops: Loops, plan: Schedule, pointers: frozenset[str], told: se
     told = set() if told is None else told
     lines: Lines = []
     for group in plan.groups:
-        names = [s.out.name for s in group.statements if not s.out.labels and s.out.name not in pointers | group.local]
+        names = [s.out.name for s in group.statements if s.out.name not in pointers | group.local]
+        names = [word for word in names if not plan.program.values[word].sizes]
         lines += ["", *dict.fromkeys(headline(plan.program, s, told) for s in group.statements)]
         lines += [f"{loops.real} {word};" for word in names]
         lines += group_lines(loops, group, costs)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from codegen.plan.cost import Costs
 from codegen.plan.fuse import Group
-from codegen.program import Contract, Map, Ref, Statement, extents, reads
+from codegen.program import Contract, Map, Position, Ref, Statement, bodies, extents, reads, walk
 from codegen.targets.c_loops import Loops
 from codegen.targets.c_product import product
 from codegen.targets.c_words import Lines, loop
@@ -32,7 +32,11 @@ def map_lines(loops: Loops, group: Group) -> Lines:
     if not labels:
         return entry_lines(loops, group.statements, group.local, index)
     refs = [ref for s in group.statements for ref in (s.out, *reads(s)) if ref.name not in group.local]
-    flat = all(ref.labels in ((), labels) and (not ref.labels or ref.name in loops.padded) for ref in refs)
+    plain = not any(isinstance(part, Position) for s in group.statements for body in bodies(s) for part in walk(body))
+    flat = plain and all(
+        isinstance(ref, Ref) and ref.labels in ((), labels) and (not ref.labels or ref.name in loops.padded)
+        for ref in refs
+    )
     if flat and len(labels) > 1:
         variable = index[labels[-1]]
         first = next(ref for ref in refs if ref.labels)
@@ -44,8 +48,9 @@ def map_lines(loops: Loops, group: Group) -> Lines:
         body = entry_lines(loops, group.statements, group.local, index)
         return [loops.independent(), *loop(variable, " * ".join(lengths), body)]
     body = entry_lines(loops, group.statements, group.local, index)
-    lines = [loops.independent(), *loop(index[labels[-1]], loops.span(refs, labels[-1]), body)]
     sizes = extents(loops.program, group.head)
+    count = loops.span(refs, labels[-1]) if plain else loops.size(sizes[labels[-1]])
+    lines = [loops.independent(), *loop(index[labels[-1]], count, body)]
     for label in reversed(labels[:-1]):
         lines = loop(index[label], loops.size(sizes[label]), lines)
     return lines
@@ -63,7 +68,7 @@ def entry_lines(
     before = dict(loops.at_hand)
     for k, statement in enumerate(statements):
         assert isinstance(statement, Map)
-        text = loops.body(statement.body, index)
+        text = loops.body(statement.body, index, extents(loops.program, statement))
         name = statement.out.name
         again = any(ref.name == name for s in statements[k + 1 :] for ref in reads(s))
         if name in local or again:
@@ -78,4 +83,3 @@ def entry_lines(
     loops.at_hand.clear()
     loops.at_hand.update(before)
     return lines
-

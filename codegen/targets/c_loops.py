@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from codegen.program import Map, Reduce, Ref, Statement, extents, reads
+from codegen.program import ARGMAX, BATCH, Map, Reduce, Ref, Scatter, Statement, Whole, extents, reads
+from codegen.targets.c_linalg import whole
 from codegen.targets.c_words import Lines, Words, indent, loop
-from derive.op import find
+
+
+def _refs(statement: Statement) -> list[Ref]:
+    return [access for access in reads(statement) if isinstance(access, Ref)]
 
 
 @dataclass(slots=True)
@@ -18,6 +22,10 @@ class Loops(Words):
         """Return a reduction, or a copy with axes turned round."""
         if isinstance(statement, Reduce):
             return self.reduce(statement)
+        if isinstance(statement, Scatter):
+            return self.scatter(statement)
+        if isinstance(statement, Whole):
+            return whole(self, statement)
         assert isinstance(statement, Map) and isinstance(statement.body, Ref)
         return self.turn(statement, statement.body)
 
@@ -39,8 +47,10 @@ class Loops(Words):
 
     def reduce(self, statement: Reduce) -> Lines:
         """Return a reduction: row by row into the result where that runs along memory, else into a local value."""
-        kind = find(statement.op).reduce
-        widest = max((ref.labels for ref in reads(statement)), key=len)
+        kind = statement.kind
+        if kind == ARGMAX:
+            return self.place_of_largest(statement)
+        widest = max((ref.labels for ref in _refs(statement)), key=len, default=())
         if statement.out.labels and widest and widest[-1] in statement.out.labels:
             return self.reduce_rows(statement, kind)
         return self.reduce_local(statement, kind)
@@ -48,9 +58,9 @@ class Loops(Words):
     def reduce_rows(self, statement: Reduce, kind: str) -> Lines:
         """Return a reduction that runs over the result once for every summed index."""
         index, out = self.loop_names(statement), statement.out.labels
-        first = "0" if kind == "sum" else self.body(statement.body, index | dict.fromkeys(statement.over, "0"))
-        place, entry = self.place(statement.out, index), self.body(statement.body, index)
         sizes = extents(self.program, statement)
+        first = "0" if kind == "sum" else self.body(statement.body, index | dict.fromkeys(statement.over, "0"), sizes)
+        place, entry = self.place(statement.out, index), self.body(statement.body, index, sizes)
         count = self.span((statement.out, *reads(statement)), out[-1])
         clear, update = (
             [self.independent(), *loop(index[out[-1]], count, [line])]
@@ -64,14 +74,14 @@ class Loops(Words):
         """Return a reduction into a local variable for every entry of the result; long ones in lanes."""
         index, sizes = self.loop_names(statement), extents(self.program, statement)
         start = index | dict.fromkeys(statement.over, "0")
-        first = "0" if kind == "sum" else self.body(statement.body, start)
+        first = "0" if kind == "sum" else self.body(statement.body, start, sizes)
         local = self.word(kind)
         *outer, last = self.in_memory_order(statement)
         number = sizes[last] if not isinstance(sizes[last], str) else self.program.sizes.get(str(sizes[last]), 0)
         if number == 0 or int(number) >= 2 * self.lanes:
             inner = self.reduce_lanes(statement, kind, local, outer, last)
         else:
-            entry = self.body(statement.body, index)
+            entry = self.body(statement.body, index, sizes)
             inner = self.nest(statement, (*outer, last), [self.combine(kind, local, entry)])
         whole = [f"{self.real} {local} = {first};", *inner, f"{self.place(statement.out, index)} = {local};"]
         looped = self.nest(statement, statement.out.labels, whole)
@@ -79,12 +89,13 @@ class Loops(Words):
 
     def in_memory_order(self, statement: Reduce) -> list[str]:
         """Return the labels that are summed over, the one along memory last."""
-        widest = max((ref.labels for ref in reads(statement)), key=len)
+        widest = max((ref.labels for ref in _refs(statement)), key=len, default=())
         return sorted(statement.over, key=lambda label: widest.index(label) if label in widest else -1)
 
     def reduce_lanes(self, statement: Reduce, kind: str, local: str, outer: Sequence[str], last: str) -> Lines:
         """Return a reduction along memory whose partial results lie side by side, as many as fill a vector."""
-        index, size = self.loop_names(statement), self.size(extents(self.program, statement)[last])
+        index, sizes = self.loop_names(statement), extents(self.program, statement)
+        size = self.size(sizes[last])
         step, lanes, lane = index[last], self.lanes, self.word("w")
         beside = {**index, last: f"{step} + {lane}"}
         first = "0" if kind == "sum" else local
@@ -95,10 +106,12 @@ class Loops(Words):
         inner = [
             f"ptrdiff_t {step} = 0;",
             f"for (; {step} + {lanes} <= {size}; {step} += {lanes}) {{",
-            *indent(loop(lane, str(lanes), [self.combine(kind, f"lanes[{lane}]", self.body(statement.body, beside))])),
+            *indent(
+                loop(lane, str(lanes), [self.combine(kind, f"lanes[{lane}]", self.body(statement.body, beside, sizes))])
+            ),
             "}",
             f"for (; {step} < {size}; ++{step}) {{",
-            *indent([self.combine(kind, local, self.body(statement.body, index))]),
+            *indent([self.combine(kind, local, self.body(statement.body, index, sizes))]),
             "}",
         ]
         nest = self.nest(statement, outer, inner)
@@ -111,3 +124,36 @@ class Loops(Words):
             return f"{place} += {entry};"
         self.used.add("larger")
         return f"{place} = {self.helper}larger({place}, {entry});"
+
+    def place_of_largest(self, statement: Reduce) -> Lines:
+        """Return the search for the first of the largest entries, counted along `over`."""
+        index, sizes = self.loop_names(statement), extents(self.program, statement)
+        entry, largest, place, count = (self.word(word) for word in ("entry", "largest", "place", "count"))
+        body = self.body(statement.body, index, sizes)
+        look = [
+            f"const {self.real} {entry} = {body};",
+            f"if ({count} == 0 || {entry} > {largest}) {{",
+            *indent([f"{largest} = {entry};", f"{place} = {count};"]),
+            "}",
+            f"++{count};",
+        ]
+        whole = [
+            f"{self.real} {largest} = 0;",
+            f"ptrdiff_t {place} = 0, {count} = 0;",
+            *self.nest(statement, statement.over, look),
+            f"{self.place(statement.out, index)} = ({self.real}){place};",
+        ]
+        looped = self.nest(statement, statement.out.labels, whole)
+        return looped if looped != whole else ["{", *indent(whole), "}"]
+
+    def scatter(self, statement: Scatter) -> Lines:
+        """Return a loop that clears the result, and a nest that adds every entry at its place."""
+        index, sizes = self.loop_names(statement), extents(self.program, statement)
+        name = self.alias.get(statement.out.name, statement.out.name)
+        variable = self.word("i")
+        count = " * ".join(f"(ptrdiff_t){word}" if word == BATCH else word for word in self.lengths(statement.out.name))
+        place, within = self.picked(statement.out, index, sizes)
+        line = f"{place} += {self.body(statement.body, index, sizes)};"
+        lines = [f"if ({' && '.join(within)}) {{", *indent([line]), "}"] if within else [line]
+        inner = dict.fromkeys(label for part in (statement.out, *reads(statement)) for label in part.labels)
+        return [*loop(variable, count or "1", [f"{name}[{variable}] = 0;"]), *self.nest(statement, tuple(inner), lines)]

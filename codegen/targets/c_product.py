@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from codegen.plan.cost import Costs
 from codegen.plan.fuse import Group
 from codegen.plan.tiles import Tile, Tiling, choose
-from codegen.program import BATCH, Contract, Statement, extents, reads
+from codegen.program import BATCH, Access, Contract, Pick, Position, Statement, extents, reads, walk
 from codegen.targets.c_kernels import tile_name
 from codegen.targets.c_loops import Loops
 from codegen.targets.c_words import Lines, indent, loop
@@ -81,9 +81,13 @@ def _tiles(loops: Loops, group: Group, along: str, costs: Costs, finish: Finish)
             loops.at_hand[head.out.name] = held
         lines = [*first, *finish(loops, group.tail, group.local, inner)]
         del loops.at_hand[head.out.name]
-        refs = [r for s in group.statements for r in (s.out, *reads(s)) if r.name not in group.local and s is not head]
+        refs: list[Access] = [
+            r for s in group.statements for r in (s.out, *reads(s)) if r.name not in group.local and s is not head
+        ]
         refs += [head.out] if kept else []
-        bounded = any(along in ref.labels and ref.name not in loops.padded for ref in refs)
+        bounded = any(
+            along in ref.labels and (isinstance(ref, Pick) or ref.name not in loops.padded) for ref in refs
+        ) or any(isinstance(part, Position) for s in group.tail for part in walk(s.body))
         columns = shape.columns(column, bounded)
         nest = [loops.independent(), *loop(across, columns, lines)]
         body = [*body, *(loop(down, "rows", nest) if shape.most_rows > 1 else nest)]

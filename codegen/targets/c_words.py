@@ -10,7 +10,24 @@ from fractions import Fraction
 
 import numpy as np
 
-from codegen.program import BATCH, Body, Number, Program, Ref, Samples, Size, Statement, extents
+from codegen.places import stays_inside
+from codegen.program import (
+    BATCH,
+    Access,
+    Body,
+    Index,
+    Leaf,
+    Lookup,
+    Number,
+    Pick,
+    Position,
+    Program,
+    Ref,
+    Samples,
+    Size,
+    Statement,
+    extents,
+)
 from codegen.targets.spell import ATOM, POWER, SIGN, Text, helpers_in, spell
 from derive.op import Op
 
@@ -113,13 +130,14 @@ class Words:
             text = _index(text, length, index[label])
         return f"{name}[{text}]"
 
-    def span(self, refs: Sequence[Ref], label: str) -> str:
+    def span(self, accesses: Sequence[Access], label: str) -> str:
         """Return how far a loop over a label runs: to the padded end where every row has one."""
+        with_label = [access for access in accesses if label in access.labels]
         padded = all(
-            label not in ref.labels or (ref.labels.index(label) == len(ref.labels) - 1 and ref.name in self.padded)
-            for ref in refs
+            isinstance(ref, Ref) and ref.labels.index(label) == len(ref.labels) - 1 and ref.name in self.padded
+            for ref in with_label
         )
-        ref = next(ref for ref in refs if label in ref.labels)
+        ref = next(access for access in with_label if isinstance(access, Ref))
         size = self.program.values[ref.name].sizes[ref.labels.index(label)]
         return self.rounded(size) if padded else self.size(size)
 
@@ -143,15 +161,47 @@ class Words:
         self.used.add("ALIGNED")
         return f"{self.prefix.upper()}ALIGNED "
 
-    def body(self, body: Body, index: Mapping[str, str]) -> str:
-        """Return a body at the given indices."""
+    def body(self, body: Body, index: Mapping[str, str], sizes: Mapping[str, Size]) -> str:
+        """Return a body at the given indices, of labels that run along the given sizes."""
 
-        def leaf(part: Ref | Samples) -> Text:
+        def leaf(part: Leaf) -> Text:
             if isinstance(part, Samples):
                 return f"({self.real}){BATCH}", POWER
+            if isinstance(part, Position):
+                return f"({self.real}){_bracketed(index[part.label])}", POWER
+            if isinstance(part, Pick):
+                place, within = self.picked(part, index, sizes)
+                return (f"({' && '.join(within)} ? {place} : 0)" if within else place), ATOM
             return self.place(part, index), ATOM
 
         return spell(body, leaf, self.number, self.template)[0]
+
+    def picked(self, pick: Pick, index: Mapping[str, str], sizes: Mapping[str, Size]) -> tuple[str, list[str]]:
+        """Return an entry at computed indices, and what must hold for it to lie inside."""
+        name, within, text = self.alias.get(pick.name, pick.name), [], "0"
+        sizes_of, lengths = self.program.values[pick.name].sizes, self.lengths(pick.name)
+        for place, axis, length in zip(pick.index, sizes_of, lengths, strict=True):
+            at, met = self.index(place, index)
+            if not stays_inside(self.program, place, axis, sizes):
+                top = f"({self.real}){self.size(axis)}" if isinstance(place, Lookup) else self.size(axis)
+                within += [f"{met} >= 0", f"{met} < {top}"]
+            text = _index(text, length, at)
+        return f"{name}[{text}]", within
+
+    def index(self, place: Index, index: Mapping[str, str]) -> tuple[str, str]:
+        """Return an index, and what is compared with the length of its axis."""
+        if isinstance(place, str):
+            return index[place], index[place]
+        if isinstance(place, Lookup):
+            held = self.place(place.ref, index)
+            return f"(ptrdiff_t){held}", held
+        text = str(place.offset) if place.offset else ""
+        for coefficient, label in place.terms:
+            sign = ("+" if text else "") if coefficient > 0 else "-"
+            times = "" if abs(coefficient) == 1 else f"{abs(coefficient)} * "
+            word = _bracketed(index[label])
+            text += f" {sign} {times}{word}" if text else f"{sign}{times}{word}"
+        return (f"({text or '0'})" if " " in text else text or "0"), text or "0"
 
     def count(self, sizes: Sequence[Size]) -> str:
         """Return how many entries a tensor has, as C."""
@@ -182,6 +232,10 @@ def literal(value: Fraction | float, dtype: str) -> str:
 def loop(variable: str, count: str, lines: Lines) -> Lines:
     """Return lines inside a loop."""
     return [f"for (ptrdiff_t {variable} = 0; {variable} < {count}; ++{variable}) {{", *indent(lines), "}"]
+
+
+def _bracketed(text: str) -> str:
+    return f"({text})" if " " in text else text
 
 
 def _index(outer: str, size: str, inner: str) -> str:

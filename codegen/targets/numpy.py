@@ -5,14 +5,31 @@ The module imports NumPy and nothing else. It is also what the other targets are
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from codegen.passes.dead import eliminate
-from codegen.program import BATCH, Contract, Map, Program, Ref, Samples, Statement, Value, reads, walk
+from codegen.program import (
+    BATCH,
+    Access,
+    Call,
+    Map,
+    Pick,
+    Program,
+    Ref,
+    Scatter,
+    Statement,
+    Value,
+    Whole,
+    bodies,
+    reads,
+    walk,
+)
 from codegen.targets.numpy_lines import Lines
-from codegen.targets.spell import helpers_in
+from codegen.targets.numpy_slices import HELPERS as MOVES
+from codegen.targets.spell import helpers_in, require_templates
 
-HELPERS = {
+HELPERS = MOVES | {
     "sigmoid": '''def sigmoid(z):
     """1 / (1 + exp(-z)), exact to the last digits on both sides."""
     e = np.exp(-np.abs(z))
@@ -33,6 +50,40 @@ HELPERS = {
     "normal_density": '''def normal_density(z):
     """exp(-z^2 / 2) / sqrt(2 pi)."""
     return 0.3989422804014327 * np.exp(-0.5 * z * z)
+''',
+    "normal_cdf": '''def normal_cdf(z):
+    """The share of a standard normal distribution below z, to four units of the last place.
+
+    Near zero it is 1/2 + z Q(z^2); farther below exp(-a^2 / 2) P(t) / (a + 3), t = (a - 3) / (a + 3), a = |z| up to
+    40. The polynomials were fitted in sixty digits. What rounding takes off P is put back, and a^2 is split in two,
+    lest its rounding be exponentiated.
+    """
+    z = np.clip(z, -40, 40)
+    a = np.abs(z)
+    t, q, p = (a - 3) / (a + 3), 0 * a, 0 * a
+    for c in (
+        2.0933839217195047e-09, -4.11035011409679e-08, 6.659235977317957e-07, -9.44464632431865e-06,
+        0.00011543468634693573, -0.0011873282153892903, 0.009973557010032535, -0.0664903800669054,
+        0.3989422804014327,
+    ):
+        q = q * (a * a) + c
+    for c in (
+        8.747815651955567e-09, -1.8487313300522134e-08, -3.559784599152806e-08, 5.682292190954916e-08,
+        1.2143887057980198e-07, 3.3835706206658514e-09, -2.9326391240313455e-07, -5.650731110135594e-07,
+        1.9477739818579258e-08, 2.243506733721723e-06, 3.6349735722726576e-06, -3.5135689406604707e-06,
+        -2.068751347926967e-05, -1.3246953838227601e-05, 7.881231887206463e-05, 0.00015439460218381743,
+        -0.0002565752976272595, -0.0010458286356582025, 0.001027592255181249, 0.006972621241152404,
+        -0.010462867023149532, -0.047263025142988656, 0.23001771997460113, -0.5093319819174893,
+    ):
+        p = p * t + c
+    p, first = p * t, 0.729083690133373
+    whole = first + p
+    lost = (first - whole) + p
+    grid = np.round(a * 256) / 256  # its square is exact
+    below = np.exp(-0.5 * grid * grid) * (whole / (a + 3))
+    below = below + below * (np.expm1(-0.5 * (a - grid) * (a + grid)) + lost / whole)
+    far = np.where(z < 0, below, 1 - below)
+    return np.where(a < 0.6, 0.5 + z * q, far)
 ''',
     "leaky_relu": '''def leaky_relu(z, c):
     """z above 0, c z below."""
@@ -88,14 +139,15 @@ def emit_trace(program: Program) -> str:
 
 def emit_helpers(program: Program) -> list[str]:
     """Return the sources of the functions that a program's operations call."""
-    words = _helpers(program) & HELPERS.keys()
+    words = (_helpers(program) | helpers_in(function_body(program))) & HELPERS.keys()
     words |= helpers_in([HELPERS[word] for word in words]) & HELPERS.keys()
     return [HELPERS[word] for word in sorted(words)]
 
 
 def _helpers(program: Program) -> set[str]:
-    bodies = [s.body for s in (*program.statements, *program.updates) if not isinstance(s, Contract)]
-    return helpers_in([part.row.numpy for body in bodies for part in walk(body) if hasattr(part, "row")])
+    statements = (*program.statements, *program.updates)
+    calls = [part.row for s in statements for body in bodies(s) for part in walk(body) if isinstance(part, Call)]
+    return helpers_in([row.numpy for row in (*calls, *(s.row for s in statements if isinstance(s, Whole)))])
 
 
 def head(program: Program, note: str, what: str = "loss, gradients and update") -> str:
@@ -142,45 +194,42 @@ def _unpack(source: str, values: tuple[Value, ...]) -> list[str]:
     return [f'    {value.name} = {source}["{value.name}"]' for value in values]
 
 
-def _batch(program: Program) -> list[str]:
-    """Return the line that finds the batch size, if a line needs it."""
-    bodies = [s.body for s in program.statements if not isinstance(s, Contract)]
-    counted = any(isinstance(part, Samples) for body in bodies for part in walk(body))
-    spread = any(
-        isinstance(s, Map) and set(s.out.labels) - {k for r in reads(s) for k in r.labels} for s in program.statements
-    )
-    data = next((value for value in program.of_role("data") if BATCH in value.sizes), None)
-    return [f"    {BATCH} = {data.name}.shape[0]"] if data is not None and (counted or spread) else []
-
-
 def function_body(program: Program) -> list[str]:
     """Return the lines that compute the program's outputs from names in scope."""
-    return [*_batch(program), *_body(program, program.statements)]
+    require_templates(program, "numpy", lambda row: row.numpy)
+    lines = _body(program, program.statements)
+    data = next((value for value in program.of_role("data") if BATCH in value.sizes), None)
+    counted = any(re.search(rf"\b{BATCH}\b", line.partition("  # ")[0]) for line in lines)
+    return [*([f"    {BATCH} = {data.name}.shape[{data.sizes.index(BATCH)}]"] if data and counted else []), *lines]
 
 
 def _body(program: Program, statements: tuple[Statement, ...]) -> list[str]:
     uses = Counter(ref.name for s in (*program.statements, *program.updates) for ref in _read_list(s))
+    picked = {a.name for s in (*program.statements, *program.updates) for a in reads(s) if isinstance(a, Pick)}
     owners = {s.out.name: s.eq for s in statements}
     readers = {ref.name: s.eq for s in statements for ref in reads(s)}
-    once = {
+    once: dict[str, Statement] = {
         s.out.name: s
         for s in statements
         if program.values[s.out.name].role == "temp"
+        and s.out.name not in picked
+        and not (isinstance(s, Scatter) or (isinstance(s, Map) and isinstance(s.body, Pick)))
         and uses[s.out.name] == 1
         and readers.get(s.out.name) == owners[s.out.name]
     }
     printer = Lines(program, once)
-    return [
-        f"    {s.out.name} = {printer.inner(s)[0]}  # ({s.eq}) {_plain(program.values[s.out.name].latex)}"
-        for s in statements
-        if s.out.name not in once
-    ]
+    return [line for s in statements if s.out.name not in once for line in _commented(printer, s)]
 
 
-def _read_list(statement: Statement) -> list[Ref]:
-    if isinstance(statement, Contract):
-        return [statement.a, statement.b]
-    return [part for part in walk(statement.body) if isinstance(part, Ref)]
+def _commented(printer: Lines, statement: Statement, place: str = "") -> list[str]:
+    """Return the lines of a statement, the number of its equation behind the first."""
+    first, *rest = printer.statement(statement, place)
+    comment = f"({statement.eq}) {_plain(printer.program.values[statement.out.name].latex)}"
+    return [f"    {first}  # {comment}", *(f"    {line}" for line in rest)]
+
+
+def _read_list(statement: Statement) -> list[Access]:
+    return [part for body in bodies(statement) for part in walk(body) if isinstance(part, Ref | Pick)]
 
 
 def _step(program: Program) -> str:
@@ -200,8 +249,5 @@ def _step(program: Program) -> str:
     names = {ref.name for s in program.updates for ref in reads(s)}
     lines += [f'    {name} = gradients["{of}"]' for of, name in program.gradients.items() if name in names]
     printer = Lines(program)
-    lines += [
-        f"    {s.out.name}[...] = {printer.inner(s)[0]}  # ({s.eq}) {_plain(program.values[s.out.name].latex)}"
-        for s in program.updates
-    ]
+    lines += [line for s in program.updates for line in _commented(printer, s, f"{s.out.name}[...]")]
     return "\n".join([*lines, "    return loss", ""])

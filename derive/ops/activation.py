@@ -86,7 +86,7 @@ function(
 )  # fmt: skip
 function(
     "normal_cdf", lambda f, x: f.normal_cdf(x), lambda x, y: Apply("normal_density", x),
-    r"\Phi' = \varphi", "dlmf", latex=r"\Phi{p}({0})", prime=True,
+    r"\Phi' = \varphi", "dlmf", latex=r"\Phi{p}({0})", numpy="normal_cdf({0})", c="normal_cdf({0})", prime=True,
 )  # fmt: skip
 function(
     "gelu", lambda f, x: x * f.normal_cdf(x), lambda x, y: Apply("normal_cdf", x) + x * Apply("normal_density", x),

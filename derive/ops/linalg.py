@@ -80,13 +80,14 @@ register(Op(
     "inverse", _square("inverse", lambda shape: shape), r"dX^{-1} = -X^{-1}\,dX\,X^{-1}", "giles2008",
     "{0}^{{-1}}", (lambda y_bar, y, x: -(y.T @ y_bar @ y.T),), binds=5, needs=(6,),
     value=lambda functions, x: _eliminate(functions, x)[1],
-    entry=lambda field, at, x: field.inverse_matrix(x, at), numpy="np.linalg.inv({0})", signatures=("nn->nn",),
-    sympy=lambda size, x: x.I,
+    entry=lambda field, at, x: field.inverse_matrix(x, at), signatures=("nn->nn",),
+    numpy="inverse({0})", c="inverse({0})", sympy=lambda size, x: x.I,
 ))  # fmt: skip
 register(Op(
     "det", _square("det", lambda shape: ()), r"d\det X = \det(X)\,\mathrm{tr}(X^{-1}\,dX)", "giles2008",
     r"\det({0})", (lambda y_bar, y, x: y_bar * y * inverse(x).T,),
-    value=lambda functions, x: _eliminate(functions, x)[0], signatures=("nn->",), numpy="np.linalg.det({0})",
+    value=lambda functions, x: _eliminate(functions, x)[0], signatures=("nn->",),
+    numpy="np.linalg.det({0})", c="det({0})",
     entry=lambda field, at, x: field.determinant(x, x.sizes[0]), draw=(0.5, 2.0),
     sympy=lambda size, x: sympy.Determinant(x),
 ))  # fmt: skip
