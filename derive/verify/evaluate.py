@@ -25,12 +25,15 @@ from derive.op import Op
 from derive.ops.tensor import largest
 from derive.shapes import Shape, axes
 from derive.verify.functions import Reals, Residues, any_number
-from derive.verify.numbers import Number, RetryError, einsum, number
+from derive.verify.numbers import Number, RetryError, afford, einsum, joined, number
 
 TRIES = 200
 SIZES = (3, 2, 5, 4, 7, 6, 8, 9, 11, 10)
 ARRANGEMENTS = 3000  # of the numbers on the size symbols, until all lengths are positive and differ
 LETTERS = "abcdefghijklm"
+AT_ONCE = 1 << 20  # entries of tangents computed at a time
+MOST_TANGENTS = 1 << 25  # entries of the tangents of one equation by one name, or of a Jacobian
+MANY = 10_000  # entries that NumPy draws sooner than Python
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def _draw_residues(rng: random.Random, domain: str, shape: tuple[int, ...]) -> N
     count = int(np.prod(shape))
     if domain in ("binary", "sign", "index"):
         return number(_drawn([_draw_whole(rng, domain) for _ in range(count)], shape), exact=True)
-    values = number(_drawn([rng.randrange(2, 1 << 29) for _ in range(count)], shape), exact=True)
+    values = number(_drawn(_draw_whole_numbers(rng, count), shape), exact=True)
     return values * values if domain in ("positive", "unit", "simplex") else values  # of a square there is a root
 
 
@@ -62,11 +65,17 @@ def _draw_reals(rng: random.Random, domain: str, shape: tuple[int, ...]) -> Numb
     return number(_drawn([rng.choice(tenths) for _ in range(count)], shape), exact=False) / 10
 
 
+def _draw_whole_numbers(rng: random.Random, count: int) -> Any:
+    if count <= MANY:
+        return [rng.randrange(2, 1 << 29) for _ in range(count)]
+    return np.random.default_rng(rng.getrandbits(64)).integers(2, 1 << 29, count)
+
+
 def _draw_whole(rng: random.Random, domain: str) -> int:
     return rng.choice((-1, 1)) if domain == "sign" else rng.randrange(2)
 
 
-def _drawn(values: list[int], shape: tuple[int, ...]) -> Any:
+def _drawn(values: Any, shape: tuple[int, ...]) -> Any:
     return np.array(values, np.int64).reshape(shape)
 
 
@@ -85,13 +94,17 @@ class Point:
     memory: dict[Node, Number] = field(default_factory=dict)
 
 
-def choose_sizes(shapes: Iterable[Shape], turn: int = 0) -> dict[sympy.Expr, int]:
+def choose_sizes(
+    shapes: Iterable[Shape], turn: int = 0, more: Iterable[sympy.Symbol] = ()
+) -> dict[sympy.Expr, int]:
     """Give every size symbol a number of its own, none of them 1; `turn` rotates the numbers.
 
-    Where sizes occur in expressions (n - q + 1), these are positive, and where possible differ from all others.
+    Where sizes occur in expressions (n - q + 1), these are positive, and where possible differ from all others;
+    `more` are symbols that occur in no shape.
     """
     lengths = dict.fromkeys(length for shape in shapes for length in axes(shape) if not length.is_Integer)
     symbols = list(dict.fromkeys(s for length in lengths for s in sorted(length.free_symbols, key=str)))
+    symbols += [symbol for symbol in dict.fromkeys(more) if symbol not in symbols]
     numbers = [*SIZES[turn % 3 :], *SIZES[: turn % 3]]
     plain = {symbol: numbers[k % len(numbers)] for k, symbol in enumerate(symbols)}
     if all(length.is_Symbol for length in lengths):
@@ -141,6 +154,7 @@ def _value_at(expr: sympy.Expr, sizes: Mapping[sympy.Expr, int]) -> Fraction:
 def draw(var: Var, point: Point, rng: random.Random) -> Number:
     """Draw a variable's value within its domain."""
     shape = extents(var.shape, point.sizes)
+    afford(math.prod(shape))
     kind, _, along = var.domain.partition(" ")
     axis = len(shape) - 1 if along else 0
     if kind == "onehot" and shape:
@@ -193,6 +207,8 @@ def evaluate(node: Node, point: Point, known: Mapping[Var, Number] | None = None
     if known is None and node in point.memory:
         return point.memory[node]
     operands = [evaluate(operand, point, known) for operand in node.operands]
+    if op.value is not None or not node.operands:
+        afford(math.prod(extents(node.shape, point.sizes)))
     if op.value is not None:
         value: Number = op.value(functions, *operands, *(_plain_size(param, point.sizes) for param in node.params))
         return value
@@ -307,12 +323,24 @@ def _projected(name: Var, value: Number) -> Number:
 
 def _handed(value: Node, name: Var, cotangent: Number, point: Point) -> Number:
     """Return the cotangent of a name by one equation: for each entry, the tangent weighted by the cotangent."""
-    base = point.values[name]
-    result = evaluate(value, point, {name: base.moving()})
-    word = LETTERS[1 : 1 + len(result.shape)]
-    count = int(np.prod(base.shape))
-    flat = einsum(f"a{word},{word}->a", [result.tangents(count), cotangent])
-    return flat.each(lambda x: x.reshape(base.shape))
+    base, word = point.values[name], LETTERS[1 : 1 + len(cotangent.shape)]
+    found = []
+    for start, stop in _directions(base, cotangent):
+        result = evaluate(value, point, {name: base.moving(start, stop)})
+        found.append(einsum(f"a{word},{word}->a", [result.tangents(stop - start), cotangent]))
+    return joined(found).each(lambda x: x.reshape(base.shape))
+
+
+def _directions(base: Number, result: Number) -> Iterator[tuple[int, int]]:
+    """Yield ranges of entries to move along, a few at a time where the tangents would fill much memory.
+
+    Raises:
+        CostError: there are too many of them.
+    """
+    count, entries = math.prod(base.shape), math.prod(base.shape) + math.prod(result.shape)
+    afford(count * entries, MOST_TANGENTS)
+    few = max(1, AT_ONCE // max(1, entries))
+    yield from ((start, min(start + few, count)) for start in range(0, count, few))
 
 
 def jacobian_at(network: Network, point: Point, of: Var, by: Var) -> Number:
@@ -321,11 +349,12 @@ def jacobian_at(network: Network, point: Point, of: Var, by: Var) -> Number:
     Returns: An array with the axes of `of`, then those of `by`.
     """
     base = point.values[by]
+    afford(math.prod(base.shape) * math.prod(point.values[of].shape), MOST_TANGENTS)
     known = {by: base.moving()}
     for item in network.definitions:
         if item.name != by and any(name in known for name in variables(item.value)):
             known[item.name] = evaluate(item.value, point, known)
-    count = int(np.prod(base.shape))
+    count = math.prod(base.shape)
     result = known.get(of, point.values[of]).tangents(count)
     return result.each(lambda x: np.moveaxis(x, 0, -1).reshape((*x.shape[1:], *base.shape)))
 
@@ -337,16 +366,28 @@ def _inner_shapes(node: Node) -> Iterator[Shape]:
             yield part.shape
 
 
-def points(kind: Kind, network: Network, more: Iterable[Var], count: int, seed: int = 0) -> Iterator[Point]:
+def _places(node: Node) -> Iterator[sympy.Symbol]:
+    """Yield the symbols that say where windows begin and how far apart they are."""
+    for part in walk(node):
+        if isinstance(part, Apply) and part.op.sized:
+            yield from (symbol for param in part.params for symbol in sorted(param.free_symbols, key=str))
+
+
+def points(
+    kind: Kind, network: Network, more: Iterable[Var], count: int, seed: int = 0,
+    given: Mapping[sympy.Expr, int] | None = None,
+) -> Iterator[Point]:  # fmt: skip
     """Yield points at which the network has run, of rotating sizes; `more` variables are drawn too.
 
+    `given` are sizes that are not chosen.
     A point that meets a pole, or a root that does not exist, is drawn again, up to `TRIES` times for each.
     """
     free = dict.fromkeys([*free_variables(network), *more])
     shapes = [name.shape for name in (*free, *(item.name for item in network.definitions))]
     shapes += [shape for item in network.definitions for shape in _inner_shapes(item.value)]
     made = 0
-    sizes = [choose_sizes(shapes, turn) for turn in range(count)]
+    places = [symbol for item in network.definitions for symbol in _places(item.value)]
+    sizes = [{**choose_sizes(shapes, turn, places), **(given or {})} for turn in range(count)]
     for attempt in range(TRIES * count):
         rng = random.Random(f"{seed}:{attempt}")
         point = Point(kind, sizes[made], {}, {})

@@ -16,11 +16,12 @@ from derive.verify.alpha import alike
 from derive.verify.evaluate import EXACT, REAL, Kind, Point, cotangents_at, evaluate, jacobian_at, points
 from derive.verify.functions import own_shift
 from derive.verify.normal_form import same
-from derive.verify.numbers import Number, RetryError, einsum
+from derive.verify.numbers import CostError, Number, RetryError, einsum
 from derive.verify.setting import Partial, Setting
 
 POINTS = 3  # exact points; each alone errs with a probability of about a claim's degree over 2e9
 REAL_POINTS = 6
+NO_POINT = "no point could be found at which both sides have a value, or their sizes are too large to compute with"
 BACKWARD = ("cotangent", "gradient", "jacobian", "hessian", "product", "directional")
 
 
@@ -65,14 +66,13 @@ def judge(left: Node, right: Node, setting: Setting) -> Verdict:
     """
     assumptions = setting.derivation.assumptions
     if not shapes_agree(left, right):
-        return Verdict(
-            "ill-typed", f"the left side is {show_shape(left.shape)}, the right side {show_shape(right.shape)}"
-        )
+        shapes = (show_shape(setting.as_written(side.shape)) for side in (left, right))
+        return Verdict("ill-typed", "the left side is {}, the right side {}".format(*shapes))
     left, right = map(setting.in_primary_names, (left, right))
     proof = prove(left, right, setting)
     differs = _differs(left, right, setting)
     if differs is None and not (proof and _differs(left, right, setting, REAL) is False):
-        return Verdict("undecided", "no point could be found at which both sides have a value", assumptions)
+        return Verdict("undecided", NO_POINT, assumptions)
     if not differs:
         if proof:
             return Verdict("proved", proof, assumptions)
@@ -223,13 +223,21 @@ def _points(left: Node, right: Node, setting: Setting, kind: Kind, count: int) -
     return setting.memory[place]
 
 
+def _affordable(left: Node, right: Node, setting: Setting, kind: Kind, count: int) -> list[Point]:
+    """Return the points, or none where the sizes are too large to compute with."""
+    try:
+        return _points(left, right, setting, kind, count)
+    except CostError:
+        return []
+
+
 def _differs(left: Node, right: Node, setting: Setting, kind: Kind = EXACT) -> bool | None:
     """Tell whether the sides differ at a point; None if no point could be evaluated."""
     seen = False
-    for point in _points(left, right, setting, kind, POINTS):
+    for point in _affordable(left, right, setting, kind, POINTS):
         try:
             sides = [evaluate_side(side, setting, point) for side in (left, right)]
-        except RetryError:
+        except (RetryError, CostError):
             continue
         seen = True
         if not _agree(*sides):
@@ -244,10 +252,10 @@ def _agree(left: Number, right: Number) -> bool:
 
 def find_counterexample(left: Node, right: Node, setting: Setting) -> Counterexample | None:
     """Return a real point at which the sides differ, with short decimals for what is free."""
-    for point in _points(left, right, setting, REAL, REAL_POINTS):
+    for point in _affordable(left, right, setting, REAL, REAL_POINTS):
         try:
             derived, claimed = (evaluate_side(side, setting, point) for side in (left, right))
-        except RetryError:
+        except (RetryError, CostError):
             continue
         if not _agree(derived, claimed):
             names = dict.fromkeys([*point.values, *variables(left), *variables(right)])

@@ -11,6 +11,7 @@ Tangents give derivatives (forward mode) in many directions at once, independent
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -39,6 +40,16 @@ NoTangents: TypeAlias = None
 
 class RetryError(Exception):
     """A random point met a pole or a root that does not exist; draw another."""
+
+
+class CostError(Exception):
+    """An array of the sizes at hand would take too much memory, or its tangents too much time."""
+
+
+def afford(entries: int, most: int = 1 << 23) -> None:
+    """Refuse arrays of more than 8 million entries: 64 MiB of residues."""
+    if entries > most:
+        raise CostError
 
 
 # ---------------------------------------------------------------- arithmetic modulo a prime
@@ -162,11 +173,14 @@ class Number:
         """Return the values alone."""
         return self.each(lambda x: x)
 
-    def moving(self) -> Number:
-        """Return the same values, moving along each entry in turn: one direction for each."""
-        count = int(np.prod(self.shape))
-        unit = number(np.eye(count, dtype=np.int64).reshape(count, *self.shape), bool(self.parts[0].modulus))
-        return Number(tuple(Part(p.x, d.x, p.modulus) for p, d in zip(self.parts, unit.parts, strict=True)))
+    def moving(self, start: int = 0, stop: int | None = None) -> Number:
+        """Return the same values, moving along each entry in turn, or along some: one direction for each."""
+        count = math.prod(self.shape)
+        stop = count if stop is None else stop
+        afford((stop - start) * count)
+        unit = np.eye(stop - start, count, start, dtype=np.int64).reshape(stop - start, *self.shape)
+        directions = number(unit, bool(self.parts[0].modulus))
+        return Number(tuple(Part(p.x, d.x, p.modulus) for p, d in zip(self.parts, directions.parts, strict=True)))
 
     def along(self, direction: Number) -> Number:
         """Return the same values, moving in one direction."""
@@ -251,6 +265,14 @@ def number(value: int | Fraction | sympy.Rational | Values, exact: bool) -> Numb
     return Number((Part(box, None, 0),))
 
 
+def joined(numbers: list[Number]) -> Number:
+    """Return arrays without tangents as one, along their first axis."""
+    if len(numbers) == 1:
+        return numbers[0]
+    columns = zip(*(n.parts for n in numbers), strict=True)
+    return Number(tuple(Part(np.concatenate([p.x for p in column]), None, column[0].modulus) for column in columns))
+
+
 def einsum(spec: str, numbers: list[Number]) -> Number:
     """Return the sum of products; tangents by the product rule."""
     return Number(tuple(_einsum(spec, column) for column in zip(*(n.parts for n in numbers), strict=True)))
@@ -278,7 +300,9 @@ def contract(words: list[str], right: str, arrays: list[Values], modulus: int) -
     moves, order = _plan(tuple(words), right)
     for array, (word, single, at, beside, gone) in zip(arrays, moves, strict=True):
         array = np.einsum(f"{word}->{single}", array) if single != word else array
-        product = _spread(whole, *at) * _spread(array, *beside)
+        left, beyond = _spread(whole, *at), _spread(array, *beside)
+        afford(math.prod(map(max, left.shape, beyond.shape)))
+        product = left * beyond
         product = product % modulus if modulus else product
         whole = np.asarray(product.sum(axis=gone) if gone else product, dtype)
         whole = whole % modulus if modulus and gone else whole
