@@ -59,10 +59,18 @@ class General:
         """Return an expression with the numbers put back."""
         return cast(Node, node.xreplace(self.numbers))
 
+    def lifted(self, derivation: Derivation, change: Callable[[Node], Node]) -> Derivation:
+        """Return a record of the model as one of the general model; `change` lifts its expressions."""
+        record = _Changed(change).record(derivation)
+        samples = derivation.samples
+        return replace(record, samples=self.length(samples) if isinstance(samples, sympy.Expr) else samples)
+
     def restore(self, derivation: Derivation, network: Network | None = None) -> Derivation:
         """Return a record of the general model as one of the model itself: `network`, where conventions name it."""
         own, ours = self._conventions(derivation, None), self._conventions(derivation, network)
-        return _Restoration(self, dict(zip(own, ours, strict=True))).record(derivation)
+        done = _Changed(self.back, dict(zip(own, ours, strict=True))).record(derivation)
+        samples = derivation.samples
+        return replace(done, samples=samples.xreplace(self.numbers) if isinstance(samples, sympy.Basic) else samples)
 
     def _conventions(self, derivation: Derivation, network: Network | None) -> list[str]:
         """Return the conventions that a record names, as the general model's or as another's."""
@@ -72,23 +80,22 @@ class General:
 
 
 @dataclass(slots=True)
-class _Restoration:
-    """Puts the numbers back into a record; `said` is what the model itself says in place of an assumption."""
+class _Changed:
+    """Changes the sizes in a record; `said` is what is said in place of an assumption."""
 
-    general: General
-    said: Mapping[str, str]
+    change: Callable[[Node], Node]
+    said: Mapping[str, str] = field(default_factory=dict)
     known: dict[Node, Node] = field(default_factory=dict)
 
     def node(self, node: Node) -> Node:
         if node not in self.known:
-            self.known[node] = self.general.back(node)
+            self.known[node] = self.change(node)
         return self.known[node]
 
     def names(self, names: Iterable[Var]) -> tuple[Var, ...]:
         return tuple(cast(Var, self.node(name)) for name in names)
 
     def record(self, derivation: Derivation) -> Derivation:
-        samples = derivation.samples
         return replace(
             derivation,
             equations=tuple(map(self.equation, derivation.equations)),
@@ -97,7 +104,6 @@ class _Restoration:
             data=self.names(derivation.data),
             seeds=self.names(derivation.seeds),
             assumptions=tuple(self.said.get(text, text) for text in derivation.assumptions),
-            samples=samples.xreplace(self.general.numbers) if isinstance(samples, sympy.Basic) else samples,
             batch=None if derivation.batch is None else self.record(derivation.batch),
         )
 
@@ -248,19 +254,16 @@ def _ties(network: Network) -> Iterator[_Tie]:
                     yield _Tie(part.params, part.op.beyond, beyond)
 
 
-def _tied(
-    tie: _Tie, sizes: dict[sympy.Integer, Size], kept: set[sympy.Integer]
-) -> set[sympy.Integer] | None:
-    """Solve a tie for its largest size, in place; return its numbers where no size can be solved for."""
+def _tied(tie: _Tie, sizes: dict[sympy.Integer, Size], kept: set[sympy.Integer]) -> set[sympy.Integer] | None:
+    """Solve a tie for its largest size, in place; return a number that must stay one where that is not possible."""
     numbers = (abs(number) for number in (*tie.params, tie.beyond) if number.is_Integer)
     everything = {number for number in numbers if number > LARGEST_KEPT} - kept
     for number in everything - set(sizes):
         sizes[number] = _symbol(number)
-    difference = sympy.expand(
-        tie.beyond_of(*(_replaced(p, sizes) for p in tie.params)) - _replaced(tie.beyond, sizes)
-    )
+    difference = sympy.expand(tie.beyond_of(*(_replaced(p, sizes) for p in tie.params)) - _replaced(tie.beyond, sizes))
     if difference == 0:
         return None
+    smallest = {min(everything)}
     own = [symbol for symbol in difference.free_symbols if symbol.name.isdigit()]
     for symbol in sorted(own, key=lambda s: -int(s.name)):
         factor, rest = difference.coeff(symbol, 1), difference.coeff(symbol, 0)
@@ -269,8 +272,8 @@ def _tied(
         value = sympy.expand(-factor * rest)
         if _positive(value):
             sizes.update({n: sympy.expand(size.xreplace({symbol: value})) for n, size in sizes.items()})
-            return None if all(map(_positive, sizes.values())) else everything
-    return everything
+            return None if all(map(_positive, sizes.values())) else smallest
+    return smallest
 
 
 def _positive(size: Size) -> bool:

@@ -26,7 +26,7 @@ from derive.verify.bench import Bench, make_bench, parsed, right_side, sides, wi
 from derive.verify.chain import generic_chain
 from derive.verify.diagnose import diagnose
 from derive.verify.judge import Diagnosis, Verdict
-from derive.verify.literal import agrees_as_written, judge_as_written
+from derive.verify.literal import GOOD, agrees_as_written, judge_as_written
 from derive.verify.rewriting import Vocabulary, summands
 from derive.verify.setting import Setting
 
@@ -108,7 +108,7 @@ def _holds(claim: Equation, bench: Bench) -> bool:
     try:
         setting, names = with_partials(claim, bench)
         left, right = sides(claim, replace(bench, names=names))
-        return agrees_as_written(left, right, setting) and judge_as_written(left, right, setting).verdict in ("proved", "verified")
+        return agrees_as_written(left, right, setting) and judge_as_written(left, right, setting).verdict in GOOD
     except (DeriveError, NotImplementedError, RecursionError, TypeError, ValueError):
         return False
 
@@ -164,7 +164,8 @@ def _held_constant(claim: Equation, bench: Bench) -> Diagnosis | None:
     choices = [frozenset(c) for size in (1, 2) for c in itertools.combinations(between, size)][:MOST_HELD]
     for held in choices:
         without = replace(setting, held=held, memory={})
-        vanishes = agrees_as_written(left, as_node(0) * ones_like(left), without)  # nothing is left: this explains nothing
+        nothing = as_node(0) * ones_like(left)
+        vanishes = agrees_as_written(left, nothing, without)  # nothing is left: this explains nothing
         if not vanishes and agrees_as_written(left, right, without):
             words = " and ".join(f"${name.latex}$" for name in between if name in held)
             text = f"it holds only with {words} held constant, which depend on ${of.latex}$"
@@ -233,7 +234,7 @@ def _judge_jacobian(claim: Equation, setting: Setting, bench: Bench) -> Verdict:
             failed.append(error)
             continue
         verdict = judge_as_written(left, right, setting)
-        if verdict.verdict in ("proved", "verified"):
+        if verdict.verdict in GOOD:
             return replace(verdict, assumptions=(*verdict.assumptions, convention))
         refuted.append(verdict)
     if not is_matrix:

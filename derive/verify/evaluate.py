@@ -154,7 +154,7 @@ def _value_at(expr: sympy.Expr, sizes: Mapping[sympy.Expr, int]) -> Fraction:
 def draw(var: Var, point: Point, rng: random.Random) -> Number:
     """Draw a variable's value within its domain."""
     shape = extents(var.shape, point.sizes)
-    afford(math.prod(shape))
+    afford(math.prod(shape), exact=point.kind.exact)
     kind, _, along = var.domain.partition(" ")
     axis = len(shape) - 1 if along else 0
     if kind == "onehot" and shape:

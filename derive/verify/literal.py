@@ -55,10 +55,15 @@ def agrees_as_written(left: Node, right: Node, setting: Setting) -> bool:
 
 
 # ---------------------------------------------------------------- numbers that are sizes
-def readings(
-    left: Node, right: Node, numbers: Mapping[sympy.Symbol, sympy.Integer]
-) -> Iterator[tuple[Node, Node]]:
+def readings(left: Node, right: Node, numbers: Mapping[sympy.Symbol, sympy.Integer]) -> Iterator[tuple[Node, Node]]:
     """Yield the sides with the sizes of a model in place of the numbers that are equal to them."""
+    changed = (with_sizes(left, numbers), with_sizes(right, numbers))
+    if changed != (left, right):
+        yield changed
+
+
+def with_sizes(node: Node, numbers: Mapping[sympy.Symbol, sympy.Integer]) -> Node:
+    """Return an expression with sizes in place of the numbers that are equal to them, or to products of two."""
     sizes = {number: symbol for symbol, number in numbers.items()}
     products = itertools.combinations_with_replacement(numbers.items(), 2)
     sizes = {**{a * b: one * other for (one, a), (other, b) in products}, **sizes}
@@ -71,9 +76,7 @@ def readings(
             return None
         return Const(whole(sympy.Integer(part.value.p)) / whole(sympy.Integer(part.value.q)))
 
-    changed = (rebuild(left, change), rebuild(right, change))
-    if changed != (left, right):
-        yield changed
+    return rebuild(node, change)
 
 
 def _has_numbers(*sides: Node) -> bool:
@@ -94,10 +97,11 @@ def _differs_as_written(left: Node, right: Node, setting: Setting) -> bool | Non
 
 
 def _point(left: Node, right: Node, setting: Setting) -> Point:
-    place = ("as written", *(name for side in (left, right) for name in variables(side) if name not in setting.known))
+    named = [name for side in (left, right) for name in variables(side) if name not in setting.known]
+    place = ("as written", *named)
     if place not in setting.memory:
         directions = (partial.direction for partial in setting.partials.values() if partial.direction is not None)
-        more = [name for name in (*setting.derivation.seeds, *directions, *place[1:]) if name not in setting.free]
+        more = [name for name in (*setting.derivation.seeds, *directions, *named) if name not in setting.free]
         _afford_all([*free_variables(setting.network), *setting.known, *more], setting)
         setting.memory[place] = list(points(EXACT, setting.network, more, 1, given=given_sizes(setting)))
     if not setting.memory[place]:

@@ -46,9 +46,9 @@ class CostError(Exception):
     """An array of the sizes at hand would take too much memory, or its tangents too much time."""
 
 
-def afford(entries: int, most: int = 1 << 23) -> None:
-    """Refuse arrays of more than 8 million entries: 64 MiB of residues."""
-    if entries > most:
+def afford(entries: int, most: int = 1 << 23, exact: bool = True) -> None:
+    """Refuse arrays of more than 8 million residues, which are 64 MiB, or of a sixteenth as many reals."""
+    if entries > (most if exact else most >> 4):
         raise CostError
 
 
@@ -301,7 +301,7 @@ def contract(words: list[str], right: str, arrays: list[Values], modulus: int) -
     for array, (word, single, at, beside, gone) in zip(arrays, moves, strict=True):
         array = np.einsum(f"{word}->{single}", array) if single != word else array
         left, beyond = _spread(whole, *at), _spread(array, *beside)
-        afford(math.prod(map(max, left.shape, beyond.shape)))
+        afford(math.prod(map(max, np.shape(left), np.shape(beyond))), exact=bool(modulus))
         product = left * beyond
         product = product % modulus if modulus else product
         whole = np.asarray(product.sum(axis=gone) if gone else product, dtype)
