@@ -21,7 +21,7 @@ from derive.recurrence import Recurrence
 from derive.shapes import Shape, Size
 
 # Kernels of 3, strides of 2 and axes of 1 are part of what a model says, and small enough to compute with.
-LARGEST_KEPT = 4
+LARGEST_KEPT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class _Changed:
 
 # ---------------------------------------------------------------- from numbers to symbols
 def generalised(network: Network) -> General | None:
-    """Return the model with symbols for its sizes above 4; None where there are none, or none can be replaced.
+    """Return the model with symbols for its sizes above 3; None where there are none, or none can be replaced.
 
     Every occurrence of a number as a size becomes the same symbol, so that what had to agree still does; a number
     that is a constant stays. Sizes that depend on each other in other ways than those of windows stay numbers.
@@ -136,7 +136,7 @@ def generalised(network: Network) -> General | None:
 
 
 def generalised_recurrence(recurrence: Recurrence) -> tuple[Recurrence, General] | None:
-    """Return a recurrence with symbols for its sizes above 4, and what they stand for; None where there are none."""
+    """Return a recurrence with symbols for its sizes above 3, and what they stand for; None where there are none."""
     general = generalised(Network(recurrence.title, (*recurrence.body, *recurrence.head)))
     if general is None:
         return None

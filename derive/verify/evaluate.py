@@ -6,13 +6,12 @@ derivatives are chained.
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import mul
 from typing import Any
 
@@ -25,13 +24,13 @@ from derive.op import Op
 from derive.ops.tensor import largest
 from derive.shapes import Shape, axes
 from derive.verify.functions import Reals, Residues, any_number
-from derive.verify.numbers import Number, RetryError, afford, einsum, joined, number
+from derive.verify.numbers import CostError, Number, RetryError, afford, einsum, joined, number
 
 TRIES = 200
 SIZES = (3, 2, 5, 4, 7, 6, 8, 9, 11, 10)
-ARRANGEMENTS = 3000  # of the numbers on the size symbols, until all lengths are positive and differ
+ARRANGEMENTS = 400  # of numbers on the size symbols, of which those with small lengths that differ are taken
 LETTERS = "abcdefghijklm"
-AT_ONCE = 1 << 20  # entries of tangents computed at a time
+MOST_PARTS = 64  # into which the tangents of one equation by one name are divided
 MOST_TANGENTS = 1 << 25  # entries of the tangents of one equation by one name, or of a Jacobian
 MANY = 10_000  # entries that NumPy draws sooner than Python
 
@@ -109,15 +108,26 @@ def choose_sizes(
     plain = {symbol: numbers[k % len(numbers)] for k, symbol in enumerate(symbols)}
     if all(length.is_Symbol for length in lengths):
         return plain
-    best, most = plain, -1
-    for order in itertools.islice(itertools.permutations(numbers[:8], min(len(symbols), 8)), ARRANGEMENTS):
-        sizes = {**plain, **dict(zip(symbols, order, strict=False))}
-        found = [length_at(length, sizes) for length in lengths]
-        if min(found) >= 1 and len(set(found)) > most:
-            best, most = sizes, len(set(found))
-        if min(found) > 1 and len(set(found)) == len(found):
-            return sizes
-    return best
+    ranked = _arranged(tuple(lengths), tuple(symbols))
+    return ranked[turn % len(ranked)] if ranked else plain
+
+
+@lru_cache(maxsize=256)
+def _arranged(
+    lengths: tuple[sympy.Expr, ...], symbols: tuple[sympy.Symbol, ...]
+) -> list[dict[sympy.Expr, int]]:
+    """Return up to three choices of numbers for symbols: lengths are positive, different where possible, and small."""
+    rng = random.Random(0)
+    numbers = [SIZES[k % 8] for k in range(max(len(symbols), 8))]
+    found = []
+    for _ in range(ARRANGEMENTS):
+        sizes = dict(zip(symbols, rng.sample(numbers, len(symbols)), strict=True))
+        values = [length_at(length, sizes) for length in lengths]
+        if min(values) >= 1:
+            found.append(((min(values) == 1, -len(set(values)), sum(values)), sizes))
+    found.sort(key=lambda pair: pair[0])
+    different = {tuple(sizes.values()): sizes for _, sizes in found}
+    return [*different.values()][:3]
 
 
 def extents(shape: Shape, sizes: Mapping[sympy.Expr, int]) -> tuple[int, ...]:
@@ -290,8 +300,9 @@ def run(network: Network, point: Point) -> None:
 
 
 def cotangents_at(
-    network: Network, point: Point, ends: Mapping[Var, Number | None], structured: bool = True
-) -> dict[Var, Number]:
+    network: Network, point: Point, ends: Mapping[Var, Number | None], structured: bool = True,
+    skipped: frozenset[Var] = frozenset(),
+) -> dict[Var, Number]:  # fmt: skip
     """Return the derivative of the ends by every name and free variable, where the network has run.
 
     Args:
@@ -299,6 +310,7 @@ def cotangents_at(
         point: Values of all names.
         ends: The names differentiated, each with the cotangent that weights it (None for a scalar).
         structured: Whether cotangents of symmetric and diagonal variables stay in their space.
+        skipped: Free variables by which nothing is differentiated.
     Each equation's Jacobian is that of its tangents; the cotangents are chained from the ends backwards.
     """
     one = number(1, point.kind.exact)
@@ -307,6 +319,8 @@ def cotangents_at(
         if item.name not in found:
             continue
         for name in variables(item.value):
+            if name in skipped:
+                continue
             handed = _handed(item.value, name, found[item.name], point)
             found[name] = found[name] + handed if name in found else handed
     return {name: _projected(name, value) for name, value in found.items()} if structured else found
@@ -324,23 +338,21 @@ def _projected(name: Var, value: Number) -> Number:
 def _handed(value: Node, name: Var, cotangent: Number, point: Point) -> Number:
     """Return the cotangent of a name by one equation: for each entry, the tangent weighted by the cotangent."""
     base, word = point.values[name], LETTERS[1 : 1 + len(cotangent.shape)]
-    found = []
-    for start, stop in _directions(base, cotangent):
-        result = evaluate(value, point, {name: base.moving(start, stop)})
-        found.append(einsum(f"a{word},{word}->a", [result.tangents(stop - start), cotangent]))
-    return joined(found).each(lambda x: x.reshape(base.shape))
+    count = math.prod(base.shape)
+    afford(count * (count + math.prod(cotangent.shape)), MOST_TANGENTS)
 
+    def along(start: int, stop: int) -> list[Number]:
+        """Return the entries in a range; in two parts where the tangents would take too much memory."""
+        try:
+            result = evaluate(value, point, {name: base.moving(start, stop)})
+            return [einsum(f"a{word},{word}->a", [result.tangents(stop - start), cotangent])]
+        except CostError:
+            if (stop - start) * MOST_PARTS <= count or stop - start == 1:
+                raise
+        middle = (start + stop) // 2
+        return along(start, middle) + along(middle, stop)
 
-def _directions(base: Number, result: Number) -> Iterator[tuple[int, int]]:
-    """Yield ranges of entries to move along, a few at a time where the tangents would fill much memory.
-
-    Raises:
-        CostError: there are too many of them.
-    """
-    count, entries = math.prod(base.shape), math.prod(base.shape) + math.prod(result.shape)
-    afford(count * entries, MOST_TANGENTS)
-    few = max(1, AT_ONCE // max(1, entries))
-    yield from ((start, min(start + few, count)) for start in range(0, count, few))
+    return joined(along(0, count)).each(lambda x: x.reshape(base.shape))
 
 
 def jacobian_at(network: Network, point: Point, of: Var, by: Var) -> Number:

@@ -21,7 +21,8 @@ from derive.verify.setting import Partial, Setting
 
 POINTS = 3  # exact points; each alone errs with a probability of about a claim's degree over 2e9
 REAL_POINTS = 6
-NO_POINT = "no point could be found at which both sides have a value, or their sizes are too large to compute with"
+NO_POINT = "no point could be found at which both sides have a value"
+TOO_LARGE = "the sizes are numbers too large to compute with; nothing was compared"
 BACKWARD = ("cotangent", "gradient", "jacobian", "hessian", "product", "directional")
 
 
@@ -64,6 +65,13 @@ def judge(left: Node, right: Node, setting: Setting) -> Verdict:
         left, right: Expressions in the names of the model and of cotangents.
         setting: The model and its record.
     """
+    try:
+        return _judge(left, right, setting)
+    except CostError:
+        return Verdict("undecided", TOO_LARGE, setting.derivation.assumptions)
+
+
+def _judge(left: Node, right: Node, setting: Setting) -> Verdict:
     assumptions = setting.derivation.assumptions
     if not shapes_agree(left, right):
         shapes = (show_shape(setting.as_written(side.shape)) for side in (left, right))
@@ -194,10 +202,15 @@ def _partial(partial: Partial, point: Point) -> Number:
 def _derivative_at(setting: Setting, point: Point, by: Var, ends: Mapping[Var, Number | None]) -> Number:
     """Return the derivative of the ends by a name; all of a point are found in one pass."""
     place = tuple(ends)
+    if ("too large", place) in point.cotangents:
+        raise CostError
     if place not in point.cotangents:
         kept = tuple(item for item in setting.network.definitions if item.name not in setting.held)
         network = replace(setting.network, definitions=kept)
-        point.cotangents[place] = cotangents_at(network, point, ends, setting.structured)
+        given = setting.free.difference(setting.cotangents.values())
+        point.cotangents["too large", place] = {}  # unless what follows ends
+        point.cotangents[place] = cotangents_at(network, point, ends, setting.structured, given)
+        del point.cotangents["too large", place]
     found = point.cotangents[place].get(by)
     return point.values[by].each(lambda x: x * 0) if found is None else found
 
@@ -218,26 +231,22 @@ def _points(left: Node, right: Node, setting: Setting, kind: Kind, count: int) -
     names = dict.fromkeys([*given, *named])
     extra = tuple(name for name in (*setting.derivation.seeds, *names) if name not in setting.free)
     place = (kind is EXACT, count, extra)
+    if ("too large", place) in setting.memory:
+        raise CostError
     if place not in setting.memory:
+        setting.memory["too large", place] = []  # unless what follows ends
         setting.memory[place] = list(points(kind, setting.network, extra, count))
+        del setting.memory["too large", place]
     return setting.memory[place]
-
-
-def _affordable(left: Node, right: Node, setting: Setting, kind: Kind, count: int) -> list[Point]:
-    """Return the points, or none where the sizes are too large to compute with."""
-    try:
-        return _points(left, right, setting, kind, count)
-    except CostError:
-        return []
 
 
 def _differs(left: Node, right: Node, setting: Setting, kind: Kind = EXACT) -> bool | None:
     """Tell whether the sides differ at a point; None if no point could be evaluated."""
     seen = False
-    for point in _affordable(left, right, setting, kind, POINTS):
+    for point in _points(left, right, setting, kind, POINTS):
         try:
             sides = [evaluate_side(side, setting, point) for side in (left, right)]
-        except (RetryError, CostError):
+        except RetryError:
             continue
         seen = True
         if not _agree(*sides):
@@ -252,10 +261,10 @@ def _agree(left: Number, right: Number) -> bool:
 
 def find_counterexample(left: Node, right: Node, setting: Setting) -> Counterexample | None:
     """Return a real point at which the sides differ, with short decimals for what is free."""
-    for point in _affordable(left, right, setting, REAL, REAL_POINTS):
+    for point in _points(left, right, setting, REAL, REAL_POINTS):
         try:
             derived, claimed = (evaluate_side(side, setting, point) for side in (left, right))
-        except (RetryError, CostError):
+        except RetryError:
             continue
         if not _agree(derived, claimed):
             names = dict.fromkeys([*point.values, *variables(left), *variables(right)])
@@ -271,10 +280,14 @@ def _plain(array: Number) -> Any:
 def agrees(left: Node, right: Node, setting: Setting) -> bool:
     """Tell whether two sides agree at points of the model itself; nothing derived is used.
 
-    The points are exact; where roots leave none, they are reals, compared to 25 digits.
+    The points are exact; where roots leave none, they are reals, compared to 25 digits. Sizes too large to compute
+    with tell nothing: False.
     """
     one, other = map(setting.in_primary_names, (left, right))
     if not shapes_agree(one, other):
         return False
-    differs = _differs(one, other, setting)
-    return (_differs(one, other, setting, REAL) if differs is None else differs) is False
+    try:
+        differs = _differs(one, other, setting)
+        return (_differs(one, other, setting, REAL) if differs is None else differs) is False
+    except CostError:
+        return False

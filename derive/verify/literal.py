@@ -18,14 +18,14 @@ import sympy
 from derive.expr import Const, Node, Var, rebuild, variables, walk
 from derive.model import free_variables
 from derive.verify.evaluate import EXACT, Point, evaluate, extents, points
-from derive.verify.judge import NO_POINT, Verdict, agrees, judge
+from derive.verify.judge import Verdict, agrees, judge
 from derive.verify.numbers import CostError, Number, RetryError, afford
 from derive.verify.setting import Setting
 
 MOST_ENTRIES = 1 << 21  # of all arrays of a model, where a claim is compared at the model's own sizes
 GOOD = ("proved", "verified")
 SMALLER = ", which is of smaller sizes than the model"
-TOO_LARGE = "the sides differ at smaller sizes, and those of the model are too large to compute with"
+BEYOND = "the sides differ at smaller sizes, and those of the model are too large to compute with"
 
 
 def judge_as_written(left: Node, right: Node, setting: Setting) -> Verdict:
@@ -44,7 +44,7 @@ def judge_as_written(left: Node, right: Node, setting: Setting) -> Verdict:
     if differs is False:
         return Verdict("verified", "equal in exact arithmetic at the sizes of the model", verdict.assumptions)
     if differs is None and _has_numbers(left, right):
-        return Verdict("undecided", TOO_LARGE, verdict.assumptions)
+        return Verdict("undecided", BEYOND, verdict.assumptions)
     return replace(verdict, reason=verdict.reason + SMALLER)
 
 
@@ -138,5 +138,5 @@ class _Values:
         partial = self.setting.partials.get(name)
         value = partial.value if partial is not None else self.setting.derived[name]
         if not agrees(name, value, self.setting):
-            raise CostError(NO_POINT)
+            raise CostError
         return value

@@ -298,8 +298,8 @@ def contract(words: list[str], right: str, arrays: list[Values], modulus: int) -
     dtype = arrays[0].dtype
     whole = np.asarray(1, dtype)
     moves, order = _plan(tuple(words), right)
-    for array, (word, single, at, beside, gone) in zip(arrays, moves, strict=True):
-        array = np.einsum(f"{word}->{single}", array) if single != word else array
+    for k, single, at, beside, gone in moves:
+        array = np.einsum(f"{words[k]}->{single}", arrays[k]) if single != words[k] else arrays[k]
         left, beyond = _spread(whole, *at), _spread(array, *beside)
         afford(math.prod(map(max, np.shape(left), np.shape(beyond))), exact=bool(modulus))
         product = left * beyond
@@ -310,19 +310,24 @@ def contract(words: list[str], right: str, arrays: list[Values], modulus: int) -
 
 
 _Place: TypeAlias = tuple[tuple[int, ...], tuple[slice | None, ...]]  # the order of an array's axes, and new ones
-_Move: TypeAlias = tuple[str, str, _Place, _Place, tuple[int, ...]]
+_Move: TypeAlias = tuple[int, str, _Place, _Place, tuple[int, ...]]
 
 
 @lru_cache(maxsize=4096)
 def _plan(words: tuple[str, ...], right: str) -> tuple[list[_Move], list[int]]:
-    """Return for each operand how it and the product so far lie over their common letters, and what is summed."""
-    moves, letters = [], ""
-    for k, word in enumerate(words):
-        single = "".join(dict.fromkeys(word))
+    """Return for each operand how it and the product so far lie over their common letters, and what is summed.
+
+    After the first comes what brings the fewest new letters.
+    """
+    moves, letters, waiting = [], "", list(range(len(words)))
+    while waiting:
+        k = min(waiting, key=lambda place: len({*words[place]} - {*letters})) if letters else waiting[0]
+        waiting.remove(k)
+        single = "".join(dict.fromkeys(words[k]))
         union = letters + "".join(letter for letter in single if letter not in letters)
-        later = set("".join(words[k + 1 :])) | set(right)
+        later = set("".join(words[place] for place in waiting)) | set(right)
         gone = tuple(axis for axis, letter in enumerate(union) if letter not in later)
-        moves.append((word, single, _place(letters, union), _place(single, union), gone))
+        moves.append((k, single, _place(letters, union), _place(single, union), gone))
         letters = "".join(letter for letter in union if letter in later)
     return moves, [letters.index(letter) for letter in right]
 
