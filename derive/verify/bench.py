@@ -43,6 +43,10 @@ class Bench:
     jacobians: bool = False  # whether ∂y/∂x of a vector y is read, with the axes of y first
     general: General | None = None  # where sizes given as numbers are symbols
 
+    def written_as(self, node: Node) -> Node:
+        """Return an expression with the sizes as they are written."""
+        return node if self.general is None else self.general.back(node)
+
     def as_written(self) -> Bench:
         """Return the bench with the sizes as they are written, to read claims in."""
         if self.general is None:
@@ -75,7 +79,7 @@ def make_bench(model: ReadModel, facts: Facts) -> Bench:
 
 def generally(bench: Bench, general: General) -> Bench:
     """Return the bench of a general model, with what its symbols stand for."""
-    return replace(bench, setting=replace(bench.setting, numbers=general.numbers), general=general)
+    return replace(bench, setting=replace(bench.setting, general=general), general=general)
 
 
 def _generalised(model: ReadModel, general: General) -> ReadModel:
@@ -95,7 +99,8 @@ def _generalised(model: ReadModel, general: General) -> ReadModel:
 
 def _bench(model: ReadModel, facts: Facts) -> Bench:
     network = model.network
-    derivation = derive_gradients(network, wanted=free_variables(network))
+    wanted = tuple(name for name in free_variables(network) if name.domain != "index")  # no derivative by these
+    derivation = derive_gradients(network, wanted=wanted)
     if network.loss is None:
         derivation = replace(derivation, assumptions=(*derivation.assumptions, f"$L$ is {ANY_LOSS}"))
     more = {Var(compact(alias), var.shape): var for alias, var in model.cotangents.items()}

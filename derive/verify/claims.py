@@ -130,7 +130,8 @@ def vocabulary(left: ast.Node, right: ast.Node, bench: Bench, beyond: Iterable[D
     calls = [parsed(to_latex(item.value), known) for item in definitions if _activates(item.value)]
     slopes = [replace(call, function=replace(call.function, primes=1)) for call in calls if isinstance(call, ast.Call)]
     softmax = {key: axis for key, var in bench.names.items() if (axis := _softmax_axis(var, bench)) is not None}
-    return Vocabulary(names, slopes, sorted(bench.model.reading.meaning.sizes), softmax, tuple(_terms(left, bench)))
+    sizes = [*sorted(bench.model.reading.meaning.sizes), *map(str, bench.setting.numbers.values())]
+    return Vocabulary(names, slopes, sizes, softmax, tuple(_terms(left, bench)))
 
 
 def _softmax_axis(var: Var, bench: Bench) -> int | None:
@@ -145,7 +146,8 @@ def _terms(left: ast.Node, bench: Bench) -> list[ast.Node]:
     """Return the terms of the derived equation for what a claim speaks of."""
     name = bench.setting.primary(bench.names[render(left)]) if render(left) in bench.names else None
     value = next((e.value for e in bench.setting.derivation.equations if e.name == name), None)
-    tree = parsed(to_latex(value), bench.model.reading.meaning.functions) if value is not None else None
+    written = bench.written_as(value) if value is not None else None
+    tree = parsed(to_latex(written), bench.model.reading.meaning.functions) if written is not None else None
     return [] if tree is None else summands(tree)
 
 
@@ -171,7 +173,7 @@ def _held_constant(claim: Equation, bench: Bench) -> Diagnosis | None:
             text = f"it holds only with {words} held constant, which depend on ${of.latex}$"
             primary = setting.primary(left)
             value = next((e.value for e in setting.derivation.equations if e.name == primary), left)
-            return Diagnosis("dependence dropped", text, f"{render(claim.left)} = {to_latex(value)}")
+            return Diagnosis("dependence dropped", text, f"{render(claim.left)} = {to_latex(bench.written_as(value))}")
     return None
 
 

@@ -159,11 +159,11 @@ def judge_recurrence(claim: Claim, recurrence: Recurrence, derivation: Derivatio
     if found is not None:
         recurrence, derivation = found[0], found[0].derive()
     bench = _reading_bench(recurrence, derivation)
-    numbers = {} if found is None else found[1].numbers
-    bench = bench if found is None else generally(bench, found[1])
+    general = None if found is None else found[1]
+    bench = bench if general is None else generally(bench, general)
     aliases = bench.setting.cotangents
     settings = {
-        last: replace(_setting(recurrence, derivation, last, aliases), numbers=numbers) for last in INSTANCES[1:]
+        last: replace(_setting(recurrence, derivation, last, aliases), general=general) for last in INSTANCES[1:]
     }
     verdict = _judged(claim, bench, recurrence, derivation, settings)
     if verdict.verdict not in ("refuted", "ill-typed"):

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import sympy
 
 from derive.expr import Const, Node, Var, rebuild, variables, walk
+from derive.generalise import General
 from derive.model import free_variables
 from derive.verify.evaluate import EXACT, Point, evaluate, extents, points
 from derive.verify.judge import Verdict, agrees, judge
@@ -23,6 +24,8 @@ from derive.verify.numbers import CostError, Number, RetryError, afford
 from derive.verify.setting import Setting
 
 MOST_ENTRIES = 1 << 21  # of all arrays of a model, where a claim is compared at the model's own sizes
+SMALL = 5  # numerator and denominator together, of a number that is none of the sizes: up to 4, 1/4, 3/2
+LARGE = 100  # a size at which no polynomial with small coefficients vanishes
 GOOD = ("proved", "verified")
 SMALLER = ", which is of smaller sizes than the model"
 BEYOND = "the sides differ at smaller sizes, and those of the model are too large to compute with"
@@ -31,9 +34,10 @@ BEYOND = "the sides differ at smaller sizes, and those of the model are too larg
 def judge_as_written(left: Node, right: Node, setting: Setting) -> Verdict:
     """Judge `left = right` for a model as written; see `judge`."""
     verdict = judge(left, right, setting)
-    if not setting.numbers or verdict.verdict in GOOD or verdict.verdict == "ill-typed":
+    general = setting.general
+    if general is None or verdict.verdict in GOOD or verdict.verdict == "ill-typed":
         return verdict
-    for sides in readings(left, right, setting.numbers):
+    for sides in readings(left, right, setting):
         other = judge(*sides, setting)
         if other.verdict in GOOD:
             return other
@@ -43,45 +47,70 @@ def judge_as_written(left: Node, right: Node, setting: Setting) -> Verdict:
     differs = _differs_as_written(left, right, setting)
     if differs is False:
         return Verdict("verified", "equal in exact arithmetic at the sizes of the model", verdict.assumptions)
-    if differs is None and _has_numbers(left, right):
+    if differs is None and not _beyond_doubt(left, right, general):
         return Verdict("undecided", BEYOND, verdict.assumptions)
     return replace(verdict, reason=verdict.reason + SMALLER)
 
 
 def agrees_as_written(left: Node, right: Node, setting: Setting) -> bool:
     """Tell whether two sides agree, at small sizes, under one reading of the numbers in them; see `agrees`."""
-    sides = itertools.chain([(left, right)], readings(left, right, setting.numbers))
+    sides = itertools.chain([(left, right)], readings(left, right, setting))
     return any(agrees(*pair, setting) for pair in sides)
 
 
 # ---------------------------------------------------------------- numbers that are sizes
-def readings(left: Node, right: Node, numbers: Mapping[sympy.Symbol, sympy.Integer]) -> Iterator[tuple[Node, Node]]:
-    """Yield the sides with the sizes of a model in place of the numbers that are equal to them."""
-    changed = (with_sizes(left, numbers), with_sizes(right, numbers))
+def readings(left: Node, right: Node, setting: Setting) -> Iterator[tuple[Node, Node]]:
+    """Yield the sides with the sizes of a model in place of the numbers that are made of them."""
+    if setting.general is None:
+        return
+    changed = (with_sizes(left, setting.general), with_sizes(right, setting.general))
     if changed != (left, right):
         yield changed
 
 
-def with_sizes(node: Node, numbers: Mapping[sympy.Symbol, sympy.Integer]) -> Node:
-    """Return an expression with sizes in place of the numbers that are equal to them, or to products of two."""
-    sizes = {number: symbol for symbol, number in numbers.items()}
-    products = itertools.combinations_with_replacement(numbers.items(), 2)
-    sizes = {**{a * b: one * other for (one, a), (other, b) in products}, **sizes}
+def with_sizes(node: Node, general: General) -> Node:
+    """Return an expression with sizes in its numbers: 1/392 is 2/784 where 784 is a size.
 
-    def whole(value: sympy.Integer) -> sympy.Expr:
-        return sizes.get(abs(value), abs(value)) * sympy.sign(value)
+    A number becomes a smaller one times a size, times the product or the quotient of two, or over one or two.
+    """
 
     def change(part: Node) -> Node | None:
-        if not isinstance(part, Const) or not part.value.is_Rational:
+        if not isinstance(part, Const) or not part.value.is_Rational or _weight(part.value) <= SMALL:
             return None
-        return Const(whole(sympy.Integer(part.value.p)) / whole(sympy.Integer(part.value.q)))
+        found = ((part.value / number, size) for number, size in _scales(general))
+        rest, size = min(((part.value, sympy.Integer(1)), *found), key=lambda pair: _weight(pair[0]))
+        return Const(rest * size)
 
     return rebuild(node, change)
 
 
-def _has_numbers(*sides: Node) -> bool:
-    numbers = (part.value for side in sides for part in walk(side) if isinstance(part, Const))
-    return any(value not in (0, 1, -1) for value in numbers)
+def _scales(general: General) -> Iterator[tuple[sympy.Rational, sympy.Expr]]:
+    """Yield the sizes of a model, their inverses, and products of two of these."""
+    sizes = [*general.sizes.items()]
+    single = [*sizes, *((1 / number, 1 / size) for number, size in sizes)]
+    yield from single
+    yield from ((a * b, one * other) for (a, one), (b, other) in itertools.combinations_with_replacement(single, 2))
+
+
+def _weight(number: sympy.Rational) -> int:
+    return abs(int(number.p)) + int(number.q)
+
+
+def _beyond_doubt(left: Node, right: Node, general: General) -> bool:
+    """Tell whether sides that differ at small sizes differ at those of the model, too.
+
+    They could agree only where numbers in them cancel what depends on sizes: not if there are none, and no size is
+    the product of others, and not at one large size, at which no polynomial with small coefficients vanishes.
+    """
+    if any(a * b in general.sizes for a, b in itertools.combinations_with_replacement(general.sizes, 2)):
+        return False
+    parts = [part for side in (left, right) for part in walk(with_sizes(side, general))]
+    numbers = [part.value for part in parts if isinstance(part, Const)]
+    rests = {part.as_coeff_Mul()[0] for number in numbers for part in sympy.Add.make_args(number)}
+    if rests <= {0, 1, -1}:
+        return True
+    lone = len(general.numbers) == 1 and min(general.numbers.values()) >= LARGE
+    return lone and all(_weight(number) <= SMALL for number in rests)
 
 
 # ---------------------------------------------------------------- at the sizes of the model

@@ -58,9 +58,9 @@ def _checked_in_general(general: General, derivation: Derivation, seeds: dict[Va
     A number of the record may be a size or a constant: what holds for either reading holds.
     """
     constant = general.lifted(derivation, general.lift)
-    sized = general.lifted(derivation, lambda node: with_sizes(general.lift(node), general.numbers))
+    sized = general.lifted(derivation, lambda node: with_sizes(general.lift(node), general))
     named = {general.name(seed): general.name(of) for seed, of in seeds.items()}
-    setting = replace(setting_for(general.network, sized, named), numbers=general.numbers)
+    setting = replace(setting_for(general.network, sized, named), general=general)
     second = second_order(sized, setting)
     done = (_checked(e, second if e.role in SECOND else setting) for e in constant.equations)
     return replace(derivation, equations=tuple(map(_with_outcomes, derivation.equations, done)))
@@ -123,7 +123,7 @@ def _checked_in_space(equation: Equation, of: Var, free: Var, own: Check, settin
 
 def _against_the_model(name: Var, value: Node, setting: Setting) -> Check:
     """Compare a derived equation with the tangents of the model: no rule of the sweep takes part."""
-    sides = [(name, value), *readings(name, value, setting.numbers)]
+    sides = [(name, value), *readings(name, value, setting)]
     written = next((right for left, right in sides if agrees(left, right, setting)), None)
     if written is None:
         return Check("undecided", "the model's tangents differ, or no point could be evaluated")
