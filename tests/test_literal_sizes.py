@@ -69,7 +69,7 @@ TWINS: dict[str, tuple[Build, dict[str, int]]] = {
     "a mean of squares": (mean_square, {"n": 784, "h": 100}),
     "a norm": (layer_norm, {"n": 512}),
     "attention": (attention, {"n": 50, "h": 64}),
-    "an embedding": (embedding, {"n": 30_000, "h": 256, "k": 12}),
+    "an embedding": (embedding, {"n": 2000, "h": 256, "k": 12}),
 }
 
 

@@ -27,7 +27,7 @@ MOST_ENTRIES = 1 << 21  # of all arrays of a model, where a claim is compared at
 SMALL = 5  # numerator and denominator together, of a number that is none of the sizes: up to 4, 1/4, 3/2
 LARGE = 100  # a size at which no polynomial with small coefficients vanishes
 GOOD = ("proved", "verified")
-SMALLER = ", which is of smaller sizes than the model"
+SMALLER = ", where sizes are smaller than in the model"
 BEYOND = "the sides differ at smaller sizes, and those of the model are too large to compute with"
 
 
