@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from derive import derivation as record
 from derive import recurrence
 from derive.errors import DeriveError, ModelError
 from derive.expr import Apply, Node, Var, walk
+from derive.generalise import generalised
 from derive.interop import from_sympy, to_sympy
 from derive.jacobian import derive_directional, derive_hessian, derive_hessian_product, derive_jacobian
 from derive.model import Definition, Network, free_variables, ordered
@@ -30,10 +31,10 @@ from derive.sheet.plain import to_text
 from derive.sheet.write import save_document
 from derive.verify.bench import bench_of_record
 from derive.verify.claims import judge_claim
-from derive.verify.induction import checked_recurrence, judge_recurrence
+from derive.verify.induction import judge_recurrence
 from derive.verify.judge import Verdict
 from derive.verify.steps import checked
-from derive.workbook import Workbook, derive_network
+from derive.workbook import Workbook, derive_network, derive_recurrence
 
 
 class Model:
@@ -131,26 +132,33 @@ class Model:
     def jacobian(self, of: str | Var, by: str | Var) -> Derivation:
         """Derive the Jacobian of a name by a free variable: the axes of the name, then those of the variable."""
         network = self.network()
-        return self._second(network, derive_jacobian(network, self._defined(of, network), self._free(by, network)))
+        names = (self._defined(of, network), self._free(by, network))
+        return self._second(network, derive_jacobian, *names)
 
     def hessian(self, by: str | Var, loss: str | Var | None = None) -> Derivation:
         """Derive the matrix of second derivatives of the loss by a free variable."""
         network = self._ending(loss)
-        return self._second(network, derive_hessian(network, self._free(by, network)))
+        return self._second(network, derive_hessian, self._free(by, network))
 
     def hessian_product(self, by: str | Var, direction: str = "v", loss: str | Var | None = None) -> Derivation:
         """Derive the product of the Hessian by a free variable and a direction, without the Hessian itself."""
         network = self._ending(loss)
-        return self._second(network, derive_hessian_product(network, self._free(by, network), direction))
+        return self._second(network, derive_hessian_product, self._free(by, network), direction)
 
     def directional(self, by: str | Var, direction: str = "v", loss: str | Var | None = None) -> Derivation:
         """Derive the derivative of the loss in a direction of the shape of a free variable."""
         network = self._ending(loss)
-        return self._second(network, derive_directional(network, self._free(by, network), direction))
+        return self._second(network, derive_directional, self._free(by, network), direction)
 
-    def _second(self, network: Network, derived: record.Derivation) -> Derivation:
-        done = checked(network, derived)
-        return Derivation(**{f.name: getattr(done, f.name) for f in fields(record.Derivation)}, network=network)
+    def _second(self, network: Network, derive: Callable[..., record.Derivation], *given: Var | str) -> Derivation:
+        """Derive and check with symbols for the sizes, and put the numbers back."""
+        general = generalised(network)
+        own = network if general is None else general.network
+        named = (name if general is None or isinstance(name, str) else general.name(name) for name in given)
+        done = checked(own, derive(own, *named))
+        shown = done if general is None else general.restore(done, network)
+        values = {f.name: getattr(shown, f.name) for f in fields(record.Derivation)}
+        return Derivation(**values, network=network, general=done)
 
     def _ending(self, loss: str | Var | None) -> Network:
         """Return the network with the given loss; raises ModelError where there is no such scalar."""
@@ -201,7 +209,7 @@ class Recurrence(recurrence.Recurrence):
         Raises:
             ModelError: there is no loss, or the body does not define what it hands on.
         """
-        done = checked_recurrence(self, self.derive())
+        done = derive_recurrence(self)
         return Derivation(**{f.name: getattr(done, f.name) for f in fields(record.Derivation)}, recurrence=self)
 
 
@@ -211,6 +219,7 @@ class Derivation(record.Derivation):
 
     network: Network | None = None
     recurrence: Recurrence | None = None
+    general: record.Derivation | None = field(default=None, repr=False, compare=False)  # with symbols for sizes
 
     def document(self) -> Document:
         """Return the sheet as a document."""
@@ -237,7 +246,7 @@ class Derivation(record.Derivation):
         if self.recurrence is not None:
             return judge_recurrence(written, self.recurrence, self)
         assert self.network is not None
-        return judge_claim(written, bench_of_record(self.network, self))
+        return judge_claim(written, bench_of_record(self.network, self.general or self))
 
     def _functions(self) -> set[str]:
         """Return the names of the arbitrary functions of the model, which a claim may apply."""

@@ -118,13 +118,13 @@ def cotangent_names(network: Network, reach: set[Var]) -> dict[Var, Var]:
 
 def _assumptions(network: Network, equations: list[Equation], reach: set[Var]) -> tuple[str, ...]:
     taken = [a for e in equations for step in e.steps for a in step.assumptions]
-    return tuple(dict.fromkeys([*network.assumptions, *taken, *_conventions(network, reach)]))
+    return tuple(dict.fromkeys([*network.assumptions, *taken, *conventions(network, reach)]))
 
 
 BY_INDEX = "where no matrix form exists, entries are shown; indices count from 0, and entries outside of a tensor are 0"
 
 
-def _conventions(network: Network, reach: set[Var]) -> Iterator[str]:
+def conventions(network: Network, reach: set[Var]) -> Iterator[str]:
     """Say which subgradient is taken at the kinks of what is differentiated, and how indices are meant."""
     seen: set[str] = set()
     for item in network.definitions:

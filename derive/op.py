@@ -30,6 +30,8 @@ class Op:
         define: For a composite, the same thing in other operations.
         stable: The form to compute with where `define` overflows.
         reduce: For a reduction along axes, "sum" or "max".
+        sized: Whether the parameters are sizes, or numbers of entries.
+        beyond: For what places entries along an axis, how many lie beyond the last, by the parameters.
         value: For what is none of these, its array from arrays of numbers: `(functions, *operands, *params)`.
         entry: For the same, its entry at indices: `(field, at, *readers of the operands' entries, *params)`.
         vjp: One rule per operand, `(cotangent, output, *operands, *params) -> cotangent of the operand`.
@@ -59,6 +61,8 @@ class Op:
     define: Callable[..., Any] | None = None
     stable: Callable[..., Any] | None = None
     reduce: str = ""
+    sized: bool = False
+    beyond: Callable[..., Any] | None = None
     value: Callable[..., Any] | None = None
     entry: Callable[..., Any] | None = None
     binds: int = 6

@@ -14,6 +14,7 @@ from derive.batch import batched
 from derive.derivation import Derivation
 from derive.errors import DeriveError, ModelError, ShapeError
 from derive.expr import Var
+from derive.generalise import generalised, generalised_recurrence
 from derive.model import Network
 from derive.read.blocks import Heading
 from derive.read.facts import Facts, sort_equations
@@ -32,9 +33,18 @@ from derive.verify.steps import checked
 def derive_network(network: Network, prefix: str = "", check: bool = True) -> Derivation:
     """Derive a model, check every step, and do the same for a mini-batch of it where it has a loss and data.
 
+    Sizes given as numbers are derived as symbols, so that the work is the same for all of them.
+
     Raises:
         ModelError: there is nothing to differentiate, or the loss is no scalar.
     """
+    general = generalised(network)
+    if general is None:
+        return _derived(network, prefix, check)
+    return general.restore(_derived(general.network, prefix, check), network)
+
+
+def _derived(network: Network, prefix: str, check: bool) -> Derivation:
     derivation = derive_gradients(network, prefix=prefix)
     seeds = {Var(n.latex, of.shape): of for of, n in _seed_names(derivation, network).items()}
     derivation = checked(network, derivation, seeds) if check else derivation
@@ -65,6 +75,19 @@ def _batch_network(network: Network, derivation: Derivation) -> Network | None:
         return None
 
 
+def derive_recurrence(recurrence: Recurrence, check: bool = True) -> Derivation:
+    """Derive the recursion of a recurrence, and check every step.
+
+    Raises:
+        ModelError: there is no loss, or the body does not define what it hands on.
+    """
+    found = generalised_recurrence(recurrence)
+    own, general = found if found is not None else (recurrence, None)
+    record = own.derive()
+    record = checked_recurrence(own, record) if check else record
+    return record if general is None else general.restore(record)
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """A model of a source: how it was read (None for one from Python), its network, its number on the sheet."""
@@ -80,8 +103,7 @@ class Section:
     def derive(self, check: bool = True) -> Derivation:
         """Return its record."""
         if self.recurrence is not None:
-            record = self.recurrence.derive()
-            return checked_recurrence(self.recurrence, record) if check else record
+            return derive_recurrence(self.recurrence, check)
         return derive_network(self.network, self.prefix, check)
 
     @property

@@ -32,7 +32,7 @@ LAYERS = {
         ("tidy", "interop"),
         ("simplify", "structure", "linear"),
         ("backprop", "batch", "printer"),
-        ("jacobian", "recurrence"),
+        ("jacobian", "recurrence", "generalise"),
         ("read/*",),
         ("verify/*",),
         ("sheet/*",),

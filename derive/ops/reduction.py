@@ -163,6 +163,6 @@ def _given(shapes: tuple[Shape, ...], *sizes: Any) -> Shape:
 
 register(Op(
     "ones", _given, r"\text{a constant}", "petersen2012", r"\mathbf{{1}}",
-    sympy=lambda size, *sizes: sympy.OneMatrix(*size),
+    sympy=lambda size, *sizes: sympy.OneMatrix(*size), sized=True,
     numpy="np.ones({shape})",
 ))  # fmt: skip

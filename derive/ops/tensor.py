@@ -133,6 +133,11 @@ def _selection_entry(field: Any, at: Any, count: Size, offset: Any, *pairs: Any)
     return field.relation(sympy.expand(offset), [(sympy.Integer(-1), i), *zip(pairs[1::2], others, strict=True)])
 
 
+def _beyond(count: Size, offset: Any, *pairs: Any) -> Size:
+    """Return how many entries lie beyond the last that is taken."""
+    return count - 1 - offset - sum(step * (n - 1) for n, step in zip(pairs[::2], pairs[1::2], strict=True))
+
+
 def _sympy_identity(size: tuple[Any, ...], count: Size, offset: Any, *pairs: Any) -> Any:
     if (offset, *pairs) != (0, count, 1):
         raise DeriveError("a selection that is no identity matrix has no form in SymPy")
@@ -141,7 +146,7 @@ def _sympy_identity(size: tuple[Any, ...], count: Size, offset: Any, *pairs: Any
 
 register(Op(
     "selection", _selection_shape, r"\text{a constant}", "petersen2012", "I",
-    value=_selection_value, entry=_selection_entry, sympy=_sympy_identity,
+    value=_selection_value, entry=_selection_entry, sympy=_sympy_identity, sized=True, beyond=_beyond,
 ))  # fmt: skip
 
 
@@ -202,7 +207,7 @@ def _one_hot_entry(field: Any, at: Any, index: Any, n: Size) -> Any:
 
 register(Op(
     "one_hot", _one_hot_shape, r"\text{a constant: an index has no derivative}", "goodfellow2016",
-    r"\operatorname{{onehot}}({0})", value=_one_hot_value, entry=_one_hot_entry,
+    r"\operatorname{{onehot}}({0})", value=_one_hot_value, entry=_one_hot_entry, sized=True,
 ))  # fmt: skip
 
 

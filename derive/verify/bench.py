@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 from derive.backprop import derive_gradients
 from derive.derivation import Derivation
 from derive.errors import DeriveError
 from derive.expr import Apply, Node, Var, variables
 from derive.expr import walk as walk_nodes
+from derive.generalise import General, generalised
 from derive.jacobian import as_network, derive_hessian, derive_jacobian
 from derive.model import Network, free_variables, restricted
 from derive.read import syntax as ast
@@ -39,6 +41,26 @@ class Bench:
     setting: Setting
     names: Mapping[str, Var]
     jacobians: bool = False  # whether ∂y/∂x of a vector y is read, with the axes of y first
+    general: General | None = None  # where sizes given as numbers are symbols
+
+    def written_as(self, node: Node) -> Node:
+        """Return an expression with the sizes as they are written."""
+        return node if self.general is None else self.general.back(node)
+
+    def as_written(self) -> Bench:
+        """Return the bench with the sizes as they are written, to read claims in."""
+        if self.general is None:
+            return self
+        names = {key: cast(Var, self.general.back(var)) for key, var in self.names.items()}
+        own = self.model.reading.sizes
+        numbers = self.general.numbers
+        sizes = Sizes(
+            {one: other.xreplace(numbers) for one, other in own.parents.items()},
+            {key: tuple(length.xreplace(numbers) for length in shape) for key, shape in own.shapes.items()},
+            own.unknown,
+        )
+        model = replace(self.model, reading=replace(self.model.reading, sizes=sizes))
+        return replace(self, model=model, names=names, general=None)
 
 
 def kind_of(var: Var) -> str:
@@ -48,8 +70,37 @@ def kind_of(var: Var) -> str:
 
 def make_bench(model: ReadModel, facts: Facts) -> Bench:
     """Derive a model by all its free variables and collect what claims about it may name."""
+    general = generalised(model.network)
+    if general is None:
+        return _bench(model, facts)
+    bench = _bench(_generalised(model, general), facts)
+    return generally(bench, general)
+
+
+def generally(bench: Bench, general: General) -> Bench:
+    """Return the bench of a general model, with what its symbols stand for."""
+    return replace(bench, setting=replace(bench.setting, general=general), general=general)
+
+
+def _generalised(model: ReadModel, general: General) -> ReadModel:
+    """Return a model as read with symbols for its sizes."""
+    own = model.reading.sizes
+    sizes = Sizes(
+        {one: general.length(other) for one, other in own.parents.items()},
+        {key: general.shape(shape) for key, shape in own.shapes.items()},
+        own.unknown,
+    )
+    return replace(
+        model, network=general.network, reading=replace(model.reading, sizes=sizes),
+        names={key: general.name(name) for key, name in model.names.items()},
+        cotangents={alias: general.name(name) for alias, name in model.cotangents.items()},
+    )  # fmt: skip
+
+
+def _bench(model: ReadModel, facts: Facts) -> Bench:
     network = model.network
-    derivation = derive_gradients(network, wanted=free_variables(network))
+    wanted = tuple(name for name in free_variables(network) if name.domain != "index")  # no derivative by these
+    derivation = derive_gradients(network, wanted=wanted)
     if network.loss is None:
         derivation = replace(derivation, assumptions=(*derivation.assumptions, f"$L$ is {ANY_LOSS}"))
     more = {Var(compact(alias), var.shape): var for alias, var in model.cotangents.items()}
@@ -91,7 +142,10 @@ def bench_for(network: Network, given: Iterable[Var] = (), steps: tuple[str, str
 
 
 def bench_of_record(network: Network, derivation: Derivation) -> Bench:
-    """Return the bench of a model from Python, with what its record names beside it: directions, second order."""
+    """Return the bench of a model from Python, with what its record names beside it: directions, second order.
+
+    The record is of the model with symbols for its sizes where it is of second order.
+    """
     bench = bench_for(network, (*derivation.seeds, *derivation.data))
     setting = second_order(derivation, bench.setting)
     names = {render(tree): name for name in setting.partials if (tree := parsed(name.latex)) is not None}
@@ -115,6 +169,8 @@ def sides(claim: Equation, bench: Bench) -> tuple[Node, Node]:
         ShapeError: a side has no type, or the sides have different ones.
         UnreadError: a symbol or a construction is not understood.
     """
+    if bench.general is not None:
+        sides(claim, bench.as_written())  # it must fit as written; what it then says is read with symbols for sizes
     meaning, sizes = _meaning(claim, bench)
     (left, right), sizes = fit(Written(claim.left, claim.right), meaning, sizes)
     return build(left, sizes, bench.names), build(right, sizes, bench.names)

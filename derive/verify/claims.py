@@ -25,7 +25,8 @@ from derive.read.spelling import render
 from derive.verify.bench import Bench, make_bench, parsed, right_side, sides, with_partials
 from derive.verify.chain import generic_chain
 from derive.verify.diagnose import diagnose
-from derive.verify.judge import Diagnosis, Verdict, agrees, judge
+from derive.verify.judge import Diagnosis, Verdict
+from derive.verify.literal import GOOD, agrees_as_written, judge_as_written
 from derive.verify.rewriting import Vocabulary, summands
 from derive.verify.setting import Setting
 
@@ -107,7 +108,7 @@ def _holds(claim: Equation, bench: Bench) -> bool:
     try:
         setting, names = with_partials(claim, bench)
         left, right = sides(claim, replace(bench, names=names))
-        return agrees(left, right, setting) and judge(left, right, setting).verdict in ("proved", "verified")
+        return agrees_as_written(left, right, setting) and judge_as_written(left, right, setting).verdict in GOOD
     except (DeriveError, NotImplementedError, RecursionError, TypeError, ValueError):
         return False
 
@@ -129,7 +130,8 @@ def vocabulary(left: ast.Node, right: ast.Node, bench: Bench, beyond: Iterable[D
     calls = [parsed(to_latex(item.value), known) for item in definitions if _activates(item.value)]
     slopes = [replace(call, function=replace(call.function, primes=1)) for call in calls if isinstance(call, ast.Call)]
     softmax = {key: axis for key, var in bench.names.items() if (axis := _softmax_axis(var, bench)) is not None}
-    return Vocabulary(names, slopes, sorted(bench.model.reading.meaning.sizes), softmax, tuple(_terms(left, bench)))
+    sizes = [*sorted(bench.model.reading.meaning.sizes), *map(str, bench.setting.numbers.values())]
+    return Vocabulary(names, slopes, sizes, softmax, tuple(_terms(left, bench)))
 
 
 def _softmax_axis(var: Var, bench: Bench) -> int | None:
@@ -144,7 +146,8 @@ def _terms(left: ast.Node, bench: Bench) -> list[ast.Node]:
     """Return the terms of the derived equation for what a claim speaks of."""
     name = bench.setting.primary(bench.names[render(left)]) if render(left) in bench.names else None
     value = next((e.value for e in bench.setting.derivation.equations if e.name == name), None)
-    tree = parsed(to_latex(value), bench.model.reading.meaning.functions) if value is not None else None
+    written = bench.written_as(value) if value is not None else None
+    tree = parsed(to_latex(written), bench.model.reading.meaning.functions) if written is not None else None
     return [] if tree is None else summands(tree)
 
 
@@ -163,13 +166,14 @@ def _held_constant(claim: Equation, bench: Bench) -> Diagnosis | None:
     choices = [frozenset(c) for size in (1, 2) for c in itertools.combinations(between, size)][:MOST_HELD]
     for held in choices:
         without = replace(setting, held=held, memory={})
-        vanishes = agrees(left, as_node(0) * ones_like(left), without)  # nothing is left: this explains nothing
-        if not vanishes and agrees(left, right, without):
+        nothing = as_node(0) * ones_like(left)
+        vanishes = agrees_as_written(left, nothing, without)  # nothing is left: this explains nothing
+        if not vanishes and agrees_as_written(left, right, without):
             words = " and ".join(f"${name.latex}$" for name in between if name in held)
             text = f"it holds only with {words} held constant, which depend on ${of.latex}$"
             primary = setting.primary(left)
             value = next((e.value for e in setting.derivation.equations if e.name == primary), left)
-            return Diagnosis("dependence dropped", text, f"{render(claim.left)} = {to_latex(value)}")
+            return Diagnosis("dependence dropped", text, f"{render(claim.left)} = {to_latex(bench.written_as(value))}")
     return None
 
 
@@ -192,7 +196,7 @@ def _judge_in(claim: Equation, bench: Bench) -> Verdict:
     except DeriveError as error:
         return Verdict("unread", str(error))
     try:
-        verdict = judge(left, right, setting)
+        verdict = judge_as_written(left, right, setting)
         if verdict.verdict == "refuted":
             return _excused(verdict, claim, left, right, replace(bench, setting=setting))
         return verdict
@@ -231,8 +235,8 @@ def _judge_jacobian(claim: Equation, setting: Setting, bench: Bench) -> Verdict:
         except ShapeError as error:
             failed.append(error)
             continue
-        verdict = judge(left, right, setting)
-        if verdict.verdict in ("proved", "verified"):
+        verdict = judge_as_written(left, right, setting)
+        if verdict.verdict in GOOD:
             return replace(verdict, assumptions=(*verdict.assumptions, convention))
         refuted.append(verdict)
     if not is_matrix:
@@ -260,7 +264,7 @@ def _excused(verdict: Verdict, claim: Equation, left: Node, right: Node, bench: 
         definitions = tuple(replace(d, value=_named(d.value, op)) for d in bench.setting.network.definitions)
         network = replace(bench.setting.network, definitions=definitions)
         setting = replace(bench.setting, network=network, memory={})
-        if agrees(_named(left, op), _named(right, op), setting):
+        if agrees_as_written(_named(left, op), _named(right, op), setting):
             names = ", ".join(f"${label}$" for label in sorted(labels))
             return Verdict("undecided", f"holds if {names} is {op}; the page does not say", verdict.assumptions)
     return verdict

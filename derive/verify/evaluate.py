@@ -6,13 +6,12 @@ derivatives are chained.
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import mul
 from typing import Any
 
@@ -25,12 +24,15 @@ from derive.op import Op
 from derive.ops.tensor import largest
 from derive.shapes import Shape, axes
 from derive.verify.functions import Reals, Residues, any_number
-from derive.verify.numbers import Number, RetryError, einsum, number
+from derive.verify.numbers import CostError, Number, RetryError, afford, einsum, joined, number
 
 TRIES = 200
 SIZES = (3, 2, 5, 4, 7, 6, 8, 9, 11, 10)
-ARRANGEMENTS = 3000  # of the numbers on the size symbols, until all lengths are positive and differ
+ARRANGEMENTS = 400  # of numbers on the size symbols, of which those with small lengths that differ are taken
 LETTERS = "abcdefghijklm"
+MOST_PARTS = 64  # into which the tangents of one equation by one name are divided
+MOST_TANGENTS = 1 << 25  # entries of the tangents of one equation by one name, or of a Jacobian
+MANY = 10_000  # entries that NumPy draws sooner than Python
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def _draw_residues(rng: random.Random, domain: str, shape: tuple[int, ...]) -> N
     count = int(np.prod(shape))
     if domain in ("binary", "sign", "index"):
         return number(_drawn([_draw_whole(rng, domain) for _ in range(count)], shape), exact=True)
-    values = number(_drawn([rng.randrange(2, 1 << 29) for _ in range(count)], shape), exact=True)
+    values = number(_drawn(_draw_whole_numbers(rng, count), shape), exact=True)
     return values * values if domain in ("positive", "unit", "simplex") else values  # of a square there is a root
 
 
@@ -62,11 +64,17 @@ def _draw_reals(rng: random.Random, domain: str, shape: tuple[int, ...]) -> Numb
     return number(_drawn([rng.choice(tenths) for _ in range(count)], shape), exact=False) / 10
 
 
+def _draw_whole_numbers(rng: random.Random, count: int) -> Any:
+    if count <= MANY:
+        return [rng.randrange(2, 1 << 29) for _ in range(count)]
+    return np.random.default_rng(rng.getrandbits(64)).integers(2, 1 << 29, count)
+
+
 def _draw_whole(rng: random.Random, domain: str) -> int:
     return rng.choice((-1, 1)) if domain == "sign" else rng.randrange(2)
 
 
-def _drawn(values: list[int], shape: tuple[int, ...]) -> Any:
+def _drawn(values: Any, shape: tuple[int, ...]) -> Any:
     return np.array(values, np.int64).reshape(shape)
 
 
@@ -85,26 +93,41 @@ class Point:
     memory: dict[Node, Number] = field(default_factory=dict)
 
 
-def choose_sizes(shapes: Iterable[Shape], turn: int = 0) -> dict[sympy.Expr, int]:
+def choose_sizes(
+    shapes: Iterable[Shape], turn: int = 0, more: Iterable[sympy.Symbol] = ()
+) -> dict[sympy.Expr, int]:
     """Give every size symbol a number of its own, none of them 1; `turn` rotates the numbers.
 
-    Where sizes occur in expressions (n - q + 1), these are positive, and where possible differ from all others.
+    Where sizes occur in expressions (n - q + 1), these are positive, and where possible differ from all others;
+    `more` are symbols that occur in no shape.
     """
     lengths = dict.fromkeys(length for shape in shapes for length in axes(shape) if not length.is_Integer)
     symbols = list(dict.fromkeys(s for length in lengths for s in sorted(length.free_symbols, key=str)))
+    symbols += [symbol for symbol in dict.fromkeys(more) if symbol not in symbols]
     numbers = [*SIZES[turn % 3 :], *SIZES[: turn % 3]]
     plain = {symbol: numbers[k % len(numbers)] for k, symbol in enumerate(symbols)}
     if all(length.is_Symbol for length in lengths):
         return plain
-    best, most = plain, -1
-    for order in itertools.islice(itertools.permutations(numbers[:8], min(len(symbols), 8)), ARRANGEMENTS):
-        sizes = {**plain, **dict(zip(symbols, order, strict=False))}
-        found = [length_at(length, sizes) for length in lengths]
-        if min(found) >= 1 and len(set(found)) > most:
-            best, most = sizes, len(set(found))
-        if min(found) > 1 and len(set(found)) == len(found):
-            return sizes
-    return best
+    ranked = _arranged(tuple(lengths), tuple(symbols))
+    return ranked[turn % len(ranked)] if ranked else plain
+
+
+@lru_cache(maxsize=256)
+def _arranged(
+    lengths: tuple[sympy.Expr, ...], symbols: tuple[sympy.Symbol, ...]
+) -> list[dict[sympy.Expr, int]]:
+    """Return up to three choices of numbers for symbols: lengths are positive, different where possible, and small."""
+    rng = random.Random(0)
+    numbers = [SIZES[k % 8] for k in range(max(len(symbols), 8))]
+    found = []
+    for _ in range(ARRANGEMENTS):
+        sizes = dict(zip(symbols, rng.sample(numbers, len(symbols)), strict=True))
+        values = [length_at(length, sizes) for length in lengths]
+        if min(values) >= 1:
+            found.append(((min(values) == 1, -len(set(values)), sum(values)), sizes))
+    found.sort(key=lambda pair: pair[0])
+    different = {tuple(sizes.values()): sizes for _, sizes in found}
+    return [*different.values()][:3]
 
 
 def extents(shape: Shape, sizes: Mapping[sympy.Expr, int]) -> tuple[int, ...]:
@@ -141,6 +164,7 @@ def _value_at(expr: sympy.Expr, sizes: Mapping[sympy.Expr, int]) -> Fraction:
 def draw(var: Var, point: Point, rng: random.Random) -> Number:
     """Draw a variable's value within its domain."""
     shape = extents(var.shape, point.sizes)
+    afford(math.prod(shape), exact=point.kind.exact)
     kind, _, along = var.domain.partition(" ")
     axis = len(shape) - 1 if along else 0
     if kind == "onehot" and shape:
@@ -193,6 +217,8 @@ def evaluate(node: Node, point: Point, known: Mapping[Var, Number] | None = None
     if known is None and node in point.memory:
         return point.memory[node]
     operands = [evaluate(operand, point, known) for operand in node.operands]
+    if op.value is not None or not node.operands:
+        afford(math.prod(extents(node.shape, point.sizes)))
     if op.value is not None:
         value: Number = op.value(functions, *operands, *(_plain_size(param, point.sizes) for param in node.params))
         return value
@@ -274,8 +300,9 @@ def run(network: Network, point: Point) -> None:
 
 
 def cotangents_at(
-    network: Network, point: Point, ends: Mapping[Var, Number | None], structured: bool = True
-) -> dict[Var, Number]:
+    network: Network, point: Point, ends: Mapping[Var, Number | None], structured: bool = True,
+    skipped: frozenset[Var] = frozenset(),
+) -> dict[Var, Number]:  # fmt: skip
     """Return the derivative of the ends by every name and free variable, where the network has run.
 
     Args:
@@ -283,6 +310,7 @@ def cotangents_at(
         point: Values of all names.
         ends: The names differentiated, each with the cotangent that weights it (None for a scalar).
         structured: Whether cotangents of symmetric and diagonal variables stay in their space.
+        skipped: Free variables by which nothing is differentiated.
     Each equation's Jacobian is that of its tangents; the cotangents are chained from the ends backwards.
     """
     one = number(1, point.kind.exact)
@@ -291,6 +319,8 @@ def cotangents_at(
         if item.name not in found:
             continue
         for name in variables(item.value):
+            if name in skipped:
+                continue
             handed = _handed(item.value, name, found[item.name], point)
             found[name] = found[name] + handed if name in found else handed
     return {name: _projected(name, value) for name, value in found.items()} if structured else found
@@ -307,12 +337,22 @@ def _projected(name: Var, value: Number) -> Number:
 
 def _handed(value: Node, name: Var, cotangent: Number, point: Point) -> Number:
     """Return the cotangent of a name by one equation: for each entry, the tangent weighted by the cotangent."""
-    base = point.values[name]
-    result = evaluate(value, point, {name: base.moving()})
-    word = LETTERS[1 : 1 + len(result.shape)]
-    count = int(np.prod(base.shape))
-    flat = einsum(f"a{word},{word}->a", [result.tangents(count), cotangent])
-    return flat.each(lambda x: x.reshape(base.shape))
+    base, word = point.values[name], LETTERS[1 : 1 + len(cotangent.shape)]
+    count = math.prod(base.shape)
+    afford(count * (count + math.prod(cotangent.shape)), MOST_TANGENTS)
+
+    def along(start: int, stop: int) -> list[Number]:
+        """Return the entries in a range; in two parts where the tangents would take too much memory."""
+        try:
+            result = evaluate(value, point, {name: base.moving(start, stop)})
+            return [einsum(f"a{word},{word}->a", [result.tangents(stop - start), cotangent])]
+        except CostError:
+            if (stop - start) * MOST_PARTS <= count or stop - start == 1:
+                raise
+        middle = (start + stop) // 2
+        return along(start, middle) + along(middle, stop)
+
+    return joined(along(0, count)).each(lambda x: x.reshape(base.shape))
 
 
 def jacobian_at(network: Network, point: Point, of: Var, by: Var) -> Number:
@@ -321,11 +361,12 @@ def jacobian_at(network: Network, point: Point, of: Var, by: Var) -> Number:
     Returns: An array with the axes of `of`, then those of `by`.
     """
     base = point.values[by]
+    afford(math.prod(base.shape) * math.prod(point.values[of].shape), MOST_TANGENTS)
     known = {by: base.moving()}
     for item in network.definitions:
         if item.name != by and any(name in known for name in variables(item.value)):
             known[item.name] = evaluate(item.value, point, known)
-    count = int(np.prod(base.shape))
+    count = math.prod(base.shape)
     result = known.get(of, point.values[of]).tangents(count)
     return result.each(lambda x: np.moveaxis(x, 0, -1).reshape((*x.shape[1:], *base.shape)))
 
@@ -337,16 +378,28 @@ def _inner_shapes(node: Node) -> Iterator[Shape]:
             yield part.shape
 
 
-def points(kind: Kind, network: Network, more: Iterable[Var], count: int, seed: int = 0) -> Iterator[Point]:
+def _places(node: Node) -> Iterator[sympy.Symbol]:
+    """Yield the symbols that say where windows begin and how far apart they are."""
+    for part in walk(node):
+        if isinstance(part, Apply) and part.op.sized:
+            yield from (symbol for param in part.params for symbol in sorted(param.free_symbols, key=str))
+
+
+def points(
+    kind: Kind, network: Network, more: Iterable[Var], count: int, seed: int = 0,
+    given: Mapping[sympy.Expr, int] | None = None,
+) -> Iterator[Point]:  # fmt: skip
     """Yield points at which the network has run, of rotating sizes; `more` variables are drawn too.
 
+    `given` are sizes that are not chosen.
     A point that meets a pole, or a root that does not exist, is drawn again, up to `TRIES` times for each.
     """
     free = dict.fromkeys([*free_variables(network), *more])
     shapes = [name.shape for name in (*free, *(item.name for item in network.definitions))]
     shapes += [shape for item in network.definitions for shape in _inner_shapes(item.value)]
     made = 0
-    sizes = [choose_sizes(shapes, turn) for turn in range(count)]
+    places = [symbol for item in network.definitions for symbol in _places(item.value)]
+    sizes = [{**choose_sizes(shapes, turn, places), **(given or {})} for turn in range(count)]
     for attempt in range(TRIES * count):
         rng = random.Random(f"{seed}:{attempt}")
         point = Point(kind, sizes[made], {}, {})

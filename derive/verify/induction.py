@@ -8,18 +8,20 @@ from dataclasses import dataclass, replace
 from derive.derivation import Check, Derivation, Equation, Step
 from derive.errors import DeriveError, ShapeError
 from derive.expr import Node, Var, variables
+from derive.generalise import generalised_recurrence
 from derive.model import free_variables
 from derive.notation import marks
 from derive.read import syntax as ast
 from derive.read.outline import Equation as Claim
 from derive.recurrence import Recurrence
-from derive.verify.bench import Bench, bench_for, sides
+from derive.verify.bench import Bench, bench_for, generally, sides
 from derive.verify.claims import vocabulary
 from derive.verify.diagnose import diagnose
-from derive.verify.judge import Verdict, agrees, judge, shapes_agree
+from derive.verify.judge import Verdict, agrees, shapes_agree
+from derive.verify.literal import GOOD, judge_as_written
 from derive.verify.normal_form import same
 from derive.verify.setting import Setting
-from derive.verify.steps import GOOD, checked
+from derive.verify.steps import checked
 
 INSTANCES = (1, 2, 3, 4)  # numbers of steps at which every equation is compared with the network's own tangents
 BACKWARD = ("cotangent", "gradient")
@@ -153,9 +155,16 @@ def judge_recurrence(claim: Claim, recurrence: Recurrence, derivation: Derivatio
     What agrees with the derived recursion by normal form is proved; everything is compared with networks of few
     steps, and refuted by a point of one of them.
     """
+    found = generalised_recurrence(recurrence)
+    if found is not None:
+        recurrence, derivation = found[0], found[0].derive()
     bench = _reading_bench(recurrence, derivation)
+    general = None if found is None else found[1]
+    bench = bench if general is None else generally(bench, general)
     aliases = bench.setting.cotangents
-    settings = {last: _setting(recurrence, derivation, last, aliases) for last in INSTANCES[1:]}
+    settings = {
+        last: replace(_setting(recurrence, derivation, last, aliases), general=general) for last in INSTANCES[1:]
+    }
     verdict = _judged(claim, bench, recurrence, derivation, settings)
     if verdict.verdict not in ("refuted", "ill-typed"):
         return verdict
@@ -199,7 +208,7 @@ def _judged(
             if strange:
                 names = ", ".join(sorted(f"${name.latex}$" for name in strange))
                 return Verdict("unread", f"at step {step} of {last}, {names} stands for nothing")
-            verdict = judge(one, other, setting)
+            verdict = judge_as_written(one, other, setting)
             if verdict.verdict not in GOOD:
                 return replace(verdict, reason=f"{verdict.reason}; at step {step} of {last}")
             compared += 1

@@ -16,11 +16,13 @@ from derive.verify.alpha import alike
 from derive.verify.evaluate import EXACT, REAL, Kind, Point, cotangents_at, evaluate, jacobian_at, points
 from derive.verify.functions import own_shift
 from derive.verify.normal_form import same
-from derive.verify.numbers import Number, RetryError, einsum
+from derive.verify.numbers import CostError, Number, RetryError, einsum
 from derive.verify.setting import Partial, Setting
 
 POINTS = 3  # exact points; each alone errs with a probability of about a claim's degree over 2e9
 REAL_POINTS = 6
+NO_POINT = "no point could be found at which both sides have a value"
+TOO_LARGE = "the sizes are numbers too large to compute with; nothing was compared"
 BACKWARD = ("cotangent", "gradient", "jacobian", "hessian", "product", "directional")
 
 
@@ -63,16 +65,22 @@ def judge(left: Node, right: Node, setting: Setting) -> Verdict:
         left, right: Expressions in the names of the model and of cotangents.
         setting: The model and its record.
     """
+    try:
+        return _judge(left, right, setting)
+    except CostError:
+        return Verdict("undecided", TOO_LARGE, setting.derivation.assumptions)
+
+
+def _judge(left: Node, right: Node, setting: Setting) -> Verdict:
     assumptions = setting.derivation.assumptions
     if not shapes_agree(left, right):
-        return Verdict(
-            "ill-typed", f"the left side is {show_shape(left.shape)}, the right side {show_shape(right.shape)}"
-        )
+        shapes = (show_shape(setting.as_written(side.shape)) for side in (left, right))
+        return Verdict("ill-typed", "the left side is {}, the right side {}".format(*shapes))
     left, right = map(setting.in_primary_names, (left, right))
     proof = prove(left, right, setting)
     differs = _differs(left, right, setting)
     if differs is None and not (proof and _differs(left, right, setting, REAL) is False):
-        return Verdict("undecided", "no point could be found at which both sides have a value", assumptions)
+        return Verdict("undecided", NO_POINT, assumptions)
     if not differs:
         if proof:
             return Verdict("proved", proof, assumptions)
@@ -194,10 +202,15 @@ def _partial(partial: Partial, point: Point) -> Number:
 def _derivative_at(setting: Setting, point: Point, by: Var, ends: Mapping[Var, Number | None]) -> Number:
     """Return the derivative of the ends by a name; all of a point are found in one pass."""
     place = tuple(ends)
+    if ("too large", place) in point.cotangents:
+        raise CostError
     if place not in point.cotangents:
         kept = tuple(item for item in setting.network.definitions if item.name not in setting.held)
         network = replace(setting.network, definitions=kept)
-        point.cotangents[place] = cotangents_at(network, point, ends, setting.structured)
+        given = setting.free.difference(setting.cotangents.values())
+        point.cotangents["too large", place] = {}  # unless what follows ends
+        point.cotangents[place] = cotangents_at(network, point, ends, setting.structured, given)
+        del point.cotangents["too large", place]
     found = point.cotangents[place].get(by)
     return point.values[by].each(lambda x: x * 0) if found is None else found
 
@@ -218,8 +231,12 @@ def _points(left: Node, right: Node, setting: Setting, kind: Kind, count: int) -
     names = dict.fromkeys([*given, *named])
     extra = tuple(name for name in (*setting.derivation.seeds, *names) if name not in setting.free)
     place = (kind is EXACT, count, extra)
+    if ("too large", place) in setting.memory:
+        raise CostError
     if place not in setting.memory:
+        setting.memory["too large", place] = []  # unless what follows ends
         setting.memory[place] = list(points(kind, setting.network, extra, count))
+        del setting.memory["too large", place]
     return setting.memory[place]
 
 
@@ -263,10 +280,14 @@ def _plain(array: Number) -> Any:
 def agrees(left: Node, right: Node, setting: Setting) -> bool:
     """Tell whether two sides agree at points of the model itself; nothing derived is used.
 
-    The points are exact; where roots leave none, they are reals, compared to 25 digits.
+    The points are exact; where roots leave none, they are reals, compared to 25 digits. Sizes too large to compute
+    with tell nothing: False.
     """
     one, other = map(setting.in_primary_names, (left, right))
     if not shapes_agree(one, other):
         return False
-    differs = _differs(one, other, setting)
-    return (_differs(one, other, setting, REAL) if differs is None else differs) is False
+    try:
+        differs = _differs(one, other, setting)
+        return (_differs(one, other, setting, REAL) if differs is None else differs) is False
+    except CostError:
+        return False

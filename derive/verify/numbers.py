@@ -11,6 +11,7 @@ Tangents give derivatives (forward mode) in many directions at once, independent
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -39,6 +40,16 @@ NoTangents: TypeAlias = None
 
 class RetryError(Exception):
     """A random point met a pole or a root that does not exist; draw another."""
+
+
+class CostError(Exception):
+    """An array of the sizes at hand would take too much memory, or its tangents too much time."""
+
+
+def afford(entries: int, most: int = 1 << 23, exact: bool = True) -> None:
+    """Refuse arrays of more than 8 million residues, which are 64 MiB, or of a sixteenth as many reals."""
+    if entries > (most if exact else most >> 4):
+        raise CostError
 
 
 # ---------------------------------------------------------------- arithmetic modulo a prime
@@ -162,11 +173,14 @@ class Number:
         """Return the values alone."""
         return self.each(lambda x: x)
 
-    def moving(self) -> Number:
-        """Return the same values, moving along each entry in turn: one direction for each."""
-        count = int(np.prod(self.shape))
-        unit = number(np.eye(count, dtype=np.int64).reshape(count, *self.shape), bool(self.parts[0].modulus))
-        return Number(tuple(Part(p.x, d.x, p.modulus) for p, d in zip(self.parts, unit.parts, strict=True)))
+    def moving(self, start: int = 0, stop: int | None = None) -> Number:
+        """Return the same values, moving along each entry in turn, or along some: one direction for each."""
+        count = math.prod(self.shape)
+        stop = count if stop is None else stop
+        afford((stop - start) * count)
+        unit = np.eye(stop - start, count, start, dtype=np.int64).reshape(stop - start, *self.shape)
+        directions = number(unit, bool(self.parts[0].modulus))
+        return Number(tuple(Part(p.x, d.x, p.modulus) for p, d in zip(self.parts, directions.parts, strict=True)))
 
     def along(self, direction: Number) -> Number:
         """Return the same values, moving in one direction."""
@@ -251,6 +265,14 @@ def number(value: int | Fraction | sympy.Rational | Values, exact: bool) -> Numb
     return Number((Part(box, None, 0),))
 
 
+def joined(numbers: list[Number]) -> Number:
+    """Return arrays without tangents as one, along their first axis."""
+    if len(numbers) == 1:
+        return numbers[0]
+    columns = zip(*(n.parts for n in numbers), strict=True)
+    return Number(tuple(Part(np.concatenate([p.x for p in column]), None, column[0].modulus) for column in columns))
+
+
 def einsum(spec: str, numbers: list[Number]) -> Number:
     """Return the sum of products; tangents by the product rule."""
     return Number(tuple(_einsum(spec, column) for column in zip(*(n.parts for n in numbers), strict=True)))
@@ -276,9 +298,11 @@ def contract(words: list[str], right: str, arrays: list[Values], modulus: int) -
     dtype = arrays[0].dtype
     whole = np.asarray(1, dtype)
     moves, order = _plan(tuple(words), right)
-    for array, (word, single, at, beside, gone) in zip(arrays, moves, strict=True):
-        array = np.einsum(f"{word}->{single}", array) if single != word else array
-        product = _spread(whole, *at) * _spread(array, *beside)
+    for k, single, at, beside, gone in moves:
+        array = np.einsum(f"{words[k]}->{single}", arrays[k]) if single != words[k] else arrays[k]
+        left, beyond = _spread(whole, *at), _spread(array, *beside)
+        afford(math.prod(map(max, np.shape(left), np.shape(beyond))), exact=bool(modulus))
+        product = left * beyond
         product = product % modulus if modulus else product
         whole = np.asarray(product.sum(axis=gone) if gone else product, dtype)
         whole = whole % modulus if modulus and gone else whole
@@ -286,19 +310,24 @@ def contract(words: list[str], right: str, arrays: list[Values], modulus: int) -
 
 
 _Place: TypeAlias = tuple[tuple[int, ...], tuple[slice | None, ...]]  # the order of an array's axes, and new ones
-_Move: TypeAlias = tuple[str, str, _Place, _Place, tuple[int, ...]]
+_Move: TypeAlias = tuple[int, str, _Place, _Place, tuple[int, ...]]
 
 
 @lru_cache(maxsize=4096)
 def _plan(words: tuple[str, ...], right: str) -> tuple[list[_Move], list[int]]:
-    """Return for each operand how it and the product so far lie over their common letters, and what is summed."""
-    moves, letters = [], ""
-    for k, word in enumerate(words):
-        single = "".join(dict.fromkeys(word))
+    """Return for each operand how it and the product so far lie over their common letters, and what is summed.
+
+    After the first comes what brings the fewest new letters.
+    """
+    moves, letters, waiting = [], "", list(range(len(words)))
+    while waiting:
+        k = min(waiting, key=lambda place: len({*words[place]} - {*letters})) if letters else waiting[0]
+        waiting.remove(k)
+        single = "".join(dict.fromkeys(words[k]))
         union = letters + "".join(letter for letter in single if letter not in letters)
-        later = set("".join(words[k + 1 :])) | set(right)
+        later = set("".join(words[place] for place in waiting)) | set(right)
         gone = tuple(axis for axis, letter in enumerate(union) if letter not in later)
-        moves.append((word, single, _place(letters, union), _place(single, union), gone))
+        moves.append((k, single, _place(letters, union), _place(single, union), gone))
         letters = "".join(letter for letter in union if letter in later)
     return moves, [letters.index(letter) for letter in right]
 

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import sympy
+
 from derive.derivation import Derivation, Equation
 from derive.expr import Const, Node, Var, substitute, variables
+from derive.generalise import General
 from derive.model import Definition, Network, free_variables
+from derive.shapes import Shape
 from derive.verify.evaluate import Point
 
 
@@ -39,6 +43,7 @@ class Setting:
         partials: What further names of derivatives stand for: of other scalars, Jacobians, Hessians.
         held: Names taken to be constants where cotangents are evaluated: to find out what a claim forgot.
         structured: Whether gradients by symmetric and diagonal variables stay in their space.
+        general: Where symbols took the place of sizes that are numbers: what they stand for.
         memory: Points already computed, so that all steps and claims share them.
         proofs: Proofs already found, by what they prove up to names.
     """
@@ -50,6 +55,7 @@ class Setting:
     partials: Mapping[Var, Partial] = field(default_factory=dict)
     held: frozenset[Var] = frozenset()
     structured: bool = True
+    general: General | None = None
     memory: dict[Any, list[Point]] = field(default_factory=dict)
     proofs: dict[Any, str] = field(default_factory=dict)
 
@@ -95,6 +101,15 @@ class Setting:
     @cached_property
     def _values(self) -> dict[Var, Node]:
         return {item.name: item.value for item in self.network.definitions}
+
+    @property
+    def numbers(self) -> Mapping[sympy.Symbol, sympy.Integer]:
+        """The sizes of the model as written, by the symbols that stand for them."""
+        return {} if self.general is None else self.general.numbers
+
+    def as_written(self, shape: Shape) -> Shape:
+        """Return a shape with the numbers of the model as written."""
+        return tuple(length.xreplace(self.numbers) for length in shape)
 
     def users(self, name: Var) -> list[Definition]:
         """Return the equations that use a name."""

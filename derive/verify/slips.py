@@ -19,8 +19,8 @@ def factors(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
         yield Edit(ast.Product(r"\circ", node, slope), "missing derivative", text)
     half = ast.Quotient(ast.Number("1"), ast.Number("2"))
     scales: list[tuple[ast.Node, str]] = [(ast.Number("2"), "2"), (half, "1/2")]
-    scales += [(ast.Quotient(ast.Number("1"), ast.Name(size)), f"1/{size}") for size in words.sizes]
-    scales += [(ast.Name(size), size) for size in words.sizes]
+    scales += [(ast.Quotient(ast.Number("1"), _size(size)), f"1/{size}") for size in words.sizes]
+    scales += [(_size(size), size) for size in words.sizes]
     for factor, name in scales:
         yield Edit(ast.Product("", factor, node), "factor", f"the factor {name} is missing")
     if isinstance(node, ast.Product):
@@ -29,7 +29,7 @@ def factors(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
 
 
 def _without(node: ast.Product, size: str) -> ast.Node:
-    return node.right if any(part == ast.Name(size) for part in walk(node.left)) else node
+    return node.right if any(part == _size(size) for part in walk(node.left)) else node
 
 
 def dropped(node: ast.Node) -> Iterator[Edit]:
@@ -65,7 +65,7 @@ def other_names(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
 def numbers(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     """Change a number or a power."""
     half = ast.Quotient(ast.Number("1"), ast.Number("2"))
-    sizes = [ast.Name(size) for size in words.sizes]
+    sizes = [_size(size) for size in words.sizes]
     options: list[ast.Node] = [*(ast.Number(text) for text in "1234"), half, *sizes]
 
     def change(part: ast.Node) -> Change:
@@ -126,7 +126,7 @@ def missing_terms(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
 
 def scaled_parts(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     """Scale one term of a sum by a size or a small number."""
-    numbers: list[ast.Node] = [ast.Number("2"), ast.Number("3"), *(ast.Name(size) for size in words.sizes)]
+    numbers: list[ast.Node] = [ast.Number("2"), ast.Number("3"), *(_size(size) for size in words.sizes)]
     scales: list[ast.Node] = [*numbers, *(ast.Quotient(ast.Number("1"), number) for number in numbers)]
 
     def change(part: ast.Node) -> Change:
@@ -173,7 +173,7 @@ def indices(node: ast.Node) -> Iterator[Edit]:
 
 def missing_names(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     """Multiply a part by a name, entry by entry, as a matrix from either side, or divide by it."""
-    names = [name for name in words.names if name not in [ast.Name(size) for size in words.sizes]]
+    names = [name for name in words.names if name not in [_size(size) for size in words.sizes]]
 
     def change(part: ast.Node) -> Change:
         if isinstance(part, ast.Name | ast.Call | ast.Transpose | ast.Quotient):
@@ -214,3 +214,8 @@ def _renamed(node: ast.Node, names: Mapping[ast.Name, ast.Name]) -> ast.Node:
     if isinstance(node, ast.Name):
         return names.get(node, node)
     return ast.map_children(node, lambda part: _renamed(part, names))
+
+
+def _size(size: str) -> ast.Name | ast.Number:
+    """Return a size as it stands in a formula: a name, or the number that the model gives."""
+    return ast.Number(size) if size.isdigit() else ast.Name(size)

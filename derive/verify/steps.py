@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from derive.derivation import Check, Derivation, Equation, Step
 from derive.expr import Node, Var, variables
+from derive.generalise import General, generalised
 from derive.jacobian import as_network
-from derive.model import Definition, Network
+from derive.model import Definition, Network, free_variables
+from derive.shapes import axes
 from derive.verify.alpha import alike
 from derive.verify.derivative import proves
-from derive.verify.judge import BACKWARD, POINTS, agrees, judge
+from derive.verify.judge import BACKWARD, POINTS, agrees
+from derive.verify.literal import GOOD, judge_as_written, readings, with_sizes
 from derive.verify.setting import Partial, Setting
 
-GOOD = ("proved", "verified")
+FEW_ENTRIES = 10_000  # of all arrays of a model that is run at its own sizes
 SECOND = ("jacobian", "hessian", "product", "directional")
 
 
@@ -27,13 +31,62 @@ def setting_for(network: Network, derivation: Derivation, more: dict[Var, Var] |
 def checked(network: Network, derivation: Derivation, seeds: dict[Var, Var] | None = None) -> Derivation:
     """Return the derivation with the outcome of a check on each step and on each cotangent's equation.
 
-    An equation is compared with the tangents of the model itself; a step's two sides with each other.
+    An equation is compared with the tangents of the model itself; a step's two sides with each other. Where sizes
+    are numbers, symbols stand for them; what then fails is looked at again at the sizes themselves.
     """
+    general = generalised(network)
+    if general is None:
+        return _checked_as_it_is(network, derivation, seeds)
+    done = _checked_in_general(general, derivation, seeds or {})
+    if all_checked(done) or not _is_small(network):
+        return done
+    again = _checked_as_it_is(network, derivation, seeds)
+    return replace(done, equations=tuple(map(_better, done.equations, again.equations)))
+
+
+def _checked_as_it_is(network: Network, derivation: Derivation, seeds: dict[Var, Var] | None) -> Derivation:
     setting = setting_for(network, derivation, seeds)
     second = second_order(derivation, setting)
     return replace(derivation, equations=tuple(
         _checked(equation, second if equation.role in SECOND else setting) for equation in derivation.equations
     ))  # fmt: skip
+
+
+def _checked_in_general(general: General, derivation: Derivation, seeds: dict[Var, Var]) -> Derivation:
+    """Check a record of a model with numbers for sizes, with symbols in their place.
+
+    A number of the record may be a size or a constant: what holds for either reading holds.
+    """
+    constant = general.lifted(derivation, general.lift)
+    sized = general.lifted(derivation, lambda node: with_sizes(general.lift(node), general))
+    named = {general.name(seed): general.name(of) for seed, of in seeds.items()}
+    setting = replace(setting_for(general.network, sized, named), general=general)
+    second = second_order(sized, setting)
+    done = (_checked(e, second if e.role in SECOND else setting) for e in constant.equations)
+    return replace(derivation, equations=tuple(map(_with_outcomes, derivation.equations, done)))
+
+
+def _with_outcomes(equation: Equation, done: Equation) -> Equation:
+    steps = (replace(step, check=other.check) for step, other in zip(equation.steps, done.steps, strict=True))
+    return replace(equation, check=done.check, steps=tuple(steps))
+
+
+def _better(one: Equation, other: Equation) -> Equation:
+    """Return an equation with the more telling of two outcomes: the first where it is good."""
+
+    def choose(mine: Check | None, its: Check | None) -> Check | None:
+        decided = its is not None and its.outcome != "undecided"
+        return its if decided and (mine is None or mine.outcome not in GOOD) else mine
+
+    steps = (replace(a, check=choose(a.check, b.check)) for a, b in zip(one.steps, other.steps, strict=True))
+    return replace(one, check=choose(one.check, other.check), steps=tuple(steps))
+
+
+def _is_small(network: Network) -> bool:
+    """Tell whether a model can be run at its own sizes, with tangents along every entry."""
+    names = {*free_variables(network), *(item.name for item in network.definitions)}
+    lengths = [[int(n) if n.is_Integer else 2 for n in axes(name.shape)] for name in names]
+    return sum(map(math.prod, lengths)) <= FEW_ENTRIES
 
 
 def second_order(derivation: Derivation, setting: Setting) -> Setting:
@@ -70,9 +123,11 @@ def _checked_in_space(equation: Equation, of: Var, free: Var, own: Check, settin
 
 def _against_the_model(name: Var, value: Node, setting: Setting) -> Check:
     """Compare a derived equation with the tangents of the model: no rule of the sweep takes part."""
-    if not agrees(name, value, setting):
+    sides = [(name, value), *readings(name, value, setting)]
+    written = next((right for left, right in sides if agrees(left, right, setting)), None)
+    if written is None:
         return Check("undecided", "the model's tangents differ, or no point could be evaluated")
-    if _proved(name, value, setting):
+    if _proved(name, written, setting):
         return Check("proved", "equal to the derivative of the model's normal forms, for all sizes")
     return Check("verified", f"equal to the model's tangents in exact arithmetic at {POINTS} points of different sizes")
 
@@ -121,7 +176,7 @@ def _check(step: Step, equation: Equation, own: Check, setting: Setting) -> Chec
     """Check a rewriting step by normal form; the chain-rule step against the model."""
     if step.before == equation.name:
         return own if step.after == equation.value else _against_the_model(equation.name, step.after, setting)
-    verdict = judge(step.before, step.after, setting)
+    verdict = judge_as_written(step.before, step.after, setting)
     return Check(verdict.verdict, verdict.reason)
 
 
