@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from codegen.program import (
+    ARGMAX,
     Affine,
     Body,
     Call,
@@ -113,6 +114,6 @@ def _squeezed(program: Program, statement: Statement, thin: Thin) -> Statement:
         return Map(ref(statement.out), body(statement.body), statement.eq)
     inner = body(statement.body)
     over = tuple(label for label in statement.over if label in labels_of(inner) and label not in single)
-    if over or statement.kind not in ("sum", "max"):
+    if over or statement.op == ARGMAX:
         return Reduce(ref(statement.out), statement.op, over, inner, statement.eq)
     return Map(ref(statement.out), inner, statement.eq)

@@ -243,6 +243,7 @@ def _finished(
 ) -> Lines:
     """Return loops over the result's entries, each a sum of terms and then finished."""
     head = group.head
+    assert isinstance(head, Contract)
     sizes = extents(loops.program, head)
     word = loops.local_name(head.out.name)
     if others:
@@ -274,7 +275,7 @@ def _lanes(loops: Loops, group: Group, finish: Finish) -> Lines:
     if not vector or group.tail or head.out.name in group.local:
         term = f"{loops.place(head.a, index)} * {loops.place(head.b, index)}"
         return _finished(loops, group, term, _summed(head), index, finish)
-    out, (a, b) = loops.place(head.out, index), (loops.place(ref, index) for ref in (head.a, head.b))
+    out, a, b = (loops.place(factor, index) for factor in (head.out, head.a, head.b))
     count = loops.size(sizes[last])
     lines = [loops.independent(), *loop(index[last], count, [f"{out} += {a} * {b};"])]
     for label in reversed(_summed(head)):
