@@ -133,12 +133,17 @@ static INLINE void @NAME(ptrdiff_t k, const REAL *a, ptrdiff_t a_row, ptrdiff_t 
     for (; l + CHAINS <= k; l += CHAINS) {
         UNROLL
         for (int u = 0; u < CHAINS; ++u) {
+            @vector x[VECTORS];
             UNROLL
             for (int v = 0; v < VECTORS; ++v) {
-                const @vector x = *(const @vector *)(b + (l + u) * b_step + v * LANES);
+                x[v] = *(const @vector *)(b + (l + u) * b_step + v * LANES);
+            }
+            UNROLL
+            for (int r = 0; r < ROWS; ++r) {
+                const REAL y = a[r * a_row + (l + u) * a_step];
                 UNROLL
-                for (int r = 0; r < ROWS; ++r) {
-                    s[u * ROWS + r][v] += a[r * a_row + (l + u) * a_step] * x;
+                for (int v = 0; v < VECTORS; ++v) {
+                    s[u * ROWS + r][v] += y * x[v];
                 }
             }
         }

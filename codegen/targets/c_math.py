@@ -106,6 +106,16 @@ static inline REAL @huber(REAL x, REAL d)
 """Name as templates of rows call it -> (what it needs, text or one text a type), each after what it needs."""
 
 
+INLINE = """
+/* Written into every loop, however many there are: a call would keep it from running on vectors. */
+#if defined(__GNUC__)
+#define @inline inline __attribute__((always_inline))
+#else
+#define @inline inline
+#endif
+"""
+
+
 def emit_math(names: Iterable[str], prefix: str, dtype: str) -> str:
     """Return the C of the named functions and of what they need, in an order that compiles.
 
@@ -117,7 +127,8 @@ def emit_math(names: Iterable[str], prefix: str, dtype: str) -> str:
         if name in wanted:
             wanted.update(FUNCTIONS[name][0])
     texts = [FUNCTIONS[name][1] for name in FUNCTIONS if name in wanted]
-    return "".join(real(text if isinstance(text, str) else text[dtype], prefix, dtype) for text in texts)
+    text = "".join(text if isinstance(text, str) else text[dtype] for text in texts)
+    return real(INLINE + text.replace("static inline", "static @inline"), prefix, dtype) if text else ""
 
 
 def real(text: str, prefix: str, dtype: str) -> str:
