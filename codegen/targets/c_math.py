@@ -40,6 +40,8 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], dict[str, str] | str]] = {
     "bits": ((), BITS),
     "fabs": (("bits",), FABS),
     "exp_turns": ((), exponentials.EXP_TURNS),
+    "square": ((), "\nstatic inline REAL @square(REAL x)\n{\n    return x * x;\n}\n"),
+    "cube": ((), "\nstatic inline REAL @cube(REAL x)\n{\n    return x * x * x;\n}\n"),
     "exp_power": (("bits",), exponentials.EXP_POWER),
     "exp_rest": ((), exponentials.EXP_REST),
     "exp_below": (("fabs", "exp_turns", "exp_power", "exp_rest"), exponentials.EXP_BELOW),

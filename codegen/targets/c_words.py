@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from codegen.program import (
     BATCH,
     Access,
     Body,
+    Call,
     Index,
     Leaf,
     Lookup,
@@ -30,8 +32,30 @@ from codegen.program import (
 )
 from codegen.targets.spell import ATOM, POWER, SIGN, Text, helpers_in, spell
 from derive.op import Op
+from derive.ops import table
 
 Lines = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """A small whole power, to be written as a function that multiplies."""
+
+    function: str
+    base: Body
+
+
+POWERS = {2: "square", 3: "cube"}
+
+
+def _with_products(body: Body) -> Any:
+    """Return a body with small whole powers as products: there is nothing for a compiler to find out."""
+    if not isinstance(body, Call):
+        return body
+    exponent = body.args[-1]
+    if body.op == table.POW and isinstance(exponent, Number) and exponent.value in POWERS:
+        return _Product(POWERS[int(exponent.value)], body.args[0])
+    return Call(body.op, tuple(_with_products(arg) for arg in body.args))
 
 
 @dataclass(slots=True)
@@ -164,7 +188,10 @@ class Words:
     def body(self, body: Body, index: Mapping[str, str], sizes: Mapping[str, Size]) -> str:
         """Return a body at the given indices, of labels that run along the given sizes."""
 
-        def leaf(part: Leaf) -> Text:
+        def leaf(part: Leaf | _Product) -> Text:
+            if isinstance(part, _Product):
+                self.used.add(part.function)
+                return f"{self.helper}{part.function}({self.body(part.base, index, sizes)})", ATOM
             if isinstance(part, Samples):
                 return f"({self.real}){BATCH}", POWER
             if isinstance(part, Position):
@@ -174,7 +201,7 @@ class Words:
                 return (f"({' && '.join(within)} ? {place} : 0)" if within else place), ATOM
             return self.place(part, index), ATOM
 
-        return spell(body, leaf, self.number, self.template)[0]
+        return spell(_with_products(body), leaf, self.number, self.template)[0]
 
     def picked(self, pick: Pick, index: Mapping[str, str], sizes: Mapping[str, Size]) -> tuple[str, list[str]]:
         """Return an entry at computed indices, and what must hold for it to lie inside."""
