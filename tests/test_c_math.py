@@ -256,6 +256,8 @@ EDGES: dict[str, tuple[Any, ...]] = {  # of 0, -0, infinity, -infinity, the smal
     "clip": (0, -0.0, 0.25, -0.25, TINY, "-"),
     "huber": (0, 0, np.inf, np.inf, 0, 0),
     "larger": (0.25, 0.25, np.inf, 0.25, 0.25, 0.25),
+    "square": (0, 0, np.inf, np.inf, 0, 0),
+    "cube": (0, -0.0, np.inf, -np.inf, 0, -0.0),
     "pow2": (0, 0, np.inf, np.inf, 0, 0),
     "pow3": (0, -0.0, np.inf, -np.inf, 0, -0.0),
 }
