@@ -12,7 +12,7 @@ from codegen.plan.machine import BYTES, Machine
 from codegen.plan.tiles import Tile
 from codegen.targets.c_math import real
 
-DOT_CHAINS = 4
+CHAINS = 4  # sums that run side by side, so that none waits for the one before
 
 DOT = """
 /* The dot product of two contiguous vectors: CHAINS sums of lanes, so that none waits for the one before. */
@@ -69,6 +69,106 @@ static inline REAL @dot(ptrdiff_t k, const REAL *a, const REAL *b)
 }
 """
 
+TOTAL = """
+/* The sum of n numbers, as CHAINS sums of lanes. */
+static inline REAL @total(ptrdiff_t n, const REAL *x)
+{
+    REAL lanes[CHAINS][LANES] = {{0}};
+    REAL sum = 0;
+    ptrdiff_t l = 0;
+    for (; l + CHAINS * LANES <= n; l += CHAINS * LANES) {
+        for (int u = 0; u < CHAINS; ++u) {
+            for (int w = 0; w < LANES; ++w) {
+                lanes[u][w] += x[l + u * LANES + w];
+            }
+        }
+    }
+    for (; l + LANES <= n; l += LANES) {
+        for (int w = 0; w < LANES; ++w) {
+            lanes[0][w] += x[l + w];
+        }
+    }
+    for (; l < n; ++l) {
+        sum += x[l];
+    }
+    for (int w = 0; w < LANES; ++w) {
+        sum += ALL;
+    }
+    return sum;
+}
+"""
+VECTOR_TOTAL = """
+/* The sum of n numbers, as CHAINS vectors of sums. */
+static inline REAL @total(ptrdiff_t n, const REAL *x)
+{
+    @vector s[CHAINS] = {{0}};
+    REAL sum = 0;
+    ptrdiff_t l = 0;
+    for (; l + CHAINS * LANES <= n; l += CHAINS * LANES) {
+        UNROLL
+        for (int u = 0; u < CHAINS; ++u) {
+            s[u] += *(const @vector *)(x + l + u * LANES);
+        }
+    }
+    for (; l + LANES <= n; l += LANES) {
+        s[0] += *(const @vector *)(x + l);
+    }
+    for (; l < n; ++l) {
+        sum += x[l];
+    }
+    s[0] = ALL;
+    for (int w = 0; w < LANES; ++w) {
+        sum += s[0][w];
+    }
+    return sum;
+}
+"""
+COLUMNS = """
+/* Add up the rows of a matrix; `width` is a multiple of a vector. */
+static void @add_rows(ptrdiff_t rows, ptrdiff_t width, const REAL *x, ptrdiff_t x_row, REAL *y)
+{
+    for (ptrdiff_t w = 0; w < width; w += LANES) {
+        REAL s[CHAINS][LANES] = {{0}};
+        ptrdiff_t r = 0;
+        for (; r + CHAINS <= rows; r += CHAINS) {
+            for (int u = 0; u < CHAINS; ++u) {
+                for (int l = 0; l < LANES; ++l) {
+                    s[u][l] += x[(r + u) * x_row + w + l];
+                }
+            }
+        }
+        for (; r < rows; ++r) {
+            for (int l = 0; l < LANES; ++l) {
+                s[0][l] += x[r * x_row + w + l];
+            }
+        }
+        for (int l = 0; l < LANES; ++l) {
+            y[w + l] = ALL_L;
+        }
+    }
+}
+"""
+VECTOR_COLUMNS = """
+/* Add up the rows of a matrix; `width` is a multiple of a vector. */
+static void @add_rows(ptrdiff_t rows, ptrdiff_t width, const REAL *x, ptrdiff_t x_row, REAL *y)
+{
+    for (ptrdiff_t w = 0; w < width; w += LANES) {
+        @vector s[CHAINS] = {{0}};
+        ptrdiff_t r = 0;
+        for (; r + CHAINS <= rows; r += CHAINS) {
+            UNROLL
+            for (int u = 0; u < CHAINS; ++u) {
+                s[u] += *(const @vector *)(x + (r + u) * x_row + w);
+            }
+        }
+        for (; r < rows; ++r) {
+            s[0] += *(const @vector *)(x + r * x_row + w);
+        }
+        *(@vector *)(y + w) = ALL;
+    }
+}
+"""
+
 TURN = """
 /* Turn a matrix round: to[j * to_row + i] = from[i * from_row + j], in blocks that stay in the nearest cache. */
 static void @turn(ptrdiff_t rows, ptrdiff_t columns, const REAL *from, ptrdiff_t from_row, REAL *to, ptrdiff_t to_row)
@@ -110,6 +210,8 @@ STAGE = """
         TO[2 * r] = __builtin_shufflevector(FROM[r], FROM[r + HALF], LOW);
         TO[2 * r + 1] = __builtin_shufflevector(FROM[r], FROM[r + HALF], HIGH);
     }"""
+
+CHAINED = (("dot", DOT, VECTOR_DOT), ("total", TOTAL, VECTOR_TOTAL), ("add_rows", COLUMNS, VECTOR_COLUMNS))
 
 VECTOR = """
 /* One register of numbers, at any address. */
@@ -205,10 +307,10 @@ def emit_kernels(used: set[str], prefix: str, dtype: str, machine: Machine, inli
     lanes = machine.lanes(dtype)
     tiles = [tuple(map(int, re.findall(r"\d+", name))) for name in sorted(used) if re.fullmatch(r"tile[\dx]+", name)]
     text = ""
-    if machine.vectors and (tiles or used & {"turn", "dot"}):
+    if machine.vectors and (tiles or used & {"turn", *(name for name, _, _ in CHAINED)}):
         text += VECTOR.replace("WIDTH", str(machine.width)).replace("SIZE", str(BYTES[dtype]))
-    if "dot" in used:
-        text += _dot(machine)
+    for name, plain, vectors in CHAINED:
+        text += _chained(plain, vectors, machine) if name in used else ""
     if "turn" in used:
         text += _turn_block(lanes) if machine.vectors else ""
         text += TURN.replace("BLOCKS", BLOCKS if machine.vectors else "")
@@ -216,11 +318,13 @@ def emit_kernels(used: set[str], prefix: str, dtype: str, machine: Machine, inli
     return real(text.replace("LANES", str(lanes)), prefix, dtype)
 
 
-def _dot(machine: Machine) -> str:
-    text = VECTOR_DOT if machine.vectors else DOT
-    sums = [f"s[{u}]" if machine.vectors else f"lanes[{u}][w]" for u in range(DOT_CHAINS)]
-    text = text.replace("TOTAL", f"({' + '.join(sums[:2])}) + ({' + '.join(sums[2:])})")
-    return re.sub(r" *UNROLL", "#pragma GCC unroll 32", text.replace("CHAINS", str(DOT_CHAINS)))
+def _chained(plain: str, vectors: str, machine: Machine) -> str:
+    """Return a kernel whose sums run in several chains."""
+    text = vectors if machine.vectors else plain
+    for word, form in (("TOTAL", "lanes[{}][w]"), ("ALL_L", "s[{}][l]"), ("ALL", "lanes[{}][w]")):
+        sums = [("s[{}]" if machine.vectors else form).format(u) for u in range(CHAINS)]
+        text = re.sub(rf"\b{word}\b", f"({sums[0]} + {sums[1]}) + ({sums[2]} + {sums[3]})", text)
+    return re.sub(r" *UNROLL", "#pragma GCC unroll 32", re.sub(r"\bCHAINS\b", str(CHAINS), text))
 
 
 def _turn_block(lanes: int) -> str:

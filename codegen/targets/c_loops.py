@@ -51,9 +51,30 @@ class Loops(Words):
         if kind == ARGMAX:
             return self.place_of_largest(statement)
         widest = max((ref.labels for ref in _refs(statement)), key=len, default=())
+        if kind == "sum" and isinstance(statement.body, Ref) and (lines := self.sum_of(statement, statement.body)):
+            return lines
         if statement.out.labels and widest and widest[-1] in statement.out.labels:
             return self.reduce_rows(statement, kind)
         return self.reduce_local(statement, kind)
+
+    def sum_of(self, statement: Reduce, summed: Ref) -> Lines:
+        """Return the sum of a value's rows, or of each of its rows, by a kernel; nothing where none fits."""
+        index, sizes = self.loop_names(statement), extents(self.program, statement)
+        if len(statement.over) != 1:
+            return []
+        (label,), last = statement.over, summed.labels[-1]
+        start = f"&{self.place(summed, {**index, label: '0', **({last: '0'} if last != label else {})})}"
+        if last == label:
+            self.used.add("total")
+            call = f"{self.helper}total({self.size(sizes[label])}, {start})"
+            return self.nest(statement, statement.out.labels, [f"{self.place(statement.out, index)} = {call};"])
+        rows = {summed.name, statement.out.name} <= self.padded and statement.out.labels[-1:] == (last,)
+        if not rows:
+            return []
+        self.used.add("add_rows")
+        out = f"&{self.place(statement.out, {**index, last: '0'})}"
+        arguments = [self.size(sizes[label]), self.rounded(sizes[last]), start, self.stride(summed, label), out]
+        return self.nest(statement, statement.out.labels[:-1], [f"{self.helper}add_rows({', '.join(arguments)});"])
 
     def reduce_rows(self, statement: Reduce, kind: str) -> Lines:
         """Return a reduction that runs over the result once for every summed index."""
