@@ -108,6 +108,7 @@ static inline REAL @huber(REAL x, REAL d)
 """Name as templates of rows call it -> (what it needs, text or one text a type), each after what it needs."""
 
 
+LARGE = {"pow", "pow_whole", "pow_size"}  # a compiler may call them: of constant exponents little is left anyway
 INLINE = """
 /* Written into every loop, however many there are: a call would keep it from running on vectors. */
 #if defined(__GNUC__)
@@ -128,9 +129,12 @@ def emit_math(names: Iterable[str], prefix: str, dtype: str) -> str:
     for name in reversed(FUNCTIONS):
         if name in wanted:
             wanted.update(FUNCTIONS[name][0])
-    texts = [FUNCTIONS[name][1] for name in FUNCTIONS if name in wanted]
-    text = "".join(text if isinstance(text, str) else text[dtype] for text in texts)
-    return real(INLINE + text.replace("static inline", "static @inline"), prefix, dtype) if text else ""
+    text = INLINE if wanted - LARGE else ""
+    for name in (name for name in FUNCTIONS if name in wanted):
+        own = FUNCTIONS[name][1]
+        own = own if isinstance(own, str) else own[dtype]
+        text += own if name in LARGE else own.replace("static inline", "static @inline")
+    return real(text, prefix, dtype)
 
 
 def real(text: str, prefix: str, dtype: str) -> str:
