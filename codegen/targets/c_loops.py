@@ -60,7 +60,7 @@ class Loops(Words):
     def sum_of(self, statement: Reduce, summed: Ref) -> Lines:
         """Return the sum of a value's rows, or of each of its rows, by a kernel; nothing where none fits."""
         index, sizes = self.loop_names(statement), extents(self.program, statement)
-        if len(statement.over) != 1:
+        if len(statement.over) != 1 or len(set(summed.labels)) < len(summed.labels):  # a diagonal is no row
             return []
         (label,), last = statement.over, summed.labels[-1]
         start = f"&{self.place(summed, {**index, label: '0', **({last: '0'} if last != label else {})})}"
