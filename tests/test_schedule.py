@@ -10,6 +10,7 @@ from test_codegen import differ, needs_compiler
 
 import codegen
 from codegen import build, engines
+from codegen.errors import CodegenError
 from codegen.plan.fuse import fuse
 from codegen.plan.layout import lay_out
 from codegen.plan.machine import AVX2, AVX512, NARROW, PORTABLE, Machine, machine_of
@@ -204,3 +205,20 @@ def test_the_exact_profile_has_the_same_bits_from_every_compiler(
         found[build_name] = b"".join(array.tobytes() for array in trainer.params.values())
     assert len(found) > 1
     assert len(set(found.values())) == 1, [name for name, bits in found.items() if bits != found["gcc, native"]]
+
+
+@needs_compiler
+@pytest.mark.parametrize("target", ["numpy", "c"])
+def test_a_loss_that_is_not_finite_changes_nothing_though_the_gradient_was_known_before(target: str) -> None:
+    """The gradient shares a loop with what the loss is made of; the update must wait for the loss all the same."""
+    w, v, x, u = vector("w", "n"), vector("v", "n"), vector("x", "n"), vector("u", "n")
+    definitions = (Definition(u, tanh(w)), Definition(scalar("L"), total(u**2) + total(v * x)))
+    trainer = codegen.compile(derive_gradients(Network("pull", definitions, scalar("L"), (w, v))), target, batch=2)
+    trainer.bind(x=np.full((2, 3), np.inf))
+    for array in trainer.params.values():
+        array[...] = 0.5
+    before = {name: array.copy() for name, array in trainer.params.items()}
+    with pytest.raises(CodegenError):
+        trainer.run(1)
+    for name, array in before.items():
+        np.testing.assert_array_equal(trainer.params[name], array)

@@ -37,12 +37,14 @@ def fuse(program: Program, kept: Iterable[str]) -> list[Group]:
         program: Laid out.
         kept: Values that must be in memory at the end: outputs, parameters, states.
     """
-    statements = _delayed(program)
+    statements, updates = _delayed(program), set(map(id, program.updates))
+    losses = {value.name for value in program.of_role("loss")}
     open_groups: list[list[Statement]] = []
     home: dict[str, int] = {}  # which group wrote a value last
     for statement in statements:
         place = _place(program, statement, open_groups, home)
-        if place is None:
+        early = max((home[name] for name in losses if name in home), default=-1)
+        if place is None or (id(statement) in updates and place <= early):  # nothing changes before the loss is known
             open_groups.append([statement])
             place = len(open_groups) - 1
         else:

@@ -63,19 +63,19 @@ def _search(program: Program, costs: Costs, fixed: frozenset[str]) -> Orders:
     for statement in (*program.statements, *program.updates):
         for name in {ref.name for ref in (statement.out, *reads(statement))}:
             touching[name].append(statement)
-    moves = [*_groups(program, set(free)), *([(name, 0)] for name in free)]
+    moves = [*_groups(program, set(free)), *([name] for name in free)]
     for _ in range(ROUNDS):
         changed = False
         for group in moves:
-            around = list({id(s): s for name, _ in group for s in touching[name]}.values())
+            around = list({id(s): s for name in group for s in touching[name]}.values())
             best, kept = sum(costs.of(s, orders) for s in around), None
-            old = {name: orders[name] for name, _ in group}
-            for turn in range(max(len(program.values[name].sizes) for name, _ in group)):
-                for name, offset in group:
-                    orders[name] = _inner(len(program.values[name].sizes), turn, offset)
+            old = {name: orders[name] for name in group}
+            for turn in range(max(len(program.values[name].sizes) for name in group)):
+                for name in group:
+                    orders[name] = _inner(len(program.values[name].sizes), turn)
                 total = sum(costs.of(s, orders) for s in around)
                 if total < best * 0.999:
-                    best, kept = total, {name: orders[name] for name, _ in group}
+                    best, kept = total, {name: orders[name] for name in group}
             orders.update(kept or old)
             changed = changed or kept is not None
         if not changed:
@@ -93,14 +93,17 @@ def _computed(program: Program) -> set[str]:
     return found
 
 
-def _inner(rank: int, turn: int, offset: int) -> tuple[int, ...]:
-    """Return the order with an axis last, the others as they are."""
-    last = (turn + offset) % rank
-    return (*(k for k in range(rank) if k != last), last)
+def _inner(rank: int, last: int) -> tuple[int, ...]:
+    """Return the order with an axis last, the others as they are.
+
+    >>> _inner(3, 0)
+    (1, 2, 0)
+    """
+    return (*(k for k in range(rank) if k != last % rank), last % rank)
 
 
-def _groups(program: Program, free: set[str]) -> list[list[tuple[str, int]]]:
-    """Return values that are computed from each other entry by entry; axes correspond by position, turned by 0."""
+def _groups(program: Program, free: set[str]) -> list[list[str]]:
+    """Return values that are computed from each other entry by entry, so that their axes correspond by position."""
     parent = {name: name for name in free}
 
     def find(name: str) -> str:
@@ -114,10 +117,10 @@ def _groups(program: Program, free: set[str]) -> list[list[tuple[str, int]]]:
             alike = [name for name in alike if name in free]
             for name in alike[1:]:
                 parent[find(name)] = find(alike[0])
-    groups: dict[str, list[tuple[str, int]]] = {}
+    groups: dict[str, list[str]] = {}
     for name in program.values:
         if name in free:
-            groups.setdefault(find(name), []).append((name, 0))
+            groups.setdefault(find(name), []).append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 

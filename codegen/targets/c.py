@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from codegen.passes.dead import eliminate
 from codegen.plan.machine import PORTABLE, Machine
@@ -31,8 +32,6 @@ from codegen.targets.c_function import (
 )
 from codegen.targets.c_loops import Loops
 from codegen.targets.c_words import Lines
-
-FEW = 12  # calls of products up to which their kernels are written into the step
 
 
 def emit_c(
@@ -147,7 +146,7 @@ class Run:
         """The names of the rates."""
         return [value.name for value in self.program.of_role("rate")]
 
-    def _loops(self, used: set[str], own: bool = True) -> Loops:
+    def _loops(self, used: set[str]) -> Loops:
         values = self.plan.program.values
         scalars = {
             v.name
@@ -167,26 +166,19 @@ class Run:
             "", f"if (!(*{self.loss.name} - *{self.loss.name} == 0)) {{",
             "    return 1; /* not finite: leave everything as it was */", "}",
         ]  # fmt: skip
-        place = self._after_loss(texts)
         unused = [] if any(BATCH in v.sizes for v in self.program.values.values()) else [f"(void){BATCH};"]
         unused += [
             f"(void){v.name};"
             for v in (*self.program.of_role("data"), *self.own)
             if v.name not in self.plan.program.values
         ]
-        body = [*unused, *lines, *texts[:place], *check, *texts[place:], "", "return 0;"]
+        known = 1 + next(
+            k for k, g in enumerate(self.plan.groups) if self.loss.name in (s.out.name for s in g.statements)
+        )
+        body = [*unused, *lines, *chain(*texts[:known]), *check, *chain(*texts[known:]), "", "return 0;"]
         purpose = "/* Take one step; 0, or 1 if the loss is not finite, and then nothing was changed. */"
         head = f"static inline int {self.name}_pass({wrapped(arguments)})"
         return "\n".join(["", purpose, head, "{", *body_lines(body), "}", ""])
-
-    def _after_loss(self, texts: Lines) -> int:
-        """Return the line after the group that computes the loss."""
-        count = 0
-        for k, group in enumerate(self.plan.groups):
-            if any(s.out.name == self.loss.name for s in group.statements):
-                count = k + 1
-        starts = [k for k, line in enumerate(texts) if line == ""]
-        return starts[count] if count < len(starts) else len(texts)
 
     def _arguments(self, data: str = "const ") -> list[str]:
         arguments = [f"{data}{self.kind} *restrict {value.name}" for value in self.program.of_role("data")]

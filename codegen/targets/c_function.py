@@ -6,6 +6,7 @@ r"""C functions: the frame around the statements, with arguments, scratch and co
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from codegen.passes.dead import eliminate
 from codegen.plan.cost import Costs
@@ -52,13 +53,13 @@ MACROS = {
 }
 
 
-def prelude(used: Iterable[str], name: str, dtype: str, machine: Machine = PORTABLE, inline: bool = False) -> str:
+def prelude(used: Iterable[str], name: str, dtype: str, machine: Machine = PORTABLE) -> str:
     """Return the macros and functions that the statements use."""
     words = set(used)
     text = "".join(MACROS[word].replace("@", f"{name.upper()}_") for word in sorted(words & MACROS.keys()))
     text += emit_math(words & FUNCTIONS.keys(), f"{name}_fn_", dtype)
     text += real(LARGER, f"{name}_fn_", dtype) if "larger" in words else ""
-    return text + emit_linalg(words, f"{name}_fn_", dtype) + emit_kernels(words, f"{name}_fn_", dtype, machine, inline)
+    return text + emit_linalg(words, f"{name}_fn_", dtype) + emit_kernels(words, f"{name}_fn_", dtype, machine)
 
 
 def size_constants(program: Program, name: str) -> str:
@@ -119,7 +120,7 @@ def emit_function(
     alias |= {v.name: constant_name(name, v) for v in program.of_role("parameter")} if constants else {}
     loops = make_loops(plan, name, scalars, alias, used)
     lines = local_arrays(loops, plan) if constants else scratch_pointers(loops, plan)
-    lines += group_texts(loops, plan, scalars)
+    lines += chain(*group_texts(loops, plan, scalars))
     unused = [] if any(BATCH in v.sizes for v in program.values.values()) or constants else [f"(void){BATCH};"]
     arguments = _arguments(loops, program, constants)
     text = f"void {name}_{verb}({wrapped(arguments)})"
@@ -161,18 +162,18 @@ def make_loops(plan: Schedule, name: str, pointers: frozenset[str], alias: Mappi
     return Loops(plan.program, f"{name}_", pointers, alias, used, plan.padded, plan.lanes)
 
 
-def group_texts(loops: Loops, plan: Schedule, pointers: frozenset[str], told: set[str] | None = None) -> Lines:
-    """Return all groups, each under the equations that it computes."""
+def group_texts(loops: Loops, plan: Schedule, pointers: frozenset[str]) -> list[Lines]:
+    """Return the lines of each group, under the equations that it computes."""
     costs = Costs(plan.program, plan.machine, plan.batch, frozenset(plan.program.values) - plan.padded)
-    told = set() if told is None else told
-    lines: Lines = []
+    told: set[str] = set()
+    texts = []
     for group in plan.groups:
         names = [s.out.name for s in group.statements if s.out.name not in pointers | group.local]
         names = [word for word in names if not plan.program.values[word].sizes]
-        lines += ["", *dict.fromkeys(headline(plan.program, s, told) for s in group.statements)]
-        lines += [f"{loops.real} {word};" for word in names]
-        lines += group_lines(loops, group, costs)
-    return lines
+        heads = dict.fromkeys(headline(plan.program, s, told) for s in group.statements)
+        declared = [f"{loops.real} {word};" for word in names]
+        texts.append(["", *heads, *declared, *group_lines(loops, group, costs)])
+    return texts
 
 
 def body_lines(lines: Lines) -> Lines:

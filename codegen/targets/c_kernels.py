@@ -220,7 +220,7 @@ typedef REAL @vector __attribute__((vector_size(WIDTH), aligned(SIZE), may_alias
 
 TILE = """
 /* ROWS rows of VECTORS vectors of sums over k; entry (r, l) of a is a[r * a_row + l * a_step]. */
-static INLINE void @NAME(ptrdiff_t k, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_step,
+static void @NAME(ptrdiff_t k, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_step,
     const REAL *b, ptrdiff_t b_step, REAL *c, ptrdiff_t c_row)
 {
     @vector s[SUMS][VECTORS];
@@ -302,7 +302,7 @@ def tile_name(tile: Tile) -> str:
     return f"tile{tile.rows}x{tile.vectors}" + (f"x{tile.chains}" if tile.chains > 1 else "")
 
 
-def emit_kernels(used: set[str], prefix: str, dtype: str, machine: Machine, inline: bool = False) -> str:
+def emit_kernels(used: set[str], prefix: str, dtype: str, machine: Machine) -> str:
     """Return the C of the kernels that are used."""
     lanes = machine.lanes(dtype)
     tiles = [tuple(map(int, re.findall(r"\d+", name))) for name in sorted(used) if re.fullmatch(r"tile[\dx]+", name)]
@@ -314,7 +314,7 @@ def emit_kernels(used: set[str], prefix: str, dtype: str, machine: Machine, inli
     if "turn" in used:
         text += _turn_block(lanes) if machine.vectors else ""
         text += TURN.replace("BLOCKS", BLOCKS if machine.vectors else "")
-    text += "".join(_tile(Tile(*shape, *([1] if len(shape) == 2 else [])), machine, lanes, inline) for shape in tiles)
+    text += "".join(_tile(Tile(*shape, *([1] if len(shape) == 2 else [])), machine, lanes) for shape in tiles)
     return real(text.replace("LANES", str(lanes)), prefix, dtype)
 
 
@@ -340,14 +340,14 @@ def _turn_block(lanes: int) -> str:
     return re.sub(r" *UNROLL", "#pragma GCC unroll 32", text)
 
 
-def _tile(tile: Tile, machine: Machine, lanes: int, inline: bool) -> str:
+def _tile(tile: Tile, machine: Machine, lanes: int) -> str:
     text = TILE.replace("REST", REST if tile.chains > 1 else "") if machine.vectors else PLAIN_TILE
     total = " + ".join(f"s[{'r' if u == 0 else f'{u * tile.rows} + r'}][v]" for u in range(tile.chains))
     words = {
         "NAME": tile_name(tile), "SUMS": tile.rows * tile.chains, "ROWS": tile.rows, "VECTORS": tile.vectors,
         "CHAINS": tile.chains, "COLUMNS": tile.vectors * lanes, "TOTAL": total,
-        "UNROLL": "#pragma GCC unroll 32", "INLINE": "inline __attribute__((always_inline))" if inline else "",
+        "UNROLL": "#pragma GCC unroll 32",
     }  # fmt: skip
     for word, meaning in words.items():
         text = re.sub(rf"\b{word}\b", str(meaning), text) if word != "NAME" else text.replace("@NAME", f"@{meaning}")
-    return re.sub(r"^ +#pragma", "#pragma", text, flags=re.M).replace("static  void", "static void")
+    return re.sub(r"^ +#pragma", "#pragma", text, flags=re.M)
