@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from codegen.plan.cost import Costs
 from codegen.plan.fuse import Group
 from codegen.plan.tiles import Tile, Tiling, choose
-from codegen.program import BATCH, Access, Contract, Pick, Position, Statement, extents, reads, walk
+from codegen.program import BATCH, Access, Contract, Pick, Position, Size, Statement, extents, reads, walk
 from codegen.targets.c_kernels import tile_name
 from codegen.targets.c_loops import Loops
-from codegen.targets.c_words import Lines, indent, loop
+from codegen.targets.c_words import Lines, choices, indent, loop
 
 Finish = Callable[[Loops, Sequence[Statement], frozenset[str], Mapping[str, str]], Lines]
 
@@ -38,187 +39,161 @@ def _largest(labels: Sequence[str], lengths: Mapping[str, int]) -> str:
 
 # ---------------------------------------------------------------- tiles
 def _tiles(loops: Loops, group: Group, along: str, costs: Costs, finish: Finish) -> Lines:
+    """Return the loops over tiles, vectors running along a label of one factor and the result."""
     head = group.head
     assert isinstance(head, Contract)
-    lengths, sizes = costs.lengths(head), extents(loops.program, head)
+    lengths, sizes, index = costs.lengths(head), extents(loops.program, head), _names(loops, group)
     vectors, numbers = (head.a, head.b) if along in head.a.labels else (head.b, head.a)
     row = _largest([k for k in numbers.labels if k in head.out.labels and k not in vectors.labels], lengths)
-    depth = _largest(_summed(head), lengths)
-    index = loops.loop_names(head)
-    for statement in group.tail:
-        index |= loops.loop_names(statement)
+    depth, *others = sorted(_summed(head), key=lambda label: -lengths[label])
     tiling = choose(lengths.get(row, 1), -(-lengths[along] // loops.lanes), lengths[depth], costs.machine)
-    shape = _Shape(loops, tiling, sizes[row] if row else 1, sizes[along])
-    start = {**index, depth: "0"} | {k: index[k] for k in _summed(head) if k != depth}
-    column = index[along]
-    a = f"&{loops.place(numbers, start)}"
-    b = f"&{loops.place(vectors, start)}"
-    strides = (loops.stride(numbers, row) if row else "0", loops.stride(numbers, depth), loops.stride(vectors, depth))
-    others = [k for k in _summed(head) if k != depth]
+    tiles = _Tiles(loops, tiling, sizes[row] if row else 1, sizes[along], index.get(row, ""), index[along])
+    start = {**index, depth: "0"}
+    factors = (
+        loops.size(sizes[depth]),
+        f"&{loops.place(numbers, start)}", loops.stride(numbers, row), loops.stride(numbers, depth),
+        f"&{loops.place(vectors, start)}", loops.stride(vectors, depth),
+    )  # fmt: skip
     direct = not group.tail and not others and head.out.name in loops.padded
-    width = shape.width
     if direct:
-        goal = (f"&{loops.place(head.out, index)}", loops.stride(head.out, row) if row else "0")
+        body = tiles.calls(factors, (f"&{loops.place(head.out, index)}", loops.stride(head.out, row)))
     else:
-        goal = ("tile", str(width))
-    given = (loops.size(sizes[depth]), a, strides[0], strides[1], b, strides[2])
-    body = shape.calls(given, goal, index[row] if row else "0", column)
-    if others:
-        body = _several(loops, head, others, shape, given, index, row, column)
-    if not direct:
-        across, down = loops.word("w"), loops.word("r")
-        inner = {**index, along: f"{column} + {across}"} | (
-            {row: f"{index[row]} + {down}"} if shape.most_rows > 1 else {}
-        )
-        loops.at_hand[head.out.name] = (
-            f"tile[{down} * {width} + {across}]" if shape.most_rows > 1 else f"tile[{across}]"
-        )
-        kept = head.out.name not in group.local
-        first = []
-        if kept:
-            held = loops.at_hand.pop(head.out.name)
-            first = [f"{loops.place(head.out, inner)} = {held};"]
-            loops.at_hand[head.out.name] = held
-        lines = [*first, *finish(loops, group.tail, group.local, inner)]
-        del loops.at_hand[head.out.name]
-        refs: list[Access] = [
-            r for s in group.statements for r in (s.out, *reads(s)) if r.name not in group.local and s is not head
-        ]
-        refs += [head.out] if kept else []
-        bounded = any(
-            along in ref.labels and (isinstance(ref, Pick) or ref.name not in loops.padded) for ref in refs
-        ) or any(isinstance(part, Position) for s in group.tail for part in walk(s.body))
-        columns = shape.columns(column, bounded)
-        nest = [loops.independent(), *loop(across, columns, lines)]
-        body = [*body, *(loop(down, "rows", nest) if shape.most_rows > 1 else nest)]
-    body = shape.nest(body, index[row] if row else "", column, direct)
-    outer = [k for k in head.out.labels if k not in (row, along)]
-    for label in reversed(outer):
+        run = [(index[label], loops.size(sizes[label])) for label in others]
+        body = [*tiles.sums(factors, run), *_finished_tile(loops, group, along, row, index, tiles, finish)]
+    body = tiles.nest(body, direct)
+    for label in reversed([k for k in head.out.labels if k not in (row, along)]):
         body = loop(index[label], loops.size(sizes[label]), body)
     return body
 
 
-class _Shape:
-    """The loops over tiles: rows by `tiling`, with smaller tiles where a length is known only at run time."""
+def _names(loops: Loops, group: Group) -> dict[str, str]:
+    """Return a loop variable for each label of a group."""
+    return {label: name for statement in group.statements for label, name in loops.loop_names(statement).items()}
 
-    def __init__(self, loops: Loops, tiling: Tiling, rows: object, columns: object) -> None:
-        self.loops, self.tiling = loops, tiling
-        self.open_rows, self.open_columns = rows == BATCH, columns == BATCH
-        self.row_count = loops.size(rows)  # type: ignore[arg-type]
-        self.column_count, self.padded_count = loops.size(columns), loops.rounded(columns)  # type: ignore[arg-type]
-        self.vectors = tiling.tile.vectors
-        self.width = self.vectors * loops.lanes
-        self.most_rows = tiling.tile.rows if rows != 1 else 1
+
+def _finished_tile(
+    loops: Loops, group: Group, along: str, row: str, index: Mapping[str, str], tiles: _Tiles, finish: Finish
+) -> Lines:
+    """Return what happens to each entry of a tile while it is at hand."""
+    head = group.head
+    assert isinstance(head, Contract)
+    across, down = loops.word("w"), loops.word("r")
+    entry = f"tile[{down} * {tiles.width} + {across}]" if tiles.high else f"tile[{across}]"
+    inner = {**index, along: f"{index[along]} + {across}"} | ({row: f"{index[row]} + {down}"} if tiles.high else {})
+    kept = head.out.name not in group.local
+    first = [f"{loops.place(head.out, inner)} = {entry};"] if kept else []
+    loops.at_hand[head.out.name] = entry
+    lines = [*first, *finish(loops, group.tail, group.local, inner)]
+    del loops.at_hand[head.out.name]
+    touched: list[Access] = [head.out] if kept else []
+    touched += [r for s in group.tail for r in (s.out, *reads(s)) if r.name not in group.local]
+    bounded = any(
+        along in access.labels and (isinstance(access, Pick) or access.name not in loops.padded) for access in touched
+    ) or any(isinstance(part, Position) for s in group.tail for part in walk(s.body))
+    nest = [loops.independent(), *loop(across, tiles.columns(bounded), lines)]
+    return loop(down, "rows", nest) if tiles.high else nest
+
+
+@dataclass(slots=True)
+class _Tiles:
+    """The loops over tiles; smaller ones where a length is known only at run time.
+
+    `rows` and `columns` are the sizes that they cover, `row` and `column` the loops' variables.
+    """
+
+    loops: Loops
+    tiling: Tiling
+    row_size: Size
+    column_size: Size
+    row: str
+    column: str
+
+    @property
+    def width(self) -> int:
+        """Columns of the usual tile."""
+        return self.tiling.tile.vectors * self.loops.lanes
+
+    @property
+    def high(self) -> bool:
+        """Whether a tile has more than one row."""
+        return bool(self.row) and self.tiling.tile.rows > 1
+
+    @property
+    def narrows(self) -> bool:
+        """Whether a narrow tile may be needed at the end: the columns are counted at run time."""
+        return self.column_size == BATCH and self.tiling.tile.vectors > 1
+
+    @property
+    def count(self) -> int:
+        """Entries of the usual tile."""
+        return self.width * (self.tiling.tile.rows if self.high else 1)
 
     def heights(self) -> list[Tile]:
         """Return the tiles by rows, the usual one first."""
-        tiles = [self.tiling.tile, *([self.tiling.rest] if self.tiling.rest else [])]
-        if self.open_rows and all(tile.rows > 1 for tile in tiles):
-            tiles.append(Tile(1, self.vectors, 1))
-        return tiles
+        tile, rest = self.tiling.tile, self.tiling.rest
+        tiles = [tile, *([rest] if rest else [])]
+        single = self.row_size == BATCH and tiles[-1].rows > 1
+        return [*tiles, *([Tile(1, tile.vectors, 1)] if single else [])]
 
-    def calls(self, given: tuple[str, ...], goal: tuple[str, str], row: str, column: str) -> Lines:
+    def calls(self, factors: tuple[str, ...], goal: tuple[str, str]) -> Lines:
         """Return the call of the kernel that fits the rows and columns left."""
-        narrow = self.open_columns and self.vectors > 1
-        lines: Lines = []
-        for k, tile in enumerate(self.heights()):
-            test = (
-                ""
-                if len(self.heights()) == 1
-                else f"if (rows == {tile.rows}) "
-                if k == 0
-                else f"else if (rows == {tile.rows}) "
-                if k < len(self.heights()) - 1
-                else "else "
-            )
-            call = [f"{self._kernel(tile)}({', '.join([*given, *goal])});"]
-            if narrow:
-                small = Tile(tile.rows, 1, tile.chains)
-                call = [
-                    f"if (columns == {self.width}) {{", *indent(call), "} else {",
-                    *indent([f"{self._kernel(small)}({', '.join([*given, *goal])});"]), "}",
-                ]  # fmt: skip
-            if test:
-                lines += [test + "{", *indent(call), "}"]
-            else:
-                lines += call
-        return _joined(lines)
+        return choices("rows", [(tile.rows, self._call(tile, (*factors, *goal))) for tile in self.heights()])
 
-    def _kernel(self, tile: Tile) -> str:
-        name = tile_name(tile)
-        self.loops.used.add(name)
-        return f"{self.loops.helper}{name}"
+    def _call(self, tile: Tile, arguments: tuple[str, ...]) -> Lines:
+        kinds = [tile, *([Tile(tile.rows, 1, tile.chains)] if self.narrows else [])]
+        self.loops.used.update(map(tile_name, kinds))
+        return choices("columns", [
+            (kind.vectors * self.loops.lanes, [f"{self.loops.helper}{tile_name(kind)}({', '.join(arguments)});"])
+            for kind in kinds
+        ])  # fmt: skip
 
-    def columns(self, column: str, bounded: bool) -> str:
-        """Return how many columns of a tile are finished."""
-        whole = "columns" if self.open_columns and self.vectors > 1 else str(self.width)
-        if not bounded or (not self.open_columns and self.column_count == self.padded_count):
+    def sums(self, factors: tuple[str, ...], others: Sequence[tuple[str, str]]) -> Lines:
+        """Return the sums of a tile in memory; further axes that are summed run around the kernel and add up."""
+        if not others:
+            return self.calls(factors, ("tile", str(self.width)))
+        entry, loops = self.loops.word("e"), self.loops
+        add = [loops.independent(), *loop(entry, str(self.count), [f"tile[{entry}] += part[{entry}];"])]
+        body = [
+            f"{loops.aligned()}{loops.real} part[{self.count}] = {{0}};",
+            *self.calls(factors, ("part", str(self.width))), *add,
+        ]  # fmt: skip
+        for variable, count in reversed(others):
+            body = loop(variable, count, body)
+        return [*loop(entry, str(self.count), [f"tile[{entry}] = 0;"]), *body]
+
+    def columns(self, bounded: bool) -> str:
+        """Return how many columns of a tile are finished: all, or, if `bounded`, those that a row really has."""
+        whole = "columns" if self.narrows else str(self.width)
+        count = self.loops.size(self.column_size)
+        if not bounded or (self.column_size != BATCH and count == self.loops.rounded(self.column_size)):
             return whole
-        left = f"{self.column_count} - {column}"
+        left = f"{count} - {self.column}"
         return f"({left} < {whole} ? {left} : {whole})"
 
-    def nest(self, body: Lines, row: str, column: str, direct: bool) -> Lines:
-        """Return the loops over rows and columns of tiles."""
-        head = [] if direct else [f"{self.loops.aligned()}{self.loops.real} tile[{self.most_rows * self.width}];"]
-        if row:
-            left = f"{self.row_count} - {row}"
-            first, *others = self.heights()
-            if not others:
-                choice = str(first.rows)
-            elif len(others) == 1 and not self.open_rows:
-                choice = f"({left}) % {first.rows} == 0 ? {first.rows} : {others[0].rows}"
-            elif len(others) == 1:
-                choice = (
-                    f"{left} >= {first.rows} ? {first.rows} : 1"
-                    if others[0].rows == 1
-                    else (f"({left}) % {first.rows} == 0 ? {first.rows} : {others[0].rows}")
-                )
-            else:
-                choice = (
-                    f"({left}) % {first.rows} == 0 ? {first.rows} : {left} >= {others[0].rows} ? {others[0].rows} : 1"
-                )
-            body = [
-                f"for (ptrdiff_t {row} = 0, rows; {row} < {self.row_count}; {row} += rows) {{",
-                *indent([*head, f"rows = {choice};", *body]), "}",
-            ]  # fmt: skip
-            head = []
-        if self.open_columns and self.vectors > 1:
-            lanes = self.loops.lanes
-            return [
-                f"for (ptrdiff_t {column} = 0, columns; {column} < wide; {column} += columns) {{",
-                *indent([*head, f"columns = wide - {column} >= {self.width} ? {self.width} : {lanes};", *body]), "}",
-            ]  # fmt: skip
-        return [
-            f"for (ptrdiff_t {column} = 0; {column} < {self.padded_count}; {column} += {self.width}) {{",
-            *indent([*head, *body]), "}",
-        ]  # fmt: skip
+    def nest(self, body: Lines, direct: bool) -> Lines:
+        """Return the loops over rows and columns of tiles, with memory for one tile unless it is written directly."""
+        loops, column = self.loops, self.column
+        body = body if direct else [f"{loops.aligned()}{loops.real} tile[{self.count}];", *body]
+        if self.row:
+            head = (
+                f"for (ptrdiff_t {self.row} = 0, rows; {self.row} < {loops.size(self.row_size)}; {self.row} += rows) {{"
+            )
+            body = [head, *indent([f"rows = {self._rows_next()};", *body]), "}"]
+        if not self.narrows:
+            end = loops.rounded(self.column_size)
+            return [f"for (ptrdiff_t {column} = 0; {column} < {end}; {column} += {self.width}) {{", *indent(body), "}"]
+        choice = f"columns = wide - {column} >= {self.width} ? {self.width} : {loops.lanes};"
+        head = f"for (ptrdiff_t {column} = 0, columns; {column} < wide; {column} += columns) {{"
+        return [head, *indent([choice, *body]), "}"]
 
-
-def _joined(lines: Lines) -> Lines:
-    """Put `else` beside the bracket before it."""
-    joined: Lines = []
-    for line in lines:
-        if line.startswith("else") and joined and joined[-1] == "}":
-            joined[-1] = f"}} {line}"
-        else:
-            joined.append(line)
-    return joined
-
-
-def _several(
-    loops: Loops, head: Contract, others: Sequence[str], shape: _Shape, given: tuple[str, ...],
-    index: Mapping[str, str], row: str, column: str,
-) -> Lines:  # fmt: skip
-    """Return a tile whose sum runs over several axes: one after the other, added up."""
-    sizes = extents(loops.program, head)
-    count = shape.most_rows * shape.width
-    calls = shape.calls(given, ("part", str(shape.width)), index.get(row, "0"), column)
-    entry = loops.word("e")
-    add = [loops.independent(), *loop(entry, str(count), [f"tile[{entry}] += part[{entry}];"])]
-    body = [f"{loops.aligned()}{loops.real} part[{count}] = {{0}};", *calls, *add]
-    for label in reversed(others):
-        body = loop(index[label], loops.size(sizes[label]), body)
-    return [*loop(entry, str(count), [f"tile[{entry}] = 0;"]), *body]
+    def _rows_next(self) -> str:
+        """Return how many rows the next tile has: smaller ones come first, until a multiple of the usual is left."""
+        first, *others = (str(tile.rows) for tile in self.heights())
+        left = f"{self.loops.size(self.row_size)} - {self.row}"
+        if self.tiling.rest is None:
+            return f"{left} >= {first} ? {first} : {others[0]}" if others else first
+        rest, *single = others
+        return f"({left}) % {first} == 0 ? {first} : " + (f"{left} >= {rest} ? {rest} : 1" if single else rest)
 
 
 # ---------------------------------------------------------------- other ways
@@ -226,9 +201,7 @@ def _dots(loops: Loops, group: Group, along: str, finish: Finish) -> Lines:
     """Return a dot product for every entry of the result."""
     head = group.head
     assert isinstance(head, Contract)
-    sizes, index = extents(loops.program, head), loops.loop_names(head)
-    for statement in group.tail:
-        index |= loops.loop_names(statement)
+    sizes, index = extents(loops.program, head), _names(loops, group)
     loops.used.add("dot")
     start = {**index, along: "0"}
     call = (
@@ -267,9 +240,7 @@ def _lanes(loops: Loops, group: Group, finish: Finish) -> Lines:
     """Return loops that add products to a whole row of the result at a time, or to single entries."""
     head = group.head
     assert isinstance(head, Contract)
-    sizes, index = extents(loops.program, head), loops.loop_names(head)
-    for statement in group.tail:
-        index |= loops.loop_names(statement)
+    sizes, index = extents(loops.program, head), _names(loops, group)
     last = head.out.labels[-1] if head.out.labels else ""
     vector = last and all(last not in ref.labels or ref.labels[-1] == last for ref in (head.a, head.b))
     if not vector or group.tail or head.out.name in group.local:

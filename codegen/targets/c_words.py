@@ -261,6 +261,21 @@ def loop(variable: str, count: str, lines: Lines) -> Lines:
     return [f"for (ptrdiff_t {variable} = 0; {variable} < {count}; ++{variable}) {{", *indent(lines), "}"]
 
 
+def choices(variable: str, cases: Sequence[tuple[int, Lines]]) -> Lines:
+    """Return the lines of the case that a variable has the value of; the last case needs no test.
+
+    >>> choices("rows", [(3, ["a();"]), (1, ["b();"])])
+    ['if (rows == 3) {', '    a();', '} else {', '    b();', '}']
+    """
+    if len(cases) == 1:
+        return cases[0][1]
+    lines: Lines = []
+    for k, (value, inner) in enumerate(cases):
+        test = f"if ({variable} == {value}) {{" if k < len(cases) - 1 else "{"
+        lines += [test if k == 0 else f"}} else {test}", *indent(inner)]
+    return [*lines, "}"]
+
+
 def _bracketed(text: str) -> str:
     return f"({text})" if " " in text else text
 
