@@ -21,13 +21,12 @@ from codegen.names import file_name, model_names
 from codegen.passes.pipeline import optimise
 from codegen.prediction import forward_equations, predicted
 from codegen.program import Program
-from codegen.record import batch_form, spelled_alike
+from codegen.record import batch_form, rows_of, spelled_alike
 from codegen.sizes import resolve_sizes
 from codegen.targets.c_export import Vectors, emit_header, emit_source
 from codegen.targets.numpy import emit_function
 from codegen.targets.numpy_export import emit_module
 from derive.derivation import Derivation
-from derive.errors import ModelError
 from derive.expr import Var, variables
 from derive.notation import code_name
 from derive.version import VERSION
@@ -176,12 +175,12 @@ def rows_program(derivation: Derivation, baked: Baked, outputs: Sequence[str]) -
     """Return the same function for many samples, one a row; for one sample where the model has no such form."""
     try:
         record = batch_form(derivation)
-    except (ModelError, CodegenError):
-        return baked.program
+    except CodegenError:  # no loss
+        record = derivation
     wanted = find_outputs(record, outputs)
     needed = only_needed(record, wanted)
     numbers = resolve_sizes(needed, _known_sizes(needed, baked.program.sizes))
-    return optimise(lower(needed, numbers, baked.program.dtype, wanted))
+    return rows_of(needed, numbers, baked.program.dtype, wanted)
 
 
 # ---- the test ------------------------------------------------------------------------------------------------

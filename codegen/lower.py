@@ -101,7 +101,7 @@ def _declare(state: Scope, derivation: Derivation, equations: tuple[Equation, ..
 
 def lower_equation(state: Scope, equation: Equation) -> list[Statement]:
     """Return the statements of one equation, the last of which computes its name."""
-    state.equation, state.labels, state.statements = equation, {}, []
+    state.eq, state.latex, state.labels, state.statements = equation.id, equation.name.latex, {}, []
     labels = tuple(state.label(length) for length in state.axes(equation.name.shape))
     body = lower_node(state, equation.value, labels)
     out = state.refer(equation.name, labels)

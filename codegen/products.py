@@ -44,7 +44,7 @@ def contract(state: Scope, factors: Sequence[Factor], summed: Sequence[str], fre
     bodies = [factor for factor in factors if not isinstance(factor, Delta)]
     if not deltas:
         return _in_pairs(state, bodies, summed)
-    parts = [part for body in bodies for part in _split(body)]
+    parts = [part for body in bodies for part in factors_of(body)]
     left, open_labels = list(summed), list[Delta]()
     while deltas:
         delta = deltas.pop(0)
@@ -55,9 +55,10 @@ def contract(state: Scope, factors: Sequence[Factor], summed: Sequence[str], fre
     return _in_pairs(state, parts, left)
 
 
-def _split(body: Body) -> list[Body]:
+def factors_of(body: Body) -> list[Body]:
+    """Return the factors of a product, without those of one."""
     if isinstance(body, Call) and body.op == table.MUL:
-        return [part for arg in body.args for part in _split(arg)]
+        return [part for arg in body.args for part in factors_of(arg)]
     return [body] if body != ONE else []
 
 

@@ -274,7 +274,8 @@ def labels_of(body: Body) -> set[str]:
 def change_refs(body: Body, change: Callable[[Ref], Body]) -> Body:
     """Return a body with every reference replaced; of a pick only the name changes, and what its indices read.
 
-    A pick's value is handed over as a reference without labels, and must come back as a reference.
+    A pick's value is handed over as a reference without labels, and must come back as a reference; labels that come
+    back with it are indices more, in front.
     """
     if isinstance(body, Ref):
         return change(body)
@@ -291,7 +292,8 @@ def _as_ref(body: Body) -> Ref:
 
 def _change_pick(pick: Pick, change: Callable[[Ref], Ref]) -> Pick:
     index = tuple(Lookup(change(place.ref)) if isinstance(place, Lookup) else place for place in pick.index)
-    return Pick(change(Ref(pick.name, ())).name, index)
+    ref = change(Ref(pick.name, ()))
+    return Pick(ref.name, (*ref.labels, *index))
 
 
 def change_statement(statement: Statement, change: Callable[[Ref], Ref]) -> Statement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,12 @@ from codegen.names import model_names
 from codegen.optimizers import with_optimizer
 from codegen.passes.pipeline import optimise
 from codegen.program import Program
+from codegen.samples import over_samples
 from codegen.sizes import Sizes, as_number
 from derive.backprop import derive_gradients
 from derive.batch import batched
 from derive.derivation import Derivation
+from derive.errors import ModelError, ShapeError
 from derive.expr import Var
 from derive.model import Definition, Network
 from derive.notation import batch_name, code_name
@@ -28,9 +30,11 @@ from derive.shapes import ROW
 def batch_form(derivation: Derivation) -> Derivation:
     """Return the record over a mini-batch: itself, the one that it carries, or derived now.
 
+    Where a value of one sample is a matrix no such form exists: it is the record of one sample, and its program is
+    done for each (see `lowered`).
+
     Raises:
         CodegenError: it ends in no loss.
-        ModelError: a value of one sample is a matrix.
     """
     if derivation.loss is None:
         raise CodegenError(f"{derivation.title}: there is no loss to train by; add one, such as L = ...")
@@ -40,7 +44,10 @@ def batch_form(derivation: Derivation) -> Derivation:
         return derivation.batch
     forward = [Definition(e.name, e.value) for e in derivation.equations if e.role in ("definition", "loss")]
     network = Network(derivation.title, tuple(forward), derivation.loss, derivation.parameters)
-    return derive_gradients(batched(network))
+    try:
+        return derive_gradients(batched(network))
+    except (ModelError, ShapeError):
+        return derivation
 
 
 def sample_shape(record: Derivation, name: Var) -> tuple[Any, ...]:
@@ -49,14 +56,27 @@ def sample_shape(record: Derivation, name: Var) -> tuple[Any, ...]:
 
 
 def has_samples(record: Derivation, name: Var) -> bool:
-    """Tell whether a value has one entry a sample."""
-    return record.samples in name.shape
+    """Tell whether one of the data has one entry a sample: all do in the record of one."""
+    return record.samples is None or record.samples in name.shape
 
 
 def lowered(record: Derivation, sizes: Sizes, dtype: str, optimizer: str = "sgd", weight_decay: float = 0.0) -> Program:
     """Return the program of a record of mini-batches, optimised."""
     decayed = decaying(record, sizes, dtype) if weight_decay else ()
-    return optimise(lower(with_optimizer(record, optimizer, weight_decay, decayed), sizes, dtype))
+    return rows_of(with_optimizer(record, optimizer, weight_decay, decayed), sizes, dtype)
+
+
+def rows_of(record: Derivation, sizes: Sizes, dtype: str, outputs: Sequence[Var] = ()) -> Program:
+    """Return the program of a record over the samples of a mini-batch, optimised; what `batch_form` gave is lowered.
+
+    Args:
+        record: Of a mini-batch, or of one sample.
+        sizes: Numbers for its sizes.
+        dtype: `float32` or `float64`.
+        outputs: What must be computed; the loss and all gradients if empty.
+    """
+    program = lower(record, sizes, dtype, outputs)
+    return optimise(over_samples(program, sizes) if record.samples is None else program)
 
 
 def decaying(record: Derivation, sizes: Sizes, dtype: str) -> tuple[Var, ...]:

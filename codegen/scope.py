@@ -11,7 +11,6 @@ import sympy
 from codegen.errors import UnboundSizeError
 from codegen.program import BATCH, Ref, Size, Statement, Value
 from codegen.sizes import Sizes, as_number
-from derive.derivation import Equation
 from derive.expr import Node, Var
 from derive.shapes import ROW, Shape
 
@@ -22,7 +21,8 @@ _LETTERS = "ijklmpqrsuvwxyz"
 class Scope:
     """The state of one lowering: names, values and statements so far.
 
-    `samples` is the size of the sample axis; `single` says that it is one, and its axis left out.
+    `samples` is the size of the sample axis; `single` says that it is one, and its axis left out. `eq` and `latex`
+    are the number and the name of the equation being lowered.
     """
 
     sizes: Sizes
@@ -32,7 +32,8 @@ class Scope:
     outputs: dict[Node, Var]
     values: dict[str, Value] = field(default_factory=dict)
     statements: list[Statement] = field(default_factory=list)
-    equation: Equation | None = None
+    eq: str = ""
+    latex: str = ""
     labels: dict[str, Size] = field(default_factory=dict)
     temps: int = 0
     lengths: dict[str, int] = field(default_factory=dict)  # the named sizes, once they are needed
@@ -41,11 +42,6 @@ class Scope:
     def numbers(self) -> Mapping[sympy.Symbol, int]:
         """The numbers of the sizes."""
         return self.sizes.numbers
-
-    @property
-    def eq(self) -> str:
-        """The number of the equation being lowered."""
-        return self.equation.id if self.equation else ""
 
     def axes(self, shape: Shape) -> Shape:
         """Return the sizes along which an index runs."""
@@ -76,7 +72,10 @@ class Scope:
 
     def label(self, length: sympy.Expr) -> str:
         """Return a fresh label for an axis: the batch is b, a size called h is h, else the next letter."""
-        size = self.size(length)
+        return self.label_of(self.size(length))
+
+    def label_of(self, size: Size) -> str:
+        """Return a fresh label for an axis whose size the program knows."""
         wish = "b" if size == BATCH else str(size).lower()
         letters = [wish] if len(wish) == 1 and wish.isalpha() and (wish != "b" or size == BATCH) else []
         spare = (f"{letter}{k or ''}" for k in range(99) for letter in (letters if not k else []) + list(_LETTERS))
@@ -97,8 +96,7 @@ class Scope:
             if f"t{self.temps}" not in taken:
                 break
         name = f"t{self.temps}"
-        latex = self.equation.name.latex if self.equation else ""
-        self.values[name] = Value(name, latex, tuple(self.labels[label] for label in order), "temp")
+        self.values[name] = Value(name, self.latex, tuple(self.labels[label] for label in order), "temp")
         return Ref(name, order)
 
     def refer(self, name: Var, labels: Sequence[str]) -> Ref:

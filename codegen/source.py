@@ -48,6 +48,8 @@ def training_source(
     output = predicted(record)
     assumed = ", ".join(f"{size} = {resolved.named()[size]}" for size in resolved.assumed)
     notes = [f"Assumed, since nothing fixes them: {assumed}."] if assumed else []
+    if record.samples is None:
+        notes.append("The equations are those of one sample; loss and gradients are means over the samples.")
     notes += [f"{note[0].upper()}{note[1:]}." for note in decay_note(record, resolved, dtype, weight_decay)]
     return EMITTERS[target](
         program, file_name(name or record.title), output and model_names(record)[output], "\n".join(notes)

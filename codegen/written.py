@@ -60,7 +60,7 @@ def write_out(state: Scope, node: Apply, row: Op) -> Node | None:
 def no_code(state: Scope, node: Apply) -> UnsupportedOpError:
     """Return the error that says that no target has an operation."""
     return UnsupportedOpError(
-        f"({state.eq}) {state.equation.name.latex if state.equation else ''}: there is no code for {node.op.name}"
+        f"({state.eq}) {state.latex}: there is no code for {node.op.name}"
         f"{chr(39) * times_primed(node)}: no target has it; write the model with other operations, or give its row in "
         f"derive/ops/ the templates numpy and c"
     )

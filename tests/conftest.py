@@ -27,9 +27,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
             path.write_bytes(text.encode())
         assert path.is_file(), f"no golden file {name}; write it with: pytest --update-golden"
         expected = path.read_bytes().decode()  # as bytes: a line ending is part of what is compared
-        assert text == expected, (
-            f"{name} differs; if that is meant: pytest --update-golden, and review the diff"
-        )
+        assert text == expected, f"{name} differs; if that is meant: pytest --update-golden, and review the diff"
 
     return compare
 

@@ -53,7 +53,7 @@ LAYERS = {
         ("scope",),
         ("targets/*", "written", "deltas"),
         ("products",),
-        ("lower", "build"),
+        ("lower", "build", "samples"),
         ("record", "trace"),
         ("binding",),
         ("engines", "source"),

@@ -260,9 +260,7 @@ def one_dimensional(length: Any, count: Any, **options: int) -> Callable[[Builde
 architecture("convolution of symbolic sizes", loss_conv1d(1, 0, 1))(one_dimensional("n", "q"))
 architecture("convolution with padding of symbolic sizes", loss_conv1d(1, 1, 1))(one_dimensional("n", "q", padding=1))
 architecture("convolution with dilation", loss_conv1d(1, 0, 2))(one_dimensional(9, 3, dilation=2))
-architecture("convolution with stride and padding", loss_conv1d(2, 1, 1))(
-    one_dimensional(9, 3, stride=2, padding=1)
-)
+architecture("convolution with stride and padding", loss_conv1d(2, 1, 1))(one_dimensional(9, 3, stride=2, padding=1))
 architecture("convolution with stride, padding and dilation", loss_conv1d(3, 2, 2))(
     one_dimensional(11, 3, stride=3, padding=2, dilation=2)
 )

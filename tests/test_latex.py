@@ -208,9 +208,7 @@ def test_a_derivative_is_one_in_every_spelling(latex, tree):
 xi, yi = Name("x", subs=(i,)), Name("y", subs=(i,))
 BIG = {
     r"\sum_{i=1}^{n} x_i y_i + b": Sum("+", Big("sum", i, one, n, times(xi, yi)), b),
-    r"2 \sum\limits_i x_i \cdot b - a": Sum(
-        "-", times(two, Big("sum", i, None, None, Product(r"\cdot", xi, b))), a
-    ),
+    r"2 \sum\limits_i x_i \cdot b - a": Sum("-", times(two, Big("sum", i, None, None, Product(r"\cdot", xi, b))), a),
     r"\prod^n_{i=1} x_i": Big("prod", i, one, n, xi),
     r"\sum_{i,j} x": Big("sum", Group((i, j)), None, None, x),
     r"\sum_{i \neq j} x": Big("sum", Relation((i, j), (r"\neq",)), None, None, x),
@@ -376,19 +374,13 @@ INDICES = st.sampled_from([i, j, one, Name(r"\text{out}"), Sum("+", i, one), Sum
 
 @st.composite
 def plain_names(draw: st.DrawFn) -> Name:
-    sup, style = draw(
-        st.sampled_from([(None, ""), (one, "[]"), (i, "()"), (Name("*"), ""), (Name(r"\text{old}"), "")])
-    )
+    sup, style = draw(st.sampled_from([(None, ""), (one, "[]"), (i, "()"), (Name("*"), ""), (Name(r"\text{old}"), "")]))
     subs = tuple(draw(st.lists(INDICES, max_size=2)))
     return Name(draw(LETTERS), sup, style, subs, draw(st.sampled_from([0, 0, 0, 1])))
 
 
-SIGNS = st.sampled_from(
-    ["", "", r"\cdot", r"\times", "*", r"\circ", r"\odot", r"\ast", r"\otimes", r"\bullet"]
-)
-FUNCTIONS = st.sampled_from(
-    [Name("log"), Name("exp"), Name("softmax"), sigma, Name("sqrt"), Name("f", primes=1)]
-)
+SIGNS = st.sampled_from(["", "", r"\cdot", r"\times", "*", r"\circ", r"\odot", r"\ast", r"\otimes", r"\bullet"])
+FUNCTIONS = st.sampled_from([Name("log"), Name("exp"), Name("softmax"), sigma, Name("sqrt"), Name("f", primes=1)])
 
 
 def combine(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
@@ -400,9 +392,7 @@ def combine(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
         st.builds(Sum, st.sampled_from("+-"), inner, inner),
         st.builds(Product, SIGNS, inner, inner),
         st.builds(Quotient, inner, inner),
-        st.builds(
-            raised, inner, NUMBERS | plain_names().filter(lambda name: not name.base.startswith(r"\text"))
-        ),
+        st.builds(raised, inner, NUMBERS | plain_names().filter(lambda name: not name.base.startswith(r"\text"))),
         st.builds(Transpose, inner),
         st.builds(lambda function, arg: Call(function, (arg,)), FUNCTIONS, inner),
         st.builds(lambda arg, other: Call(Name("max"), (arg, other)), inner, inner),

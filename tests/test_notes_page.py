@@ -115,6 +115,7 @@ def test_an_error_is_found_shown_and_named(
 # ---- the counterexample, with NumPy alone ----------------------------------------------------------------------------
 def forward(values: dict[str, Array], start: str = "") -> float:
     """Return the loss of one hidden layer; `start` is a name that keeps its value."""
+
     def keep(name: str, make: Callable[[], Array]) -> Array:
         values[name] = values[name] if name == start else make()
         return values[name]

@@ -47,9 +47,7 @@ def test_line_and_column_are_those_of_the_file():
     assert page.formulas() == (Formula("x + y", 6, 3, False),)
 
 
-@pytest.mark.parametrize(
-    "text", ["costs $5 and $6", "between $5\n\nand 6$", r"\$x\$", "5$ or 6$ each", "$ x$"]
-)
+@pytest.mark.parametrize("text", ["costs $5 and $6", "between $5\n\nand 6$", r"\$x\$", "5$ or 6$ each", "$ x$"])
 def test_money_is_no_formula(text):
     assert formulas(read_page(text, "markdown")) == []
 
@@ -128,9 +126,7 @@ def test_html_has_entities_tags_and_scripts():
 
 
 def test_plain_text_headings_stand_alone_and_end_without_a_stop():
-    text = (
-        "a title\n\n   indented text.\n\nA sentence ends.\n\nfirst line\nsecond line\n\nanother title\n\nend."
-    )
+    text = "a title\n\n   indented text.\n\nA sentence ends.\n\nfirst line\nsecond line\n\nanother title\n\nend."
     assert headings(read_page(text, "text")) == [(1, "a title"), (1, "another title")]
 
 

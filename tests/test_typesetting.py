@@ -238,9 +238,7 @@ def test_text_of_a_sheet_stays_within_its_width() -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_same_sheet_gives_the_same_bytes(
-    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_sheet_gives_the_same_bytes(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(font, "user_cache_dir", lambda _name: str(tmp_path / "one"))
     first = render(sheet(), suffix)
     monkeypatch.setattr(font, "user_cache_dir", lambda _name: str(tmp_path / "two"))
@@ -254,9 +252,7 @@ def test_a_page_needs_nothing_from_outside() -> None:
     assert page.count("<nav") == 1 and to_html(Document("t", (Heading(1, "a"),))).count("<nav") == 0
 
 
-def test_a_page_is_made_where_the_cache_cannot_be_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page_is_made_where_the_cache_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setattr(font, "user_cache_dir", lambda _name: str(tmp_path / "file"))
     assert "data:font/woff2" in to_html(sheet())
@@ -294,9 +290,7 @@ def test_a_sheet_is_written_whole(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == len(SUFFIXES)
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "sheet.md"
     target.write_text("old")
 
