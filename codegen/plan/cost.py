@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -28,7 +29,7 @@ Orders = Mapping[str, tuple[int, ...]]
 """For each value its axes in the order of memory, the last one contiguous."""
 
 TURN, TURN_START = 0.4, 20.0  # cycles to copy an entry the other way round, and to begin with that
-STRIDED = 1.5  # cycles to load an entry that does not lie beside the last
+PADDED = 3.0  # cycles to copy a row that ends amid a vector
 ACROSS = 12.0  # cycles to add up the lanes of a vector
 FUNCTION = 10.0  # cycles of an elementary function on a vector
 
@@ -58,9 +59,13 @@ class Costs:
     batch: int
     unpadded: frozenset[str] = frozenset()
     lanes: int = field(init=False)
+    sharers: Counter[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.lanes = self.machine.lanes(self.program.dtype)
+        data = {value.name for value in self.program.of_role("data")}
+        entrywise = [s for s in self.program.statements if isinstance(s, Map | Reduce)]
+        self.sharers = Counter(ref.name for s in entrywise for ref in refs_of(s) if ref.name in data)
 
     def count(self, size: Size) -> int:
         """Return a size as a number."""
@@ -88,7 +93,9 @@ class Costs:
             return self.strategy(statement, orders).cycles
         if isinstance(statement, Map):
             return self._map(statement, orders)
-        return self._reduce(statement, orders) if isinstance(statement, Reduce) else 0.0  # others lie as they do
+        if isinstance(statement, Reduce):
+            return self._reduced(statement, self.along(statement, orders), orders)
+        return 0.0  # others lie as they do
 
     # ------------------------------------------------------------ products
     def strategy(self, product: Contract, orders: Orders) -> Strategy:
@@ -145,24 +152,42 @@ class Costs:
         if isinstance(statement.body, Ref) and len(lengths) > 1 and self.last(statement.body, orders) != last:
             return entries * TURN + TURN_START
         steps = entries / lengths[last] * -(-lengths[last] // self.lanes)
-        return steps * (_work(statement.body) + 1) + self._strided(statement, last, entries, orders)
+        return steps * (_work(statement.body) + 1) + self._copied(statement, last, lengths, orders)
 
-    def _strided(self, statement: Statement, last: str, entries: int, orders: Orders) -> float:
-        away = [r for r in refs_of(statement) if last in r.labels and self.last(r, orders) != last]
-        return entries * STRIDED * len(away)
+    def _copied(self, statement: Statement, last: str, lengths: Mapping[str, int], orders: Orders) -> float:
+        """Return the cycles of the copies that a loop over a label needs: of what lies along another, or ends amid a
+        vector. All who read data share a copy.
+        """
+        cycles = 0.0
+        for ref in refs_of(statement):
+            if last not in ref.labels or len(ref.labels) < 2:
+                continue
+            entries = math.prod(lengths[k] for k in set(ref.labels))
+            if self.last(ref, orders) != last:
+                cycles += (entries * TURN + TURN_START) / self.sharers.get(ref.name, 1)
+            elif not self.loadable(ref, orders):
+                cycles += entries / lengths[last] * PADDED / self.sharers.get(ref.name, 1)
+        return cycles
 
-    def _reduce(self, statement: Reduce, orders: Orders) -> float:
+    def along(self, statement: Reduce, orders: Orders) -> str:
+        """Return the label along which a reduction is cheapest: the last one of a value that has the most axes."""
+        refs = refs_of(statement)
+        most = max((len(ref.labels) for ref in refs), default=0)
+        lasts = dict.fromkeys(self.last(ref, orders) for ref in refs if len(ref.labels) == most)
+        return min(lasts, key=lambda last: self._reduced(statement, last, orders), default="")
+
+    def _reduced(self, statement: Reduce, last: str, orders: Orders) -> float:
+        """Return the cycles of a reduction whose innermost loop is over a label."""
         lengths = self.lengths(statement)
         entries = math.prod(lengths.values())
-        widest = max(refs_of(statement), key=lambda ref: len(ref.labels), default=None)
-        last = self.last(widest, orders) if widest is not None else ""
         results = entries // math.prod(lengths[k] for k in statement.over)
         vectors = -(-lengths[last] // self.lanes) if last else 1
         steps = entries / lengths[last] * vectors if last else entries
+        turned = self._copied(statement, last, lengths, orders)
         if last in statement.over:
             scalar = lengths[last] < 2 * self.lanes
-            return entries * 2.0 if scalar else steps * (_work(statement.body) + 1) + results * ACROSS
-        return steps * (_work(statement.body) + 2) + self._strided(statement, last, entries, orders)
+            return turned + (entries * 2.0 if scalar else steps * (_work(statement.body) + 1) + results * ACROSS)
+        return turned + steps * (_work(statement.body) + 2)
 
 
 def refs_of(statement: Statement) -> list[Ref]:

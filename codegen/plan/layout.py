@@ -150,14 +150,10 @@ def _rewritten(program: Program, costs: Costs, orders: Orders) -> Program:
             (first if program.values[ref.name].role == "data" else statements).append(Map(Ref(name, labels), ref, eq))
         return Ref(turned[ref.name, order], labels)
 
-    def aligned(statement: Statement) -> Statement:
+    def aligned(statement: Statement, last: str) -> Statement:
         """Return an entry-by-entry statement whose operands all lie along its innermost loop, in whole vectors."""
-        if not isinstance(statement, Map | Reduce) or isinstance(statement.body, Ref):
+        if not isinstance(statement, Map | Reduce) or isinstance(statement.body, Ref) or not last:
             return statement
-        labels = max((ref.labels for ref in (statement.out, *refs_of(statement))), key=len)
-        if not labels:
-            return statement
-        last = statement.out.labels[-1] if isinstance(statement, Map) else labels[-1]
         copies = {
             ref: other_way(ref, last, statement.eq)
             for ref in refs_of(statement)
@@ -169,7 +165,8 @@ def _rewritten(program: Program, costs: Costs, orders: Orders) -> Program:
     for statement in program.statements:
         fresh = change_statement(statement, permute)
         if not isinstance(fresh, Contract) or not isinstance(statement, Contract):
-            statements.append(aligned(fresh))
+            along = costs.along(statement, orders) if isinstance(statement, Reduce) else fresh.out.labels[-1:]
+            statements.append(aligned(fresh, "".join(along)))
             continue
         strategy = costs.strategy(statement, orders)
         a = other_way(fresh.a, strategy.a, fresh.eq) if strategy.a else fresh.a
@@ -184,7 +181,8 @@ def _rewritten(program: Program, costs: Costs, orders: Orders) -> Program:
         values[name] = replace(values[fresh.out.name], name=name, sizes=sizes, role="temp")
         out = Ref(name, tuple(fresh.out.labels[k] for k in order))
         statements += [Contract(out, a, b, fresh.eq), Map(fresh.out, out, fresh.eq)]
-    updates = tuple(aligned(change_statement(statement, permute)) for statement in program.updates)
+    fresh_updates = [change_statement(statement, permute) for statement in program.updates]
+    updates = tuple(aligned(update, "".join(update.out.labels[-1:])) for update in fresh_updates)
     return replace(program, values=values, statements=(*first, *statements), updates=updates)
 
 

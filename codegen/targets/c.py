@@ -31,7 +31,7 @@ from codegen.targets.c_function import (
     wrapped,
 )
 from codegen.targets.c_loops import Loops
-from codegen.targets.c_words import Lines
+from codegen.targets.c_words import Lines, loop
 
 
 def emit_c(
@@ -62,7 +62,7 @@ def emit_c(
     parts.append(emit_function(gradients, name, "loss_and_gradients", used, machine=machine, batch=expected))
     if program.updates:
         run = Run(program, name, machine, expected)
-        parts += [run.emit_step(used), run.emit_train(batch), run.emit_one()]
+        parts += [run.emit_step(used), run.emit_train(batch, used), run.emit_one()]
     need = training_scratch(program, machine, expected)
     head = [banner(program, note), includes(machine), size_constants(program, name), scratch_macro(need, program, name)]
     return "".join(head) + prelude(used, name, program.dtype, machine) + "".join(parts)
@@ -184,9 +184,9 @@ class Run:
         arguments = [f"{data}{self.kind} *restrict {value.name}" for value in self.program.of_role("data")]
         return [*arguments, *(f"{self.kind} *restrict {value.name}" for value in self.own)]
 
-    def emit_train(self, batch: int | None) -> str:
+    def emit_train(self, batch: int | None, used: set[str]) -> str:
         """Return the function that takes many steps over mini-batches in order, from the one numbered `first`."""
-        loops = self._loops(set())
+        loops = self._loops(used)
         step = loops.word("s")
         arguments = ["long steps", "long first", f"int {BATCH}", "int count", *self._arguments()]
         arguments += [f"const {self.kind} *restrict {rate}" for rate in self.rates]
@@ -197,7 +197,8 @@ class Run:
         usual = f"{self.name}_pass({', '.join([str(batch), *rest])})" if batch else ""
         other = f"{self.name}_pass({', '.join(['size', *rest])})"
         call = f"size == {batch} ? {usual}\n            : {other}" if batch else other
-        lines = [f"const long batches = ((long)count + {BATCH} - 1) / {BATCH};", f"long {step} = 0;"]
+        lines = [f"const long batches = ((long)count + {BATCH} - 1) / {BATCH};"]
+        lines += [f"long {step} = 0, number = first % batches;"]
         place = "scratch"
         for value in self.packed:
             inner = loops.local_name(value.name)
@@ -207,10 +208,11 @@ class Run:
         lines += [line for value in self.packed for line in self._copy(loops, value, inward=True)]
         lines += [
             f"for (; {step} < steps; ++{step}) {{",
-            f"    const ptrdiff_t start = (ptrdiff_t)((first + {step}) % batches) * {BATCH};",
+            f"    const ptrdiff_t start = (ptrdiff_t)number * {BATCH};",
             f"    const int size = count - start < {BATCH} ? (int)(count - start) : {BATCH};",
             f"    const int stopped = {call};",
-            "    if (stopped) {", "        break;", "    }", "}",
+            "    if (stopped) {", "        break;", "    }",
+            "    number = number + 1 == batches ? 0 : number + 1;", "}",
         ]  # fmt: skip
         lines += [line for value in self.packed for line in self._copy(loops, value, inward=False)]
         purpose = (
@@ -237,13 +239,19 @@ class Run:
         lanes = self.plan.lanes
         padded = [*sizes[:-1], rounded(sizes[-1], lanes) if value.name in self.plan.padded else sizes[-1]]
         here, there = f"{packed}[{_entry(letters, padded)}]", f"{value.name}[{_entry(outside, plain)}]"
-        lines = [f"{here} = {there};" if inward else f"{there} = {here};"]
-        for letter, count in reversed(list(zip(letters, sizes, strict=True))):
-            lines = [
-                f"for (ptrdiff_t {letter} = 0; {letter} < {count}; ++{letter}) {{",
-                *(f"    {x}" for x in lines),
-                "}",
-            ]
+        if order == (1, 0):
+            loops.used.add("turn")
+            within, without = f"{packed}, {padded[1]}", f"{value.name}, {plain[1]}"
+            counts = (
+                f"{sizes[1]}, {sizes[0]}, {without}, {within}"
+                if inward
+                else f"{sizes[0]}, {sizes[1]}, {within}, {without}"
+            )
+            lines = [f"{loops.helper}turn({counts});"]
+        else:
+            lines = [f"{here} = {there};" if inward else f"{there} = {here};"]
+            for letter, count in reversed(list(zip(letters, sizes, strict=True))):
+                lines = loop(letter, str(count), lines)
         clear = []
         if inward and padded != sizes:
             total = extent_text(self.extent(value))

@@ -97,23 +97,20 @@ static inline REAL @expm1(REAL x)
 
 # (tanh(a) - a) / a^3 in a^2, a <= 0.625: degree 4, fit 4.5e-9. In double the quotient of Cephes.
 TANH = {
-    "float32": by_type(
-        """
+    "float32": """
 /* An odd polynomial near 0, else 1 - 2 / (exp(2|x|) + 1); the sign is put back as a bit. Within 1.3 ulp. */
 static inline float @tanh(float x)
 {
     const float a = @fabs(x);
     const float far = a > 10.0f ? 10.0f : a;
     const float z = a * a;
-$p
+    const float p = -0.33333284f + z * (0.13331479f + z * (-0.053742267f + z * (0.0206463f + z * -0.0057121436f)));
     const float turns = @exp_turns(2.0f * far);
     const float e = (1.0f + @exp_rest(2.0f * far, 0.0f, turns)) * @exp_power(turns, 0u);
     const float y = 1.0f - 2.0f / (e + 1.0f);
     return @real(@bits(a < 0.625f ? a + a * z * p : y) | (@bits(x) & SIGN_BIT));
 }
 """,
-        p=(polynomial("p", "z", [-0.33333284, 0.13331479, -0.053742267, 0.0206463, -0.0057121436]), ""),
-    )["float32"],
     "float64": """
 /* A quotient of polynomials near 0, else 1 - 2 / (exp(2|x|) + 1), by one division; the sign is put back as a bit.
    Within 1.3 ulp. */

@@ -20,13 +20,20 @@ static inline REAL @real(WORD bits)
 }
 """
 
-FABS = """
-/* The absolute value, -0 and NaN included: the sign is a bit. */
+FABS = by_type(
+    """
+/* The absolute value, -0 and NaN included: the sign is a bit. What the compiler knows, it can take out of -x. */
 static inline REAL @fabs(REAL x)
 {
+#if defined(__GNUC__)
+    return $builtin(x);
+#else
     return @real(@bits(x) & ~SIGN_BIT);
+#endif
 }
-"""
+""",
+    builtin=("__builtin_fabsf", "__builtin_fabs"),
+)
 
 SQRT = by_type(
     """
