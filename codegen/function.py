@@ -16,7 +16,7 @@ from codegen.errors import CodegenError
 from codegen.export import bake, rows_program
 from codegen.names import file_name
 from codegen.program import BATCH, Program, Value
-from codegen.targets.c_function import emit_at, function_schedule, includes, prelude, size_constants
+from codegen.targets.c_function import SMALL, emit_at, function_schedule, includes, prelude, size_constants
 from codegen.targets.c_function import emit_function as emit_c_function
 from codegen.targets.numpy import emit_function as emit_numpy_function
 from derive.derivation import Derivation
@@ -150,7 +150,8 @@ class Function:
         @cache
         def compiled(batch: int) -> tuple[Any, Any]:
             """The function, compiled for one sample or for many, and the memory that it needs."""
-            used: set[str] = set()
+            plan = function_schedule(program, machine, batch)
+            used = {SMALL} if plan.small else set()
             text = emit_c_function(program, name, "predict", used, machine=machine, batch=batch)
             text += emit_at(program, name, "predict")
             self.source = (
@@ -158,7 +159,7 @@ class Function:
             )
             function = getattr(load_library(self.source, name), f"{name}_predict_at")
             function.restype = None
-            return function, function_schedule(program, machine, batch).scratch
+            return function, plan.scratch
 
         compiled(1)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from codegen.passes.dead import eliminate
 from codegen.passes.hoist import hoist
+from codegen.passes.share import share
 from codegen.passes.values import number_values
 from codegen.passes.verify import verify
 from codegen.program import Program
 
-PASSES = (hoist, number_values, eliminate)
+PASSES = (hoist, number_values, share, eliminate)
 
 
 def optimise(program: Program) -> Program:

@@ -17,6 +17,7 @@ from codegen.plan.memory import Extent, Scratch, extent_of, rounded
 from codegen.plan.schedule import EXPECTED, Schedule, schedule
 from codegen.program import BATCH, Program, Value
 from codegen.targets.c_function import (
+    SMALL,
     banner,
     body_lines,
     emit_function,
@@ -62,6 +63,7 @@ def emit_c(
     parts.append(emit_function(gradients, name, "loss_and_gradients", used, machine=machine, batch=expected))
     if program.updates:
         run = Run(program, name, machine, expected)
+        used |= {SMALL} if run.plan.small else set()
         parts += [run.emit_step(used), run.emit_train(batch, used), run.emit_one()]
     need = training_scratch(program, machine, expected)
     head = [banner(program, note), includes(machine), size_constants(program, name), scratch_macro(need, program, name)]

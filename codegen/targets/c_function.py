@@ -5,6 +5,7 @@ r"""C functions: the frame around the statements, with arguments, scratch and co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import chain
 
@@ -18,7 +19,7 @@ from codegen.targets.c_groups import group_lines
 from codegen.targets.c_kernels import emit_kernels
 from codegen.targets.c_linalg import emit_linalg
 from codegen.targets.c_loops import Loops
-from codegen.targets.c_math import FUNCTIONS, LARGER, emit_math, real
+from codegen.targets.c_math import FUNCTIONS, INLINE, LARGER, emit_math, real
 from codegen.targets.c_words import Lines
 from codegen.targets.spell import require_templates
 
@@ -33,6 +34,7 @@ def includes(machine: Machine = PORTABLE) -> str:
     return headers if machine.vectors else f"{headers}#if defined(__clang__)\n#pragma STDC FP_CONTRACT OFF\n#endif\n\n"
 
 
+SMALL = "small"  # among the words that a file uses: its kernels are written into their callers
 MACROS = {
     "INDEPENDENT": """
 /* The rounds of the loop that follows do not depend on each other. */
@@ -56,10 +58,14 @@ MACROS = {
 def prelude(used: Iterable[str], name: str, dtype: str, machine: Machine = PORTABLE) -> str:
     """Return the macros and functions that the statements use."""
     words = set(used)
+    prefix = f"{name}_fn_"
     text = "".join(MACROS[word].replace("@", f"{name.upper()}_") for word in sorted(words & MACROS.keys()))
-    text += emit_math(words & FUNCTIONS.keys(), f"{name}_fn_", dtype)
-    text += real(LARGER, f"{name}_fn_", dtype) if "larger" in words else ""
-    return text + emit_linalg(words, f"{name}_fn_", dtype) + emit_kernels(words, f"{name}_fn_", dtype, machine)
+    kernels = emit_kernels(words, prefix, dtype, machine)
+    if SMALL in words:
+        kernels = re.sub(r"^static (inline )?", f"static {prefix}inline ", kernels, flags=re.M)
+    functions = emit_math(words & FUNCTIONS.keys(), prefix, dtype) + real(LARGER, prefix, dtype) * ("larger" in words)
+    functions += emit_linalg(words, prefix, dtype) + kernels
+    return text + real(INLINE, prefix, dtype) * (f"{prefix}inline" in functions) + functions
 
 
 def size_constants(program: Program, name: str) -> str:

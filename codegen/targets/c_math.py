@@ -129,7 +129,7 @@ def emit_math(names: Iterable[str], prefix: str, dtype: str) -> str:
     for name in reversed(FUNCTIONS):
         if name in wanted:
             wanted.update(FUNCTIONS[name][0])
-    text = INLINE if wanted - LARGE else ""
+    text = ""
     for name in (name for name in FUNCTIONS if name in wanted):
         own = FUNCTIONS[name][1]
         own = own if isinstance(own, str) else own[dtype]

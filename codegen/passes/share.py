@@ -1,0 +1,119 @@
+"""Sharing: an elementary function of the same values, wherever it occurs again, is computed once and kept.
+
+Softmax takes exp(z - m) for its sum and again for its quotient; the second time it is read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from codegen.labels import rename_labels
+from codegen.program import (
+    BATCH,
+    Body,
+    Call,
+    Contract,
+    Map,
+    Program,
+    Ref,
+    Size,
+    Statement,
+    Value,
+    Whole,
+    body_reads,
+    extents,
+    labels_of,
+)
+
+Key = tuple[Body, tuple[Size, ...]]
+
+
+def share(program: Program) -> Program:
+    """Return the program with every costly call that occurs in several statements in a statement of its own."""
+    sharing = _Sharing(program, _shared(program), dict(program.values))
+    for statement in program.statements:
+        sharing.statements.append(sharing.rewritten(statement))
+    return replace(program, values=sharing.values, statements=tuple(sharing.statements))
+
+
+def _shared(program: Program) -> set[Key]:
+    """Return the calls that several statements make, the largest ones: what only occurs within such a call is not."""
+    several = _repeated(program, set())
+    return several & _repeated(program, several)
+
+
+def _repeated(program: Program, whole: set[Key]) -> set[Key]:
+    """Return the calls that occur in several statements; within one of `whole` only the first time it is met."""
+    counts: Counter[Key] = Counter()
+    met: set[Key] = set()
+    for statement in program.statements:
+        if not isinstance(statement, Contract | Whole):
+            counts.update(set(_costly(statement.body, extents(program, statement), whole, met)))
+    return {key for key, count in counts.items() if count > 1}
+
+
+def _costly(body: Body, sizes: dict[str, Size], whole: set[Key], met: set[Key]) -> Iterator[Key]:
+    """Yield the costly calls in a body, outermost first."""
+    if not isinstance(body, Call):
+        return
+    if is_costly(body):
+        key = _key(body, sizes)
+        yield key
+        if key in met:
+            return
+        if key in whole:
+            met.add(key)
+    for arg in body.args:
+        yield from _costly(arg, sizes, whole, met)
+
+
+def is_costly(body: Body) -> bool:
+    """Tell whether a body is an elementary function of a tensor: a smooth one; those with a kink are cheap."""
+    return isinstance(body, Call) and body.row.slope is not None and not body.row.kink and bool(labels_of(body))
+
+
+def _labels(body: Body) -> list[str]:
+    """Return the labels of a body in order of appearance."""
+    return list(dict.fromkeys(label for access in body_reads(body) for label in access.labels))
+
+
+def _key(body: Body, sizes: dict[str, Size]) -> Key:
+    """Return a body with its labels numbered, and how far each runs: alike for the same values."""
+    labels = _labels(body)
+    numbers = {label: str(k) for k, label in enumerate(labels)}
+    return rename_labels(body, numbers.__getitem__), tuple(sizes[label] for label in labels)
+
+
+@dataclass(slots=True)
+class _Sharing:
+    program: Program
+    shared: set[Key]
+    values: dict[str, Value]
+    statements: list[Statement] = field(default_factory=list)
+    kept: dict[Key, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+
+    def rewritten(self, statement: Statement) -> Statement:
+        """Return a statement that reads what is shared; computes that first where it is met first."""
+        if isinstance(statement, Contract | Whole):
+            return statement
+        return replace(statement, body=self.body(statement.body, statement, extents(self.program, statement)))
+
+    def body(self, body: Body, statement: Statement, sizes: dict[str, Size]) -> Body:
+        if not isinstance(body, Call):
+            return body
+        key = _key(body, sizes) if is_costly(body) else None
+        if key not in self.shared or key is None:
+            return Call(body.op, tuple(self.body(arg, statement, sizes) for arg in body.args))
+        labels = _labels(body)
+        if key not in self.kept:
+            order = tuple(sorted(range(len(labels)), key=lambda k: sizes[labels[k]] != BATCH))
+            name = next(f"t{k}" for k in range(1, 10**6) if f"t{k}" not in self.values)
+            lengths = tuple(sizes[labels[k]] for k in order)
+            self.values[name] = Value(name, self.values[statement.out.name].latex, lengths, "temp")
+            inner = Call(body.op, tuple(self.body(arg, statement, sizes) for arg in body.args))
+            self.statements.append(Map(Ref(name, tuple(labels[k] for k in order)), inner, statement.eq))
+            self.kept[key] = name, order
+        name, order = self.kept[key]
+        return Ref(name, tuple(labels[k] for k in order))
