@@ -19,7 +19,7 @@ from codegen.function import Function
 from codegen.passes.pipeline import optimise
 from codegen.passes.verify import verify
 from codegen.places import stays_inside
-from codegen.program import Affine, Program, Statement, Value
+from codegen.program import Affine, Call, Program, Statement, Value, bodies, walk
 from codegen.text import read_program, show, show_statement
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
@@ -246,3 +246,31 @@ def test_numbers_keep_their_kind(body: str) -> None:
 def test_what_is_no_line_of_a_program_is_shown(line: str) -> None:
     with pytest.raises(CodegenError, match="met"):
         program(V, "loss y[n]  # y", "(1) y", "computed", f"{line}  # (1)" if line != "nonsense" else line, outputs="y")
+
+
+# ---------------------------------------------------------------- what occurs twice
+def test_an_exponential_is_taken_once_and_read_wherever_it_occurs_again() -> None:
+    twice = program(
+        "data X[3,n]  # X", "temp m[3]  # m", "temp s[3]  # s", "definition P[3,n]  # P", "definition Q[n,3]  # Q",
+        "(1) P = Q", "computed", "m[i] = max j: X[i,j]  # (1) m",
+        "s[i] = sum j: exp(sub(X[i,j], m[i]))  # (1) s",
+        "P[i,j] = div(exp(sub(X[i,j], m[i])), s[i])  # (1) P",
+        "Q[k,l] = mul(exp(sub(X[l,k], m[l])), tanh(exp(sub(X[l,k], m[l]))))  # (1) Q", outputs="P Q",
+    )  # fmt: skip
+    shared = optimise(twice)
+    calls = [part.op for s in shared.statements for body in bodies(s) for part in walk(body) if isinstance(part, Call)]
+    assert (calls.count("exp"), calls.count("tanh")) == (1, 1)
+    given = {"X": np.random.default_rng(0).normal(size=(3, 5))}
+    before, after = run_program(twice, given), run_program(shared, given)
+    for name in ("P", "Q"):
+        np.testing.assert_array_equal(before[name], after[name])
+
+
+def test_only_the_largest_of_what_occurs_twice_is_kept() -> None:
+    nested = program(
+        "data v[n]  # v", "definition p[n]  # p", "definition q[n]  # q", "(1) p = q", "computed",
+        "p[i] = tanh(exp(v[i]))  # (1) p", "q[j] = add(tanh(exp(v[j])), relu(v[j]))  # (1) q", outputs="p q",
+    )  # fmt: skip
+    shared = optimise(nested)
+    assert len(shared.statements) == 3
+    assert [show_statement(s) for s in shared.statements][1:] == ["p[i] = t1[i]", "q[j] = add(t1[j], relu(v[j]))"]
