@@ -5,6 +5,7 @@ Importing needs no compiler; one is looked for when something is compiled for th
 
 from __future__ import annotations
 
+from codegen.accuracy import stable_forms
 from codegen.errors import CodegenError
 from codegen.export import export_function
 from codegen.fit import fit
@@ -18,5 +19,6 @@ from codegen.train import Trainer, compile
 
 __all__ = [
     "CodegenError", "Epoch", "Function", "History", "Saved", "Trainer", "compile", "compile_function", "evaluate",
-    "export_function", "fit", "load_params", "restore", "save_params", "training_source", "whole_number",
+    "export_function", "fit", "load_params", "restore", "save_params", "stable_forms",
+    "training_source", "whole_number",
 ]  # fmt: skip

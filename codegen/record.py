@@ -14,6 +14,7 @@ from codegen.lower import lower
 from codegen.names import model_names
 from codegen.optimizers import with_optimizer
 from codegen.passes.pipeline import optimise
+from codegen.prediction import predicted
 from codegen.program import Program
 from codegen.sizes import Sizes, as_number
 from derive.backprop import derive_gradients
@@ -56,7 +57,10 @@ def has_samples(record: Derivation, name: Var) -> bool:
 def lowered(record: Derivation, sizes: Sizes, dtype: str, optimizer: str = "sgd", weight_decay: float = 0.0) -> Program:
     """Return the program of a record of mini-batches, optimised."""
     decayed = decaying(record, sizes, dtype) if weight_decay else ()
-    return optimise(lower(with_optimizer(record, optimizer, weight_decay, decayed), sizes, dtype))
+    whole = with_optimizer(record, optimizer, weight_decay, decayed)
+    output = predicted(record)  # a stable form of the loss need not read it
+    kept = [model_names(whole)[output]] if output is not None else []
+    return optimise(lower(whole, sizes, dtype), kept)
 
 
 def decaying(record: Derivation, sizes: Sizes, dtype: str) -> tuple[Var, ...]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from codegen.passes.dead import eliminate
 from codegen.passes.hoist import hoist
 from codegen.passes.values import number_values
 from codegen.passes.verify import verify
 from codegen.program import Program
 
-PASSES = (hoist, number_values, eliminate)
+PASSES = (hoist, number_values)
 
 
-def optimise(program: Program) -> Program:
-    """Run every pass, and check the program's rules before and after each.
+def optimise(program: Program, kept: Iterable[str] = ()) -> Program:
+    """Run every pass, and check the program's rules before and after each; what is kept needs to be no output.
 
     Raises:
         BrokenProgramError: a pass broke a rule.
@@ -20,4 +22,4 @@ def optimise(program: Program) -> Program:
     verify(program)
     for change in PASSES:
         program = verify(change(program))
-    return program
+    return verify(eliminate(program, kept=kept))
