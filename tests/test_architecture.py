@@ -59,7 +59,7 @@ LAYERS = {
         ("binding",),
         ("engines", "source"),
         ("train", "export"),
-        ("function", "params", "metrics"),
+        ("function", "params", "metrics", "memory"),
         ("history",),
         ("checkpoint",),
         ("fit",),
