@@ -68,7 +68,7 @@ def _measured(form: Form, values: Mapping[Var, Node], dtypes: Sequence[str]) -> 
     identity = _identity(*_independent(form.step.before, form.step.after, values))
     accuracies = (Accuracy(dtype, *_errors(identity, dtype)) for dtype in dtypes)
     step = replace(form.step, check=_check(identity))
-    return StableForm(form.equation, step, tuple(accuracies), REACH)
+    return StableForm(form.equation, step, tuple(accuracies), REACH, form.name)
 
 
 def _independent(before: Node, after: Node, values: Mapping[Var, Node]) -> tuple[Node, Node]:

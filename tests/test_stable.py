@@ -290,7 +290,7 @@ def test_the_sheet_shows_them_only_when_asked() -> None:
     assert "In floating point" not in to_text(derivation.document())
     text = to_text(derivation.document(codegen.stable_forms(derivation)))
     assert max(map(width_of, text.splitlines())) <= 80
-    assert "log(1 - Ŷ)" in text and "(12) logarithm of the other side" in text
+    assert "log(1 - Ŷ)" in text and "in (12), logarithm of the other side" in text and "Δ = " in text
     assert "∞ → " in text and "NaN → " in text, "what the sheet's own form would give"
     assert "as it stands" in to_text(derivation.document(()))
 

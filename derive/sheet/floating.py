@@ -23,19 +23,21 @@ def in_floating_point(forms: Sequence[StableForm], level: int) -> list[doc.Block
     )
     reach = f"{forms[0].reach:g}"
     points = (doc.Math(f"-{reach}"), doc.Text(" and "), doc.Math(reach))
-    rest = ", relative to the exact value or to the largest number that it is computed from: left side → right side."
+    rest = ", relative to the exact value or to the largest number that it is computed from: as derived → as computed."
     return [
         doc.Heading(level, TITLE),
         doc.Paragraph((doc.Text(said), *points, doc.Text(rest))),
-        doc.Steps(tuple(_row(form) for form in forms)),
+        *map(_shown, forms),
         doc.Table(_header(forms[0]), tuple(_errors(form) for form in forms)),
     ]
 
 
-def _row(form: StableForm) -> doc.StepRow:
+def _shown(form: StableForm) -> doc.Block:
+    """Show a form; where it takes the place of a whole right side, beside the name that this defines."""
     step = form.step
-    why = (doc.Text(f"({form.equation}) "), *because(step))
-    return doc.StepRow(to_latex(step.before), f"= {to_latex(step.after)}", why, mark(step.check))
+    left = step.before if form.name is None else form.name
+    why = (doc.Text(f"in ({form.equation}), "), *because(step))
+    return doc.Equation(None, f"{to_latex(left)} = {to_latex(step.after)}", why, mark(step.check))
 
 
 def _header(form: StableForm) -> tuple[doc.Spans, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from derive.derivation import Step
+from derive.expr import Var
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,11 @@ class StableForm:
         step: By `rule`, `before` as the sheet has it equals `after` as code computes it; with the outcome of its check.
         accuracies: Measured, for each type.
         reach: How far from 0 the points lay.
+        name: What the equation defines, where all of its right side is replaced.
     """
 
     equation: str
     step: Step
     accuracies: tuple[Accuracy, ...]
     reach: float
+    name: Var | None = None

@@ -17,10 +17,14 @@ DERIVATIVE = ("gradient of the stable form", r"f = g \Rightarrow \nabla f = \nab
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A stable form in use: in the equation numbered so, the step's `after` is computed in place of its `before`."""
+    """A stable form in use: in the equation numbered so, the step's `after` is computed in place of its `before`.
+
+    `name` is what the equation defines, where all of its right side is replaced.
+    """
 
     equation: str
     step: Step
+    name: Var | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def stabilise(derivation: Derivation) -> Stable:
         equations = stable_backward(derivation, equations, looked, state.look)
     for old, new, (equation, steps) in zip(derivation.equations, equations, settled, strict=True):
         if new != equation:
-            forms.append(Form(old.id, Step(DERIVATIVE[0], old.value, new.value, DERIVATIVE[1])))
+            forms.append(Form(old.id, Step(DERIVATIVE[0], old.value, new.value, DERIVATIVE[1]), old.name))
         elif old.role not in FORWARD:
             forms += [Form(old.id, step) for step in steps]
     needed = _needed(derivation, equations)
