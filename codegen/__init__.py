@@ -5,11 +5,13 @@ Importing needs no compiler; one is looked for when something is compiled for th
 
 from __future__ import annotations
 
+from codegen.accuracy import stable_forms
 from codegen.errors import CodegenError
 from codegen.export import export_function
 from codegen.fit import fit
 from codegen.function import Function, compile_function
 from codegen.history import Epoch, History
+from codegen.memory import memory_table
 from codegen.metrics import evaluate
 from codegen.params import Saved, load_params, restore, save_params
 from codegen.settings import whole_number
@@ -18,5 +20,6 @@ from codegen.train import Trainer, compile
 
 __all__ = [
     "CodegenError", "Epoch", "Function", "History", "Saved", "Trainer", "compile", "compile_function", "evaluate",
-    "export_function", "fit", "load_params", "restore", "save_params", "training_source", "whole_number",
+    "export_function", "fit", "load_params", "memory_table", "restore", "save_params", "stable_forms",
+    "training_source", "whole_number",
 ]  # fmt: skip

@@ -254,7 +254,8 @@ def fingerprint(params: Mapping[str, Array]) -> str:
 def note_of(program: Program, params: Mapping[str, Array]) -> str:
     """Return what the file says at its top: equations, sizes, versions, checksum, licence."""
     lines = ["", "Equations, numbered as on the sheet:"]
-    lines += [f"  ({eq}) {program.formulas[eq]}" for eq in dict.fromkeys(s.eq for s in program.statements)]
+    numbers = dict.fromkeys(s.eq for s in program.statements)
+    lines += [f"  ({eq}) {program.formulas[eq]}{program.remark(eq)}" for eq in numbers]
     lines += [
         "",
         "Sizes: " + (", ".join(f"{name} = {number}" for name, number in program.sizes.items()) or "all fixed"),

@@ -15,7 +15,6 @@ import sympy
 
 from codegen.deltas import ONE, Delta, Factor, compare, materialise, peaked, selected
 from codegen.names import model_names
-from codegen.passes.stable import stabilise
 from codegen.products import add_up, contract
 from codegen.program import (
     BATCH,
@@ -41,6 +40,7 @@ from derive.expr import Apply, Const, Node, Var
 from derive.ops import table
 from derive.printer import equation_latex
 from derive.shapes import ROW
+from derive.stable.rewrite import Stable, stabilise
 
 
 def lower(
@@ -49,6 +49,7 @@ def lower(
     dtype: str = "float32",
     outputs: Sequence[Var] = (),
     single: bool = False,
+    as_written: bool = False,
 ) -> Program:
     """Lower a record to a program.
 
@@ -58,11 +59,13 @@ def lower(
         dtype: `float32` or `float64`.
         outputs: What must be computed; the loss and all gradients if empty.
         single: Compute one sample with the equations of a batch.
+        as_written: Rewrite nothing into a stable form.
     Raises:
         UnboundSizeError: a size has no number.
         UnsupportedOpError: an operation has nothing to compute it with.
     """
-    equations, _ = stabilise(derivation.equations)
+    stable = Stable(derivation.equations, ()) if as_written else stabilise(derivation)
+    equations = stable.equations
     state = _start(derivation, sizes, single)
     _declare(state, derivation, equations)
     statements = [s for e in equations if e.role != "update" for s in lower_equation(state, e)]
@@ -72,6 +75,7 @@ def lower(
         derivation.title, dtype, state.values, tuple(statements), tuple(updates),
         {e.id: equation_latex(e.name, e.value) for e in derivation.equations}, sizes.named(), tuple(wanted),
         {state.names[e.of]: state.names[e.name] for e in equations if e.role == "gradient" and e.of is not None},
+        stable.names,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ computed: `P[t,j] = X[2*t+j]`, and transposed `X_bar[2*t+j] += P_bar[t,j]`. Lowe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -207,6 +207,7 @@ class Program:
         sizes: The sizes that are fixed, by name.
         outputs: Names that must be computed: the loss and the gradients, or what was asked for.
         gradients: Each parameter's name to its gradient's.
+        stable: Number of an equation to the names of the rewrites by which it is computed in a stable form.
     """
 
     title: str
@@ -218,6 +219,11 @@ class Program:
     sizes: Mapping[str, int]
     outputs: tuple[str, ...]
     gradients: Mapping[str, str]
+    stable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def remark(self, eq: str) -> str:
+        """Return what a comment says of an equation that is computed in a stable form, in brackets; else nothing."""
+        return f" [{'; '.join(self.stable[eq])}]" if eq in self.stable else ""
 
     def of_role(self, *roles: str) -> tuple[Value, ...]:
         """Return the values of the given roles, in order of appearance."""

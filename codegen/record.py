@@ -14,6 +14,7 @@ from codegen.lower import lower
 from codegen.names import model_names
 from codegen.optimizers import with_optimizer
 from codegen.passes.pipeline import optimise
+from codegen.prediction import predicted
 from codegen.program import Program
 from codegen.samples import over_samples
 from codegen.sizes import Sizes, as_number
@@ -73,10 +74,12 @@ def rows_of(record: Derivation, sizes: Sizes, dtype: str, outputs: Sequence[Var]
         record: Of a mini-batch, or of one sample.
         sizes: Numbers for its sizes.
         dtype: `float32` or `float64`.
-        outputs: What must be computed; the loss and all gradients if empty.
+        outputs: What must be computed; the loss, all gradients and the prediction if empty.
     """
     program = lower(record, sizes, dtype, outputs)
-    return optimise(over_samples(program, sizes) if record.samples is None else program)
+    output = None if outputs else predicted(record)  # a stable form of the loss need not read it
+    kept = [model_names(record)[output]] if output is not None else []
+    return optimise(over_samples(program, sizes) if record.samples is None else program, kept)
 
 
 def decaying(record: Derivation, sizes: Sizes, dtype: str) -> tuple[Var, ...]:

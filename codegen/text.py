@@ -6,6 +6,7 @@ r"""The text of a program, for people and for tests: written by `show`, read bac
     data X[batch,n] as 1,0  # X
     temp t1[batch,t,j]  # L
     (1) L = \ldots
+    stable (1) log-sum-exp
     t1[b,t,j] = X[b,0+2*t+j]  # (1) L
 
 An index that is computed starts with its offset, `0+2*t+j-…`; one that is looked up with `@`. What the sheet calls a
@@ -53,6 +54,7 @@ def show(program: Program) -> str:
     lines += [f"size {name} = {length}" for name, length in program.sizes.items()]
     lines += [_show_value(value) for value in program.values.values()]
     lines += [f"({eq}) {_words(text)}" for eq, text in program.formulas.items()]
+    lines += [f"stable ({eq}) {'; '.join(names)}" for eq, names in program.stable.items()]
     for head, statements in (("computed", program.statements), ("updated", program.updates)):
         lines += [head, *(f"{show_statement(s)}  # ({s.eq}) {_called(program, s)}".rstrip() for s in statements)]
     return "\n".join(lines) + "\n"
@@ -132,6 +134,7 @@ def read_program(text: str) -> Program:
     """
     title, dtype, outputs = "", "", tuple[str, ...]()
     gradients, sizes, values, formulas = dict[str, str](), dict[str, int](), dict[str, Value](), dict[str, str]()
+    stable: dict[str, tuple[str, ...]] = {}
     parts: dict[str, list[Statement]] = {"computed": [], "updated": []}
     now: list[Statement] | None = None
     for line in text.splitlines():
@@ -150,13 +153,15 @@ def read_program(text: str) -> Program:
             gradients[found[2]] = found[1]
         elif word == "size" and (found := re.fullmatch(r"(\w+) = (\d+)", rest)):
             sizes[found[1]] = int(found[2])
+        elif word == "stable" and (found := re.fullmatch(r"\((.*?)\) (.*)", rest)):
+            stable[found[1]] = tuple(found[2].split("; "))
         elif word[:1] == "(" and word[-1:] == ")":
             formulas[word[1:-1]] = _read_words(rest)
         else:
             value = _read_value(line)
             values[value.name] = value
     statements, updates = (tuple(parts[head]) for head in ("computed", "updated"))
-    return Program(title, dtype, values, statements, updates, formulas, sizes, outputs, gradients)
+    return Program(title, dtype, values, statements, updates, formulas, sizes, outputs, gradients, stable)
 
 
 def _read_words(text: str) -> str:

@@ -29,6 +29,7 @@ from derive.sheet.html import to_html
 from derive.sheet.markdown import to_markdown
 from derive.sheet.plain import to_text
 from derive.sheet.write import save_document
+from derive.stable.forms import StableForm
 from derive.verify.bench import bench_of_record
 from derive.verify.claims import judge_claim
 from derive.verify.induction import judge_recurrence
@@ -221,17 +222,20 @@ class Derivation(record.Derivation):
     recurrence: Recurrence | None = None
     general: record.Derivation | None = field(default=None, repr=False, compare=False)  # with symbols for sizes
 
-    def document(self) -> Document:
-        """Return the sheet as a document."""
-        return compose(self.title, [Part(self)])
+    def document(self, stable: tuple[StableForm, ...] | None = None) -> Document:
+        """Return the sheet as a document, with the stable forms that are given, as `codegen.stable_forms` has them."""
+        return compose(self.title, [Part(self, forms=stable)])
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str], stable: tuple[StableForm, ...] | None = None) -> Path:
         """Write the sheet; the format follows the ending: .html, .pdf, .tex, .md, .ipynb, .txt.
 
+        Args:
+            path: Where.
+            stable: What `codegen.stable_forms` says of the record, to be shown too.
         Raises:
             DeriveError: the ending is unknown, or the file cannot be written.
         """
-        return save_document(self.document(), Path(path))
+        return save_document(self.document(stable), Path(path))
 
     def check(self, claim: str) -> Verdict:
         r"""Judge an equation in LaTeX, such as `\frac{\partial L}{\partial W} = \delta x^T`.

@@ -60,18 +60,22 @@ def _verbose() -> bool:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help=f"Where; the ending chooses: {' '.join(SUFFIXES)}."
 )
+@click.option(
+    "--stable", is_flag=True, help="Show what code computes in place of what overflows, with the errors of both."
+)
 @section_option
-def sheet(source: str, output: Path | None, section: str | None) -> None:
+def sheet(source: str, output: Path | None, stable: bool, section: str | None) -> None:
     """Write the derivation sheet; as text on the terminal without -o.
 
     \b
     derive sheet notes.md -o notes.html
+    derive sheet notes.md --stable
     derive sheet notes.md --section "Logistic Regression" -o logistic.pdf
     """
     if output is not None:
         _check_suffix(output)
         check_writable(output)
-    document = Workbook(source, section).document()
+    document = Workbook(source, section).document(codegen.stable_forms if stable else None)
     if output is None:
         click.echo(to_text(document), nl=False)
     else:

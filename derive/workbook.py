@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from derive.read.page import load_page
 from derive.recurrence import Recurrence
 from derive.sheet.compose import ClaimLine, Part, compose
 from derive.sheet.document import Document
+from derive.stable.forms import StableForm
 from derive.verify.claims import JudgedClaim, judge_page
 from derive.verify.induction import checked_recurrence
 from derive.verify.steps import checked
@@ -245,14 +246,19 @@ class Workbook:
             r"$L = -\sum_j y_j \log(\hat{y}_j)$"
         )
 
-    def document(self) -> Document:
-        """Return the derivation sheet of all models, with the verdict on what the page claims of each."""
+    def document(self, stable: Callable[[Derivation], tuple[StableForm, ...]] | None = None) -> Document:
+        """Return the derivation sheet of all models, with the verdict on what the page claims of each.
+
+        Args:
+            stable: Gives the stable forms that code computes a model with; without it the sheet says nothing of them.
+        """
         judged = {(claim.place.line, claim.place.column): claim for claim in self.judged()}
         parts = []
         for section in self.sections:
             places = dict.fromkeys((claim.place.line, claim.place.column) for claim in section.claims)
             lines = tuple(_claim_line(judged[place]) for place in places if place in judged)
-            parts.append(Part(section.derive(), lines))
+            record = section.derive()
+            parts.append(Part(record, lines, None if stable is None else stable(record)))
         title = self.title if self.is_page else parts[0].derivation.title
         return compose(title, parts)
 

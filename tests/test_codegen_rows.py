@@ -32,7 +32,7 @@ from derive.expr import walk as walk_nodes
 from derive.model import Network, free_variables
 from derive.op import TABLE
 from derive.ops.activation import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh
-from derive.ops.elementwise import absolute, cos, exp, log, sign, sin, sqrt
+from derive.ops.elementwise import absolute, cos, exp, expm1, log, log1p, sign, sin, sqrt
 from derive.ops.linalg import det, inverse, norm, trace
 from derive.ops.reduction import largest, logsumexp, mean, softmax, total
 from derive.ops.series import series
@@ -78,6 +78,7 @@ ENTRYWISE = {
     "huber": ended(Apply("huber", W @ X, HALF)),
     "exponents trained": lossy(total(K ** vector("r", "m"))),
     "one exponent trained": lossy(total(K**C)),
+    "near zero": ended(log1p(K), expm1(W @ X)),
     "waves and powers": ended(sin(W @ X) * cos(W @ X), sqrt(K), exp(W @ X), log(K), K / (K + C)),
     "activations": ended(sigmoid(W @ X), tanh(W @ X), relu(W @ X), softplus(W @ X)),
     "normal distribution": ended(Apply("normal_cdf", W @ X)),

@@ -86,6 +86,7 @@ def bounded(x: Any, d: Any) -> Any:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "neg": lambda a: -a, "mul": lambda a, b: a * b,
     "div": lambda a, b: a / b, "pow": lambda a, n: a**n, "exp": np.exp, "log": np.log, "sqrt": np.sqrt,
+    "log1p": np.log1p, "expm1": np.expm1,
     "sin": np.sin, "cos": np.cos, "sigmoid": logistic, "tanh": np.tanh, "relu": lambda x: np.maximum(x, 0),
     "step": lambda x: np.where(x > 0, 1.0, 0.0), "sign": np.sign, "abs": np.abs,
     "softplus": lambda x: np.logaddexp(0, x), "silu": lambda x: x * logistic(x),

@@ -8,21 +8,22 @@ from dataclasses import replace
 from codegen.program import Program, Statement, Value, reads
 
 
-def eliminate(program: Program, outputs: Iterable[str] | None = None) -> Program:
+def eliminate(program: Program, outputs: Iterable[str] | None = None, kept: Iterable[str] = ()) -> Program:
     """Return the program with only what the outputs (the program's own, if None) need; updates stay if it has any.
 
-    Values that are given (parameters, data, states, rates) stay where a statement reads them.
+    What is `kept` stays though it is no output. Values that are given (parameters, data, states, rates) stay where a
+    statement reads them.
     """
     wanted = tuple(program.outputs if outputs is None else outputs)
     updates = program.updates if outputs is None else ()
-    needed = set(wanted) | {ref.name for statement in updates for ref in (statement.out, *reads(statement))}
-    kept: list[Statement] = []
+    needed = {*wanted, *kept} | {ref.name for statement in updates for ref in (statement.out, *reads(statement))}
+    found: list[Statement] = []
     for statement in reversed(program.statements):
         if statement.out.name in needed:
             needed.update(ref.name for ref in reads(statement))
-            kept.append(statement)
+            found.append(statement)
     values = {name: value for name, value in program.values.items() if name in needed}
-    return replace(program, statements=tuple(reversed(kept)), updates=updates, values=values, outputs=wanted)
+    return replace(program, statements=tuple(reversed(found)), updates=updates, values=values, outputs=wanted)
 
 
 def produced(program: Program) -> tuple[Value, ...]:

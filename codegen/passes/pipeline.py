@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from codegen.passes.dead import eliminate
 from codegen.passes.hoist import hoist
 from codegen.passes.share import share
@@ -9,11 +11,11 @@ from codegen.passes.values import number_values
 from codegen.passes.verify import verify
 from codegen.program import Program
 
-PASSES = (hoist, number_values, share, eliminate)
+PASSES = (hoist, number_values, share)
 
 
-def optimise(program: Program) -> Program:
-    """Run every pass, and check the program's rules before and after each.
+def optimise(program: Program, kept: Iterable[str] = ()) -> Program:
+    """Run every pass, and check the program's rules before and after each; what is kept needs to be no output.
 
     Raises:
         BrokenProgramError: a pass broke a rule.
@@ -21,4 +23,4 @@ def optimise(program: Program) -> Program:
     verify(program)
     for change in PASSES:
         program = verify(change(program))
-    return program
+    return verify(eliminate(program, kept=kept))

@@ -96,7 +96,8 @@ def headline(program: Program, statement: Statement, told: set[str]) -> str:
     value = program.values[statement.out.name]
     whole = statement.eq not in told and value.role != "state"
     told.update([statement.eq] if whole else [])
-    return f"/* ({statement.eq}) {comment(program.formulas[statement.eq] if whole else value.latex)} */"
+    remark = program.remark(statement.eq) if whole else ""
+    return f"/* ({statement.eq}) {comment(program.formulas[statement.eq] if whole else value.latex)}{remark} */"
 
 
 def emit_function(

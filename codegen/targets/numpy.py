@@ -224,7 +224,9 @@ def _body(program: Program, statements: tuple[Statement, ...]) -> list[str]:
 def _commented(printer: Lines, statement: Statement, place: str = "") -> list[str]:
     """Return the lines of a statement, the number of its equation behind the first."""
     first, *rest = printer.statement(statement, place)
-    comment = f"({statement.eq}) {_plain(printer.program.values[statement.out.name].latex)}"
+    program, name = printer.program, statement.out.name
+    remark = program.remark(statement.eq) if program.values[name].role != "temp" else ""
+    comment = f"({statement.eq}) {_plain(program.values[name].latex)}{remark}"
     return [f"    {first}  # {comment}", *(f"    {line}" for line in rest)]
 
 

@@ -144,6 +144,14 @@ function(
     latex=r"\log({0})", numpy="np.log({0})", c="log({0})", draw=(0.2, 3.0),
 )  # fmt: skip
 function(
+    "log1p", lambda f, x: f.log(1 + x), lambda x, y: Const(1) / (1 + x), r"\log(1 + x)' = 1/(1 + x)", "dlmf",
+    latex=r"\operatorname{{log1p}}({0})", numpy="np.log1p({0})", c="log1p({0})", draw=(-0.8, 3.0),
+)  # fmt: skip
+function(
+    "expm1", lambda f, x: f.exp(x) - 1, lambda x, y: Apply("exp", x), r"(e^x - 1)' = e^x", "dlmf",
+    latex=r"\operatorname{{expm1}}({0})", numpy="np.expm1({0})", c="expm1({0})",
+)  # fmt: skip
+function(
     "sqrt", lambda f, x: f.sqrt(x), lambda x, y: Const(1) / (Const(2) * y), r"\sqrt{x}' = 1 / (2\sqrt{x})", "dlmf",
     latex=r"\sqrt{{{0}}}", numpy="np.sqrt({0})", c="sqrt({0})", draw=(0.2, 3.0),
 )  # fmt: skip
@@ -169,6 +177,8 @@ function(
     r"|x|' = \mathrm{sign}(x)", "goodfellow2016", latex=r"|{0}|", numpy="np.abs({0})", c="fabs({0})",
     draw=(0.1, 2.0), kink="0 at 0",
 )  # fmt: skip
+
+
 def _unknown(y_bar: Node, y: Node, x: Node, order: int, label: str) -> Node:
     return y_bar * Apply("function", x, int(order) + 1, str(label))
 
@@ -206,6 +216,16 @@ def exp(x: Node) -> Node:
 def log(x: Node) -> Node:
     """The natural logarithm, entry by entry."""
     return Apply("log", x)
+
+
+def log1p(x: Node) -> Node:
+    """log(1 + x), entry by entry, to the last digits near 0."""
+    return Apply("log1p", x)
+
+
+def expm1(x: Node) -> Node:
+    """e^x - 1, entry by entry, to the last digits near 0."""
+    return Apply("expm1", x)
 
 
 def sqrt(x: Node) -> Node:

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 import numpy
 import sympy
 
-from derive.derivation import Check, Derivation, Equation, Step
+from derive.derivation import Derivation, Equation
 from derive.expr import Var, variables
 from derive.printer import shape_latex, to_latex
 from derive.sheet import document as doc
+from derive.sheet.floating import in_floating_point
+from derive.sheet.reasons import MARKS, because, mark, spans
+from derive.stable.forms import StableForm
 from derive.version import VERSION
-
-GOOD = ("proved", "verified")
-MARKS: dict[str, doc.Mark] = {
-    "proved": "ok", "verified": "ok", "refuted": "bad", "ill-typed": "bad", "undecided": "open", "unread": "open",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +30,11 @@ class ClaimLine:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One model on a sheet: its record and the claims that the page makes about it."""
+    """One model on a sheet: its record, the claims that the page makes about it, stable forms if they are asked for."""
 
     derivation: Derivation
     claims: tuple[ClaimLine, ...] = ()
+    forms: tuple[StableForm, ...] | None = None
 
 
 def compose(title: str, parts: Sequence[Part], notes: Iterable[str] = ()) -> doc.Document:
@@ -49,17 +48,6 @@ def compose(title: str, parts: Sequence[Part], notes: Iterable[str] = ()) -> doc
     return doc.Document(title, tuple(blocks), _footer([part.derivation for part in parts]))
 
 
-def spans(text: str) -> doc.Spans:
-    r"""Return prose with `$…$` in it as spans.
-
-    >>> [type(span).__name__ for span in spans(r"insert $\delta$")]
-    ['Text', 'Math']
-    """
-    pieces = text.split("$")
-    made = (doc.Math(piece) if k % 2 else doc.Text(piece) for k, piece in enumerate(pieces) if piece)
-    return tuple(made)
-
-
 def _model(part: Part, level: int) -> list[doc.Block]:
     derivation = part.derivation
     blocks: list[doc.Block] = [_shapes(derivation)]
@@ -71,6 +59,8 @@ def _model(part: Part, level: int) -> list[doc.Block]:
         blocks.append(doc.Heading(level, "Mini-batch"))
         blocks.append(doc.Paragraph(spans(_batch_words(derivation.batch))))
         blocks += _passes(derivation.batch, level + 1)
+    if part.forms is not None:
+        blocks += in_floating_point(part.forms, level)
     if part.claims:
         blocks.append(doc.Heading(level, "What the page claims"))
         blocks += [_claim(claim) for claim in part.claims]
@@ -126,7 +116,7 @@ def _derived(equation: Equation) -> list[doc.Block]:
     if len(equation.steps) < 2:
         return [result]
     rows = [
-        doc.StepRow(_left(equation, k), to_latex(step.after), _because(step), mark(step.check))
+        doc.StepRow(_left(equation, k), to_latex(step.after), because(step), mark(step.check))
         for k, step in enumerate(equation.steps)
     ]
     return [doc.Steps(tuple(rows)), result]
@@ -141,18 +131,8 @@ def _left(equation: Equation, k: int) -> str:
 def _reason(equation: Equation) -> doc.Spans:
     if len(equation.steps) == 1:
         space = (doc.Text("; "), *_space(equation.name)) if equation.name.shape else ()
-        return (*_because(equation.steps[0]), *space)
+        return (*because(equation.steps[0]), *space)
     return _space(equation.name)
-
-
-def _because(step: Step) -> doc.Spans:
-    said = spans(step.rule)
-    return (*said, doc.Text(": "), doc.Math(step.because)) if step.because else said
-
-
-def mark(check: Check | None) -> doc.Mark:
-    """Return the sign of a check; nothing where nothing was checked."""
-    return "" if check is None else MARKS.get(check.outcome, "open")
 
 
 def _claim(claim: ClaimLine) -> doc.Block:
