@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy
 
-from codegen.errors import UnboundSizeError
+from codegen.errors import CodegenError, UnboundSizeError
 from codegen.program import BATCH, Ref, Size, Statement, Value
 from codegen.sizes import Sizes, as_number
 from derive.expr import Node, Var
@@ -52,6 +52,7 @@ class Scope:
 
         Raises:
             UnboundSizeError: nothing fixes it.
+            CodegenError: it leaves no entry, such as windows that are longer than what they slide over.
         """
         if length == self.samples:
             return BATCH
@@ -60,6 +61,10 @@ class Scope:
             raise UnboundSizeError(
                 f"({self.eq}): the size {length} has no number; bind data that has it, or give sizes={{'{length}': …}}"
             )
+        if number < 1:
+            symbols = sorted(length.free_symbols, key=str)
+            known = ", ".join(f"{symbol} = {self.numbers[symbol]}" for symbol in symbols) or "any sizes"
+            raise CodegenError(f"an axis has {length} = {number} entries with {known}; expected at least 1")
         return self.sizes.names()[length] if length.is_Symbol else number
 
     def length(self, size: Size) -> int | None:

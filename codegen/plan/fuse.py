@@ -120,8 +120,8 @@ def _same_entry(statement: Statement, name: str) -> bool:
 
 
 def _copies(statement: Map) -> bool:
-    """Tell whether a statement only turns axes round; it has a loop of its own."""
-    return isinstance(statement.body, Ref) and statement.body.labels != statement.out.labels
+    """Tell whether a statement only turns axes round; it has a loop of its own. A number spread out does not."""
+    return isinstance(statement.body, Ref) and statement.body.labels not in ((), statement.out.labels)
 
 
 def _sizes(program: Program, statement: Statement) -> tuple[object, ...]:

@@ -26,6 +26,7 @@ from codegen.program import (
     bodies,
     extents,
     labels_of,
+    reads,
     walk,
 )
 from derive.ops import table
@@ -55,10 +56,34 @@ def _thin(program: Program) -> Thin:
         picks = [part for body in bodies(statement) for part in walk(body) if isinstance(part, Pick)]
         for pick in (*picks, *([statement.out] if isinstance(statement, Scatter) else [])):
             kept[pick.name].update(k for k, index in enumerate(pick.index) if not isinstance(index, str))
+    while any(_follow(program, statement, kept) for statement in (*program.statements, *program.updates)):
+        pass  # what was kept may be a result that has to be followed in its turn
     return {
         name: tuple(k for k, size in enumerate(value.sizes) if _is_one(program, size) and k not in kept[name])
         for name, value in program.values.items()
     }
+
+
+def _follow(program: Program, statement: Statement, kept: Mapping[str, set[int]]) -> bool:
+    """Keep an axis of what a sum or a product reads where the same axis of its result stays; tell whether one was.
+
+    Every label of a sum's result stands in what is summed.
+    """
+    if not isinstance(statement, Contract | Reduce):
+        return False
+    found = False
+    for k, label in enumerate(statement.out.labels):
+        if k not in kept[statement.out.name] or not _is_one(program, program.values[statement.out.name].sizes[k]):
+            continue
+        places = [
+            (access.name, j) for access in reads(statement)
+            for j, at in enumerate(access.labels if isinstance(access, Ref) else access.index) if at == label
+        ]  # fmt: skip
+        if places and not any(j in kept[name] for name, j in places):
+            name, j = places[0]
+            kept[name].add(j)
+            found = True
+    return found
 
 
 def _is_one(program: Program, size: object) -> bool:
@@ -76,7 +101,7 @@ def _squeezed(program: Program, statement: Statement, thin: Thin) -> Statement:
             return Affine(old.offset, tuple((c, label) for c, label in old.terms if label not in single))
         if isinstance(old, Lookup):
             return Lookup(ref(old.ref))
-        return Affine(0, ()) if old in single else old
+        return Affine(0, ()) if old in single and old not in out_labels else old
 
     def pick(old: Pick) -> Pick:
         return Pick(old.name, tuple(index(at) for k, at in enumerate(old.index) if k not in thin[old.name]))
@@ -95,7 +120,7 @@ def _squeezed(program: Program, statement: Statement, thin: Thin) -> Statement:
         if isinstance(old, Call):
             return Call(old.op, tuple(body(arg) for arg in old.args))
         if isinstance(old, Position):
-            return Number(0) if old.label in single else old
+            return Number(0) if old.label in single and old.label not in out_labels else old
         return entry(old) if isinstance(old, Ref) else pick(old) if isinstance(old, Pick) else old
 
     out_labels = () if isinstance(statement, Scatter) else ref(statement.out).labels

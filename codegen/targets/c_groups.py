@@ -22,7 +22,7 @@ def group_lines(loops: Loops, group: Group, costs: Costs) -> Lines:
 
 
 def _turns(statement: Map) -> bool:
-    return isinstance(statement.body, Ref) and statement.body.labels != statement.out.labels
+    return isinstance(statement.body, Ref) and statement.body.labels not in ((), statement.out.labels)
 
 
 def map_lines(loops: Loops, group: Group) -> Lines:

@@ -2,6 +2,9 @@
 
 A tile is one function of its own for each shape that a file uses, its loops unrolled so that every sum has a
 register. With vector types the compiler has no choice; without, arrays of the same length stand in their place.
+
+Where whole vectors end is counted before the loops: of a loop that begins where another one stopped, gcc believes
+that it runs on past every array, and says so.
 """
 
 from __future__ import annotations
@@ -19,21 +22,21 @@ DOT = """
 static inline REAL @dot(ptrdiff_t k, const REAL *a, const REAL *b)
 {
     REAL lanes[CHAINS][LANES] = {{0}};
+    const ptrdiff_t chained = k - k % (CHAINS * LANES), whole = k - k % LANES;
     REAL sum = 0;
-    ptrdiff_t l = 0;
-    for (; l + CHAINS * LANES <= k; l += CHAINS * LANES) {
+    for (ptrdiff_t l = 0; l < chained; l += CHAINS * LANES) {
         for (int u = 0; u < CHAINS; ++u) {
             for (int w = 0; w < LANES; ++w) {
                 lanes[u][w] += a[l + u * LANES + w] * b[l + u * LANES + w];
             }
         }
     }
-    for (; l + LANES <= k; l += LANES) {
+    for (ptrdiff_t l = chained; l < whole; l += LANES) {
         for (int w = 0; w < LANES; ++w) {
             lanes[0][w] += a[l + w] * b[l + w];
         }
     }
-    for (; l < k; ++l) {
+    for (ptrdiff_t l = whole; l < k; ++l) {
         sum += a[l] * b[l];
     }
     for (int w = 0; w < LANES; ++w) {
@@ -47,18 +50,18 @@ VECTOR_DOT = """
 static inline REAL @dot(ptrdiff_t k, const REAL *a, const REAL *b)
 {
     @vector s[CHAINS] = {{0}};
+    const ptrdiff_t chained = k - k % (CHAINS * LANES), whole = k - k % LANES;
     REAL sum = 0;
-    ptrdiff_t l = 0;
-    for (; l + CHAINS * LANES <= k; l += CHAINS * LANES) {
+    for (ptrdiff_t l = 0; l < chained; l += CHAINS * LANES) {
         UNROLL
         for (int u = 0; u < CHAINS; ++u) {
             s[u] += *(const @vector *)(a + l + u * LANES) * *(const @vector *)(b + l + u * LANES);
         }
     }
-    for (; l + LANES <= k; l += LANES) {
+    for (ptrdiff_t l = chained; l < whole; l += LANES) {
         s[0] += *(const @vector *)(a + l) * *(const @vector *)(b + l);
     }
-    for (; l < k; ++l) {
+    for (ptrdiff_t l = whole; l < k; ++l) {
         sum += a[l] * b[l];
     }
     s[0] = TOTAL;
@@ -74,21 +77,21 @@ TOTAL = """
 static inline REAL @total(ptrdiff_t n, const REAL *x)
 {
     REAL lanes[CHAINS][LANES] = {{0}};
+    const ptrdiff_t chained = n - n % (CHAINS * LANES), whole = n - n % LANES;
     REAL sum = 0;
-    ptrdiff_t l = 0;
-    for (; l + CHAINS * LANES <= n; l += CHAINS * LANES) {
+    for (ptrdiff_t l = 0; l < chained; l += CHAINS * LANES) {
         for (int u = 0; u < CHAINS; ++u) {
             for (int w = 0; w < LANES; ++w) {
                 lanes[u][w] += x[l + u * LANES + w];
             }
         }
     }
-    for (; l + LANES <= n; l += LANES) {
+    for (ptrdiff_t l = chained; l < whole; l += LANES) {
         for (int w = 0; w < LANES; ++w) {
             lanes[0][w] += x[l + w];
         }
     }
-    for (; l < n; ++l) {
+    for (ptrdiff_t l = whole; l < n; ++l) {
         sum += x[l];
     }
     for (int w = 0; w < LANES; ++w) {
@@ -102,18 +105,18 @@ VECTOR_TOTAL = """
 static inline REAL @total(ptrdiff_t n, const REAL *x)
 {
     @vector s[CHAINS] = {{0}};
+    const ptrdiff_t chained = n - n % (CHAINS * LANES), whole = n - n % LANES;
     REAL sum = 0;
-    ptrdiff_t l = 0;
-    for (; l + CHAINS * LANES <= n; l += CHAINS * LANES) {
+    for (ptrdiff_t l = 0; l < chained; l += CHAINS * LANES) {
         UNROLL
         for (int u = 0; u < CHAINS; ++u) {
             s[u] += *(const @vector *)(x + l + u * LANES);
         }
     }
-    for (; l + LANES <= n; l += LANES) {
+    for (ptrdiff_t l = chained; l < whole; l += LANES) {
         s[0] += *(const @vector *)(x + l);
     }
-    for (; l < n; ++l) {
+    for (ptrdiff_t l = whole; l < n; ++l) {
         sum += x[l];
     }
     s[0] = ALL;
@@ -127,17 +130,17 @@ COLUMNS = """
 /* Add up the rows of a matrix; `width` is a multiple of a vector. */
 static void @add_rows(ptrdiff_t rows, ptrdiff_t width, const REAL *x, ptrdiff_t x_row, REAL *y)
 {
+    const ptrdiff_t chained = rows - rows % CHAINS;
     for (ptrdiff_t w = 0; w < width; w += LANES) {
         REAL s[CHAINS][LANES] = {{0}};
-        ptrdiff_t r = 0;
-        for (; r + CHAINS <= rows; r += CHAINS) {
+        for (ptrdiff_t r = 0; r < chained; r += CHAINS) {
             for (int u = 0; u < CHAINS; ++u) {
                 for (int l = 0; l < LANES; ++l) {
                     s[u][l] += x[(r + u) * x_row + w + l];
                 }
             }
         }
-        for (; r < rows; ++r) {
+        for (ptrdiff_t r = chained; r < rows; ++r) {
             for (int l = 0; l < LANES; ++l) {
                 s[0][l] += x[r * x_row + w + l];
             }
@@ -152,16 +155,16 @@ VECTOR_COLUMNS = """
 /* Add up the rows of a matrix; `width` is a multiple of a vector. */
 static void @add_rows(ptrdiff_t rows, ptrdiff_t width, const REAL *x, ptrdiff_t x_row, REAL *y)
 {
+    const ptrdiff_t chained = rows - rows % CHAINS;
     for (ptrdiff_t w = 0; w < width; w += LANES) {
         @vector s[CHAINS] = {{0}};
-        ptrdiff_t r = 0;
-        for (; r + CHAINS <= rows; r += CHAINS) {
+        for (ptrdiff_t r = 0; r < chained; r += CHAINS) {
             UNROLL
             for (int u = 0; u < CHAINS; ++u) {
                 s[u] += *(const @vector *)(x + (r + u) * x_row + w);
             }
         }
-        for (; r < rows; ++r) {
+        for (ptrdiff_t r = chained; r < rows; ++r) {
             s[0] += *(const @vector *)(x + r * x_row + w);
         }
         *(@vector *)(y + w) = ALL;
@@ -222,9 +225,8 @@ TILE = """
 /* ROWS rows of VECTORS vectors of sums over k; entry (r, l) of a is a[r * a_row + l * a_step]. */
 static void @NAME(ptrdiff_t k, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_step,
     const REAL *b, ptrdiff_t b_step, REAL *c, ptrdiff_t c_row)
-{
+{WHOLE
     @vector s[SUMS][VECTORS];
-    ptrdiff_t l = 0;
     UNROLL
     for (int r = 0; r < SUMS; ++r) {
         UNROLL
@@ -232,7 +234,7 @@ static void @NAME(ptrdiff_t k, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_step,
             s[r][v] = (@vector){0};
         }
     }
-    for (; l + CHAINS <= k; l += CHAINS) {
+    for (ptrdiff_t l = 0; l < CHAINED; l += CHAINS) {
         UNROLL
         for (int u = 0; u < CHAINS; ++u) {
             @vector x[VECTORS];
@@ -259,8 +261,10 @@ static void @NAME(ptrdiff_t k, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_step,
     }
 }
 """
+WHOLE = """
+    const ptrdiff_t chained = k - k % CHAINS;"""
 REST = """
-    for (; l < k; ++l) {
+    for (ptrdiff_t l = chained; l < k; ++l) {
         UNROLL
         for (int v = 0; v < VECTORS; ++v) {
             UNROLL
@@ -270,6 +274,16 @@ REST = """
         }
     }"""
 
+ALONE = """
+/* An entry by itself: where gcc 12 gathers entries into vectors, it loads past the end of an array, and loses time. */
+static inline REAL @alone(const REAL *entry)
+{
+#if defined(__GNUC__) && !defined(__clang__)
+    __asm__("" : "+r"(entry));
+#endif
+    return *entry;
+}
+"""
 PLAIN_TILE = """
 /* ROWS rows of COLUMNS sums over k; entry (r, l) of a is a[r * a_row + l * a_step]. */
 static void @NAME(ptrdiff_t k, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_step,
@@ -278,7 +292,7 @@ static void @NAME(ptrdiff_t k, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_step,
     REAL s[ROWS][COLUMNS] = {{0}};
     for (ptrdiff_t l = 0; l < k; ++l) {
         for (int r = 0; r < ROWS; ++r) {
-            const REAL y = a[r * a_row + l * a_step];
+            const REAL y = @alone(a + r * a_row + l * a_step);
             for (int w = 0; w < COLUMNS; ++w) {
                 s[r][w] += y * b[l * b_step + w];
             }
@@ -309,6 +323,7 @@ def emit_kernels(used: set[str], prefix: str, dtype: str, machine: Machine) -> s
     text = ""
     if machine.vectors and (tiles or used & {"turn", *(name for name, _, _ in CHAINED)}):
         text += VECTOR.replace("WIDTH", str(machine.width)).replace("SIZE", str(BYTES[dtype]))
+    text += ALONE if tiles and not machine.vectors else ""
     for name, plain, vectors in CHAINED:
         text += _chained(plain, vectors, machine) if name in used else ""
     if "turn" in used:
@@ -341,7 +356,10 @@ def _turn_block(lanes: int) -> str:
 
 
 def _tile(tile: Tile, machine: Machine, lanes: int) -> str:
-    text = TILE.replace("REST", REST if tile.chains > 1 else "") if machine.vectors else PLAIN_TILE
+    text = PLAIN_TILE
+    if machine.vectors:
+        text = TILE.replace("WHOLE", WHOLE if tile.chains > 1 else "").replace("REST", REST if tile.chains > 1 else "")
+        text = text.replace("CHAINED", "chained" if tile.chains > 1 else "k")
     total = " + ".join(f"s[{'r' if u == 0 else f'{u * tile.rows} + r'}][v]" for u in range(tile.chains))
     words = {
         "NAME": tile_name(tile), "SUMS": tile.rows * tile.chains, "ROWS": tile.rows, "VECTORS": tile.vectors,

@@ -119,25 +119,24 @@ class Loops(Words):
         size = self.size(sizes[last])
         step, lanes, lane = index[last], self.lanes, self.word("w")
         beside = {**index, last: f"{step} + {lane}"}
-        first = "0" if kind == "sum" else local
-        whole = [
+        first, whole = "0" if kind == "sum" else local, self.word("whole")
+        begin = [
             f"{self.real} lanes[{lanes}];",
             *loop(lane, str(lanes), [f"lanes[{lane}] = {first};"]),
+            f"const ptrdiff_t {whole} = {size} - {size} % {lanes};",
         ]
         inner = [
-            f"ptrdiff_t {step} = 0;",
-            f"for (; {step} + {lanes} <= {size}; {step} += {lanes}) {{",
+            f"for (ptrdiff_t {step} = 0; {step} < {whole}; {step} += {lanes}) {{",
             *indent(
                 loop(lane, str(lanes), [self.combine(kind, f"lanes[{lane}]", self.body(statement.body, beside, sizes))])
             ),
             "}",
-            f"for (; {step} < {size}; ++{step}) {{",
+            f"for (ptrdiff_t {step} = {whole}; {step} < {size}; ++{step}) {{",
             *indent([self.combine(kind, local, self.body(statement.body, index, sizes))]),
             "}",
         ]
-        nest = self.nest(statement, outer, inner)
         end = loop(lane, str(lanes), [self.combine(kind, local, f"lanes[{lane}]")])
-        return [*whole, *(nest if outer else ["{", *indent(inner), "}"]), *end]
+        return [*begin, *self.nest(statement, outer, inner), *end]
 
     def combine(self, kind: str, place: str, entry: str) -> str:
         """Return the line that takes one more entry into a sum or a maximum."""

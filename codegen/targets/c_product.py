@@ -90,8 +90,9 @@ def _finished_tile(
     bounded = any(
         along in access.labels and (isinstance(access, Pick) or access.name not in loops.padded) for access in touched
     ) or any(isinstance(part, Position) for s in group.tail for part in walk(s.body))
-    nest = [loops.independent(), *loop(across, tiles.columns(bounded), lines)]
-    return loop(down, "rows", nest) if tiles.high else nest
+    count, counted = tiles.columns(bounded)
+    nest = [loops.independent(), *loop(across, count, lines)]
+    return [*counted, *(loop(down, "rows", nest) if tiles.high else nest)]
 
 
 @dataclass(slots=True)
@@ -161,14 +162,18 @@ class _Tiles:
             body = loop(variable, count, body)
         return [*loop(entry, str(self.count), [f"tile[{entry}] = 0;"]), *body]
 
-    def columns(self, bounded: bool) -> str:
-        """Return how many columns of a tile are finished: all, or, if `bounded`, those that a row really has."""
+    def columns(self, bounded: bool) -> tuple[str, Lines]:
+        """Return how many columns of a tile are finished: all, or, if `bounded`, those that a row really has.
+
+        The latter is counted before the loop, by the lines returned: gcc ignores what it is told of a loop whose
+        condition has a choice in it.
+        """
         whole = "columns" if self.narrows else str(self.width)
         count = self.loops.size(self.column_size)
         if not bounded or (self.column_size != BATCH and count == self.loops.rounded(self.column_size)):
-            return whole
-        left = f"{count} - {self.column}"
-        return f"({left} < {whole} ? {left} : {whole})"
+            return whole, []
+        left, word = f"{count} - {self.column}", self.loops.word("inside")
+        return word, [f"const ptrdiff_t {word} = {left} < {whole} ? {left} : {whole};"]
 
     def nest(self, body: Lines, direct: bool) -> Lines:
         """Return the loops over rows and columns of tiles, with memory for one tile unless it is written directly."""

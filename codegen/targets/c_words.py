@@ -138,9 +138,8 @@ class Words:
     def loop_names(self, statement: Statement) -> dict[str, str]:
         """Return a loop variable for each label that no value is called by."""
         taken = {*self.program.values, BATCH, "r", "w", "e"}
-        sizes = extents(self.program, statement)
-        names = {label: label if label not in taken else self.word(f"i_{label}") for label in sizes}
-        return {label: "0" if sizes[label] == 1 else name for label, name in names.items()}
+        labels = extents(self.program, statement)
+        return {label: label if label not in taken else self.word(f"i_{label}") for label in labels}
 
     def place(self, ref: Ref, index: Mapping[str, str]) -> str:
         """Return an entry of a value: `Z1[b * cat_h + h]`, or a scalar."""
@@ -238,7 +237,7 @@ class Words:
     def nest(self, statement: Statement, labels: Sequence[str], lines: Lines) -> Lines:
         """Return lines inside loops over the labels, the first outermost."""
         sizes, index = extents(self.program, statement), self.loop_names(statement)
-        for label in reversed([label for label in labels if sizes[label] != 1]):
+        for label in reversed(labels):
             lines = loop(index[label], self.size(sizes[label]), lines)
         return lines
 
