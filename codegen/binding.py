@@ -14,7 +14,8 @@ from codegen.errors import CodegenError
 from codegen.record import constant_data, has_samples, known_shape, page_spelling
 from codegen.sizes import Sizes
 from derive.derivation import Derivation
-from derive.expr import Var
+from derive.expr import Apply, Var, variables, walk
+from derive.ops import table
 from derive.shapes import ROW
 
 Array = npt.NDArray[Any]
@@ -52,17 +53,19 @@ class Binder:
             sizes: Sizes that are known already.
             only: The symbols wanted; all data if None.
         Raises:
-            DeriveError: a symbol has no array, or a shape does not fit.
+            DeriveError: a symbol has no array, a shape does not fit, or an index is too large for the model's type.
         """
         wanted = self.record.data if only is None else only
         rows = {self.spelled(v): v for v in wanted if has_samples(self.record, v)}
         shapes = {name: known_shape(self.record, v, sizes) for name, v in rows.items()}
         bound = bind_arrays(shapes, self.respelled(rows, arrays), bindings)
-        result = {self.names[rows[name]]: self.cast(array) for name, array in bound.arrays.items()}
-        for v in wanted:
-            if v not in rows.values():
-                result[self.names[v]] = self.cast(constant_data(self.record, v, arrays))
-            elif v.domain in WHOLE:
+        fitted = {v: bound.arrays[name] for name, v in rows.items()}
+        fitted |= {v: constant_data(self.record, v, arrays) for v in wanted if v not in fitted}
+        for v in indices(self.record).intersection(fitted):
+            _check_exact(self.spelled(v), fitted[v], self.dtype)
+        result = {self.names[v]: self.cast(array) for v, array in fitted.items()}
+        for v in rows.values():
+            if v.domain in WHOLE:
                 _check_whole(self.spelled(v), result[self.names[v]])
         return result, bound.notes
 
@@ -86,6 +89,25 @@ class Binder:
         kept = [length for length in name.shape if length != ROW]
         rest = iter(array.shape[1:])
         return tuple(len(array) if length == self.record.samples else next(rest) for length in kept)
+
+
+def indices(record: Derivation) -> set[Var]:
+    """Return the names that rows are looked up by."""
+    nodes = (node for equation in record.equations for node in walk(equation.value))
+    hot = (node for node in nodes if isinstance(node, Apply) and node.op.name == table.ONE_HOT)
+    return {v for node in hot for v in variables(node)}
+
+
+def _check_exact(name: str, array: Array, dtype: str) -> None:
+    """Refuse indices that the model's type would round to a neighbour: another row, and nobody would notice."""
+    limit = 2 ** (np.finfo(dtype).nmant + 1)
+    largest = float(np.max(np.abs(array), initial=0))
+    if largest > limit:
+        wider = "train in float64" if dtype == "float32" else "number the rows from 0"
+        raise CodegenError(
+            f"{name}: the index {largest:.0f} is met; {dtype} holds whole numbers exactly up to {limit} alone. "
+            f"Look up in fewer rows, or {wider}"
+        )
 
 
 def _check_whole(name: str, array: Array) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -62,6 +63,7 @@ class NumpyEngine:
         self.program = program
         self.source = emit_numpy(program, name, predicted)
         self.functions = run_python(self.source, name)
+        self.work: dict[int, tuple[Array, ...]] = {}
         self.inputs = [v.name for v in eliminate(program, [predicted] if predicted else []).of_role("data")]
 
     def gradients(self, data: Arrays, params: Arrays) -> tuple[float, dict[str, Array]]:
@@ -85,14 +87,16 @@ class NumpyEngine:
         constant = {v.name for v in self.program.of_role("data") if BATCH not in v.sizes}
         losses: list[float] = []
         step, more = self.functions["step"], [state] if state else []
-        for s in range(steps):
-            start = (first + s) % batches * batch
-            part = {name: array if name in constant else array[start : start + batch] for name, array in data.items()}
-            with np.errstate(all="ignore"):  # a loss that is not finite is reported below, once
-                loss = float(step(params, part, *(rate[s] for rate in rates), *more))
-            if not np.isfinite(loss):
-                break
-            losses.append(loss)
+        parts = [
+            {name: array if name in constant else array[start : start + batch] for name, array in data.items()}
+            for start in range(0, rows, batch)
+        ]
+        with np.errstate(all="ignore"):  # a loss that is not finite is reported by whoever called, once
+            for s in range(steps):
+                loss = float(step(params, parts[(first + s) % batches], *(rate[s] for rate in rates), *more, self.work))
+                if not math.isfinite(loss):
+                    break
+                losses.append(loss)
         return np.array(losses, self.program.dtype)
 
     def predict(self, data: Arrays, params: Arrays) -> Array:

@@ -23,7 +23,7 @@ _OURS = (
     "np params data state rates batch count steps first loss losses scratch gradients lr np sigmoid softplus relu "
     "silu gelu_tanh normal_density leaky_relu elu huber normal_cdf pick scatter add_rows inverse "
     "predict step train loss_and_gradients rows x_rows stdint stddef size_t ptrdiff_t order rng "
-    "wide tile columns lanes part start stopped size place batches"
+    "wide tile columns lanes part start stopped size place batches work workspace heaviside"
 )
 RESERVED = frozenset((*keyword.kwlist, *keyword.softkwlist, *_C_WORDS.split(), *_OURS.split()))
 

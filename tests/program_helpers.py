@@ -29,7 +29,7 @@ from codegen.program import (
     Whole,
     extents,
 )
-from codegen.targets.numpy import HELPERS
+from codegen.targets.numpy_helpers import HELPERS
 
 Arrays = Mapping[str, Any]
 At = Mapping[str, int]

@@ -14,10 +14,12 @@ from codegen import metrics
 from codegen.errors import CodegenError
 from codegen.metrics import mean_loss, measure, metric_for
 from derive.backprop import derive_gradients
-from derive.expr import scalar, vector
+from derive.expr import matrix, scalar, vector
 from derive.model import Definition, Network
 from derive.ops.activation import sigmoid, tanh
 from derive.ops.reduction import total
+from derive.ops.tensor import gather
+from derive.shapes import size
 
 Array = np.ndarray[Any, Any]
 
@@ -195,6 +197,17 @@ def test_an_unknown_setting_is_named_with_what_there_is(settings: dict[str, Any]
 def test_targets_that_break_an_assumption_of_the_gradient_are_refused() -> None:
     with pytest.raises(CodegenError, match="row index 1 sum to 2"):
         codegen.compile(record("soft"), "numpy").bind(x=np.eye(2), y=np.array([[0.5, 0.5], [1.0, 1.0]]))
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [("float32", 2**24), ("float64", 2**53)])
+def test_an_index_that_the_type_would_round_is_refused(dtype: str, limit: int) -> None:
+    rows, index, x, loss = matrix("E", 5, 3), vector("i", "N", "index"), matrix("X", 3, "N"), scalar("L")
+    definitions = (Definition(x, gather(rows, index).T), Definition(loss, total((x - 1) ** 2)))
+    network = Network("embedding", definitions, loss, (rows,), samples=size("N"))
+    compiled = codegen.compile(derive_gradients(network), "numpy", dtype=dtype)
+    compiled.bind(i=np.array([0, 4, limit]))  # outside, but exact
+    with pytest.raises(CodegenError, match=rf"i: the index {2 * limit} is met; {dtype} holds .* {limit} alone"):
+        compiled.bind(i=np.array([0, 4, 2 * limit]))
 
 
 def test_running_without_data_says_what_to_call() -> None:

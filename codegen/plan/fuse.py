@@ -37,7 +37,7 @@ def fuse(program: Program, kept: Iterable[str]) -> list[Group]:
         program: Laid out.
         kept: Values that must be in memory at the end: outputs, parameters, states.
     """
-    statements, updates = _delayed(program), set(map(id, program.updates))
+    statements, updates = delayed(program), set(map(id, program.updates))
     losses = {value.name for value in program.of_role("loss")}
     open_groups: list[list[Statement]] = []
     home: dict[str, int] = {}  # which group wrote a value last
@@ -53,7 +53,7 @@ def fuse(program: Program, kept: Iterable[str]) -> list[Group]:
     return _closed(open_groups, frozenset(kept))
 
 
-def _delayed(program: Program) -> list[Statement]:
+def delayed(program: Program) -> list[Statement]:
     """Return statements and updates in one list: an update comes right after its gradient where nothing reads the
     old value any more, and takes the product that it belongs to along where something does.
     """

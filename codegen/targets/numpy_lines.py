@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from codegen.passes.single import reduced_order
 from codegen.program import (
     ARGMAX,
     BATCH,
@@ -20,19 +21,21 @@ from codegen.program import (
     Samples,
     Scatter,
     Statement,
+    Value,
     Whole,
     extents,
     labels_of,
     reads,
 )
-from codegen.targets.numpy_moves import Moves, aligned
+from codegen.targets.numpy_moves import aligned
+from codegen.targets.numpy_products import Products
 from codegen.targets.numpy_slices import size_text
-from codegen.targets.spell import ATOM, POWER, PRODUCT, SIGN, Text, spell
+from codegen.targets.spell import ATOM, PRODUCT, SIGN, Text, spell
 from derive.op import Op, find
 
 
 @dataclass(slots=True)
-class Lines(Moves):
+class Lines(Products):
     """Spells the statements of one function; a value used once, in its own equation, is written in place."""
 
     def statement(self, statement: Statement, place: str = "") -> list[str]:
@@ -44,10 +47,15 @@ class Lines(Moves):
             text = self.picked(body, statement.out.labels, statement, name)
         else:
             text = self.inner(statement)[0]
-        if isinstance(body, Ref | Pick) and name in self.program.outputs and text != name:
-            text = f"np.array({text})"  # its own memory: what it is read from may change in place
+        if self.may_be_view(statement) and text != name:
+            text = f"np.array({text})"  # its own memory
         lines = [] if text == name else [f"{place or name} = {text}"]
         return [*self.before, *lines]
+
+    def may_be_view(self, statement: Statement) -> bool:
+        """Tell whether a result must be copied: it may be a view of what changes in place before it is used."""
+        given_out = statement.out.name in self.program.outputs
+        return given_out and isinstance(statement, Map) and isinstance(statement.body, Ref | Pick)
 
     def template(self, row: Op) -> str:
         """Return how an operation is written."""
@@ -101,22 +109,15 @@ class Lines(Moves):
         text = text if reads(statement) else f"np.{self.program.dtype}({text})"
         return f"np.broadcast_to({text}, {self.shape([sizes[label] for label in order])})", ATOM
 
-    def reduction(self, statement: Reduce) -> Text:
-        """Return a sum, a maximum or the place of one along axes."""
-        widest = max((ref.labels for ref in reads(statement)), key=len, default=())
-        order = (
-            widest
-            if len(set(widest)) == len(widest) == len(extents(self.program, statement))
-            else (*statement.out.labels, *statement.over)
-        )
-        if [label for label in order if label in statement.out.labels] != list(statement.out.labels):
-            order = (*statement.out.labels, *statement.over)
+    def reduction(self, statement: Reduce, template: str = "") -> Text:
+        """Return a sum, a maximum or the place of one along axes; by the row's template unless one is given."""
+        order = reduced_order(self.program, statement)
         if statement.op == ARGMAX:
             return self.place_of_largest(statement, order)
         text, _ = self.spelled(statement.body, order, statement)
         places = [order.index(label) for label in statement.over]
         axis = "" if not statement.out.labels else f", axis={places[0] if len(places) == 1 else tuple(places)}"
-        return find(statement.op).numpy.format(text, axis=axis), ATOM
+        return (template or find(statement.op).numpy).format(text, axis=axis), ATOM
 
     def place_of_largest(self, statement: Reduce, order: tuple[str, ...]) -> Text:
         """Return the place of the first of the largest entries, counted along `over`, as a number."""
@@ -133,53 +134,21 @@ class Lines(Moves):
             found = f"np.argmax({text}, axis={order.index(statement.over[0])})"
         return f"{found}.astype(np.{self.program.dtype})", ATOM
 
-    # ------------------------------------------------------------ products
-    def product(self, statement: Contract) -> Text:
-        """Return `A @ B` where the axes allow it, else a tensordot, a stack of products or an einsum."""
-        a, b, out = statement.a, statement.b, statement.out.labels
-        if (len(a.labels) == 2 and len(b.labels) == 1) or (out[:1] == b.labels[:1] and len(b.labels) > 1):
-            a, b = (a, b) if len(b.labels) == 1 else (b, a)
-        summed = [label for label in a.labels if label not in out]
-        free = [
-            *(label for label in a.labels if label in out),
-            *(label for label in b.labels if label in out),
-        ]
-        if len(summed) != 1 or free != list(out) or max(len(a.labels), len(b.labels)) > 2:
-            return self.several_axes(statement, summed)
-        if len(a.labels) == 1 and len(b.labels) == 2 and b.labels[1] == summed[0]:
-            a, b = b, a
-        left, _ = self.factor(a, (*(label for label in a.labels if label != summed[0]), summed[0]), statement)
-        right, _ = self.factor(b, (summed[0], *(label for label in b.labels if label != summed[0])), statement)
-        return f"{left} @ {right}", PRODUCT
 
-    def factor(self, ref: Ref, order: tuple[str, ...], statement: Statement) -> Text:
-        """Return an operand of a product, in brackets where it needs them."""
-        text, binds = self.leaf(ref, order, statement)
-        return (text, binds) if binds >= POWER else (f"({text})", ATOM)
+def commented(printer: Lines, statement: Statement, title: str) -> list[str]:
+    """Return the lines of a statement; behind the first the number of its equation, and what that computes."""
+    first, *rest = printer.statement(statement)
+    program = printer.program
+    remark = program.remark(statement.eq) if title and program.values[statement.out.name].role != "temp" else ""
+    comment = f"({statement.eq}) {plain(title)}{remark}".rstrip()
+    return [f"    {first}  # {comment}", *(f"    {line}" for line in rest)]
 
-    def several_axes(self, statement: Contract, summed: list[str]) -> Text:
-        """Return a product over several labels: one matrix product, or one for each index that all three have."""
-        a, b, out = statement.a, statement.b, statement.out
-        each = tuple(label for label in out.labels if label in a.labels and label in b.labels)
-        rows = tuple(label for label in a.labels if label in out.labels and label not in each)
-        columns = tuple(label for label in b.labels if label in out.labels and label not in each)
-        if not each and summed:
-            axes = [[ref.labels.index(label) for label in summed] for ref in (a, b)]
-            left, right = (self.leaf(ref, ref.labels, statement)[0] for ref in (a, b))
-            text = f"np.tensordot({left}, {right}, ({axes[0]}, {axes[1]}))"
-            return aligned(text, ATOM, (*rows, *columns), out.labels)
-        if each and len(rows) == len(columns) == len(summed) == 1:
-            left, _ = self.factor(a, (*each, *rows, *summed), statement)
-            right, _ = self.factor(b, (*each, *summed, *columns), statement)
-            return aligned(f"{left} @ {right}", PRODUCT, (*each, *rows, *columns), out.labels)
-        return self.einsum(statement)
 
-    def einsum(self, statement: Contract) -> Text:
-        """Return a contraction that is no matrix product."""
-        letters: dict[str, str] = {}
-        for ref in (statement.a, statement.b):
-            for label in ref.labels:
-                letters.setdefault(label, "abcdefghijklmnopqrstuvwxyz"[len(letters)])
-        a, b, out = ("".join(letters[k] for k in r.labels) for r in (statement.a, statement.b, statement.out))
-        left, right = (self.leaf(ref, ref.labels, statement)[0] for ref in (statement.a, statement.b))
-        return f'np.einsum("{a},{b}->{out}", {left}, {right})', ATOM
+def plain(text: str) -> str:
+    """Return text that may stand in a comment or a docstring."""
+    return text.replace('"""', "'''").replace("\n", " ").rstrip("\\")
+
+
+def unpack(source: str, values: tuple[Value, ...]) -> list[str]:
+    """Return the lines that take values out of a dictionary."""
+    return [f'    {value.name} = {source}["{value.name}"]' for value in values]

@@ -165,7 +165,7 @@ function(
 )  # fmt: skip
 function(
     "step", lambda f, x: f.step(x), lambda x, y: Const(0) * x, r"[x > 0]' = 0", "goodfellow2016",
-    latex=r"[{0} > 0]", numpy="np.heaviside({0}, 0)", c="step({0})", draw=(0.1, 2.0), kink="0 at 0",
+    latex=r"[{0} > 0]", numpy="heaviside({0})", c="step({0})", draw=(0.1, 2.0), kink="0 at 0",
 )  # fmt: skip
 function(
     "sign", lambda f, x: f.step(x) - f.step(-x), lambda x, y: Const(0) * x, r"\mathrm{sign}' = 0", "goodfellow2016",
