@@ -10,6 +10,7 @@ that it runs on past every array, and says so.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from codegen.plan.machine import BYTES, Machine
 from codegen.plan.tiles import Tile
@@ -65,10 +66,8 @@ static inline REAL @dot(ptrdiff_t k, const REAL *a, const REAL *b)
         sum += a[l] * b[l];
     }
     s[0] = TOTAL;
-    for (int w = 0; w < LANES; ++w) {
-        sum += s[0][w];
-    }
-    return sum;
+HALVES
+    return sum + s[0][0];
 }
 """
 
@@ -120,10 +119,8 @@ static inline REAL @total(ptrdiff_t n, const REAL *x)
         sum += x[l];
     }
     s[0] = ALL;
-    for (int w = 0; w < LANES; ++w) {
-        sum += s[0][w];
-    }
-    return sum;
+HALVES
+    return sum + s[0][0];
 }
 """
 COLUMNS = """
@@ -325,7 +322,7 @@ def emit_kernels(used: set[str], prefix: str, dtype: str, machine: Machine) -> s
         text += VECTOR.replace("WIDTH", str(machine.width)).replace("SIZE", str(BYTES[dtype]))
     text += ALONE if tiles and not machine.vectors else ""
     for name, plain, vectors in CHAINED:
-        text += _chained(plain, vectors, machine) if name in used else ""
+        text += _chained(plain, vectors, machine, lanes) if name in used else ""
     if "turn" in used:
         text += _turn_block(lanes) if machine.vectors else ""
         text += TURN.replace("BLOCKS", BLOCKS if machine.vectors else "")
@@ -333,13 +330,23 @@ def emit_kernels(used: set[str], prefix: str, dtype: str, machine: Machine) -> s
     return real(text.replace("LANES", str(lanes)), prefix, dtype)
 
 
-def _chained(plain: str, vectors: str, machine: Machine) -> str:
+def _chained(plain: str, vectors: str, machine: Machine, lanes: int) -> str:
     """Return a kernel whose sums run in several chains."""
     text = vectors if machine.vectors else plain
     for word, form in (("TOTAL", "lanes[{}][w]"), ("ALL_L", "s[{}][l]"), ("ALL", "lanes[{}][w]")):
         sums = [("s[{}]" if machine.vectors else form).format(u) for u in range(CHAINS)]
         text = re.sub(rf"\b{word}\b", f"({sums[0]} + {sums[1]}) + ({sums[2]} + {sums[3]})", text)
+    text = text.replace("HALVES\n", "".join(_halves(lanes)))
     return re.sub(r" *UNROLL", "#pragma GCC unroll 32", re.sub(r"\bCHAINS\b", str(CHAINS), text))
+
+
+def _halves(lanes: int) -> Iterator[str]:
+    """Yield the lines that add up a vector: its upper half to its lower one, until one lane is left."""
+    half = lanes // 2
+    while half:
+        upper = ", ".join(str(half + k % half) for k in range(lanes))
+        yield f"    s[0] += __builtin_shufflevector(s[0], s[0], {upper});\n"
+        half //= 2
 
 
 def _turn_block(lanes: int) -> str:
