@@ -89,7 +89,10 @@ def native_flags(compiler: Compiler, exact: bool = False) -> tuple[str, ...]:
         return tuple(flags)
     if platform.machine().lower() in ("x86_64", "amd64", "i686"):
         flags.append("-march=native")
-        flags += ["-mprefer-vector-width=512"] if "avx512f" in processor() else []
+        if "avx512f" in processor():
+            flags.append("-mprefer-vector-width=512")
+            # of loads under a mask that it knows, gcc 12 makes loads of whole vectors, past the end of short arrays
+            flags += ["-mno-avx512vl"] if "Free Software Foundation" in compiler.version else []
     else:
         flags.append("-mcpu=native")
     return tuple(flags)

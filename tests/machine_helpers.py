@@ -26,10 +26,10 @@ MACHINES = [AVX512, AVX2, NARROW, PORTABLE]
 LOCAL = ("-std=c99", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 SANITIZED = ("-std=c99", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 FLAGS = {
-    AVX512.name: ("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"),
+    AVX512.name: ("-mavx512f", "-mavx512dq", "-mavx512bw", "-mfma", "-mprefer-vector-width=512"),
     AVX2.name: ("-mavx2", "-mfma"), NARROW.name: (), PORTABLE.name: ("-march=native",),
 }  # fmt: skip
-NEEDS = {AVX512.name: {"avx512f", "avx512dq", "avx512bw", "avx512vl"}, AVX2.name: {"avx2", "fma"}}
+NEEDS = {AVX512.name: {"avx512f", "avx512dq", "avx512bw"}, AVX2.name: {"avx2", "fma"}}
 
 
 def compiles(machine: Machine) -> bool:

@@ -64,8 +64,9 @@ def prelude(used: Iterable[str], name: str, dtype: str, machine: Machine = PORTA
     if SMALL in words:
         kernels = re.sub(r"^static (inline )?", f"static {prefix}inline ", kernels, flags=re.M)
     functions = emit_math(words & FUNCTIONS.keys(), prefix, dtype) + real(LARGER, prefix, dtype) * ("larger" in words)
-    functions += emit_linalg(words, prefix, dtype) + kernels
-    return text + real(INLINE, prefix, dtype) * (f"{prefix}inline" in functions) + functions
+    text += functions + emit_linalg(words, prefix, dtype)
+    defined = f"#define {prefix}inline" in functions or SMALL not in words
+    return text + ("" if defined else real(INLINE, prefix, dtype)) + kernels
 
 
 def size_constants(program: Program, name: str) -> str:
@@ -166,7 +167,7 @@ def function_schedule(program: Program, machine: Machine = PORTABLE, batch: int 
 
 def make_loops(plan: Schedule, name: str, pointers: frozenset[str], alias: Mapping[str, str], used: set[str]) -> Loops:
     """Return what spells the statements of a schedule."""
-    return Loops(plan.program, f"{name}_", pointers, alias, used, plan.padded, plan.lanes)
+    return Loops(plan.program, f"{name}_", pointers, alias, used, plan.padded, plan.lanes, not plan.machine.vectors)
 
 
 def group_texts(loops: Loops, plan: Schedule, pointers: frozenset[str]) -> list[Lines]:

@@ -22,13 +22,13 @@ static inline REAL @real(WORD bits)
 
 FABS = by_type(
     """
-/* The absolute value, -0 and NaN included: the sign is a bit. What the compiler knows, it can take out of -x. */
+/* The absolute value, that of -0 too. A compiler knows its own, and that -x has the same. */
 static inline REAL @fabs(REAL x)
 {
 #if defined(__GNUC__)
     return $builtin(x);
 #else
-    return @real(@bits(x) & ~SIGN_BIT);
+    return x > 0 ? x : 0 - x;
 #endif
 }
 """,

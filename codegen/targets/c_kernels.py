@@ -320,7 +320,7 @@ def emit_kernels(used: set[str], prefix: str, dtype: str, machine: Machine) -> s
     text = ""
     if machine.vectors and (tiles or used & {"turn", *(name for name, _, _ in CHAINED)}):
         text += VECTOR.replace("WIDTH", str(machine.width)).replace("SIZE", str(BYTES[dtype]))
-    text += ALONE if tiles and not machine.vectors else ""
+    text += ALONE if (tiles or "alone" in used) and not machine.vectors else ""
     for name, plain, vectors in CHAINED:
         text += _chained(plain, vectors, machine, lanes) if name in used else ""
     if "turn" in used:

@@ -38,7 +38,7 @@ static inline REAL @larger(REAL a, REAL b)
 
 FUNCTIONS: dict[str, tuple[tuple[str, ...], dict[str, str] | str]] = {
     "bits": ((), BITS),
-    "fabs": (("bits",), FABS),
+    "fabs": ((), FABS),
     "exp_turns": ((), exponentials.EXP_TURNS),
     "square": ((), "\nstatic inline REAL @square(REAL x)\n{\n    return x * x;\n}\n"),
     "cube": ((), "\nstatic inline REAL @cube(REAL x)\n{\n    return x * x * x;\n}\n"),
@@ -65,7 +65,7 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], dict[str, str] | str]] = {
     "gelu": (("fabs", "normal_tail"), normal.GELU),
     "erf": (("fabs", "normal_tail"), normal.ERF),
     "sqrt": (("bits",), SQRT),
-    "wave": (("fabs",), WAVE),
+    "wave": (("bits", "fabs"), WAVE),
     "sin": (("wave",), "\nstatic inline REAL @sin(REAL x)\n{\n    return x == 0.0_r ? x : @wave(x, 0u);\n}\n"),
     "cos": (("wave",), "\nstatic inline REAL @cos(REAL x)\n{\n    return @wave(x, 1u);\n}\n"),
     "step": (
@@ -129,7 +129,7 @@ def emit_math(names: Iterable[str], prefix: str, dtype: str) -> str:
     for name in reversed(FUNCTIONS):
         if name in wanted:
             wanted.update(FUNCTIONS[name][0])
-    text = ""
+    text = INLINE if wanted - LARGE else ""
     for name in (name for name in FUNCTIONS if name in wanted):
         own = FUNCTIONS[name][1]
         own = own if isinstance(own, str) else own[dtype]

@@ -70,6 +70,7 @@ class Words:
         used: Names of the functions that were called, those of products among them.
         padded: Values whose rows are rounded up to whole vectors.
         lanes: Numbers in a vector.
+        alone: Whether entries that may not exist are loaded one by one, whatever compiler and flags make of them.
         at_hand: Values that the loop being written has in a local variable, and what that is called.
     """
 
@@ -80,6 +81,7 @@ class Words:
     used: set[str]
     padded: frozenset[str] = frozenset()
     lanes: int = 1
+    alone: bool = False
     at_hand: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -197,6 +199,9 @@ class Words:
                 return f"({self.real}){_bracketed(index[part.label])}", POWER
             if isinstance(part, Pick):
                 place, within = self.picked(part, index, sizes)
+                if within and self.alone:
+                    self.used.add("alone")
+                    place = f"{self.helper}alone(&{place})"
                 return (f"({' && '.join(within)} ? {place} : 0)" if within else place), ATOM
             return self.place(part, index), ATOM
 
