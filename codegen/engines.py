@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,9 @@ import numpy.typing as npt
 from codegen.build import load_library, local_machine, run_python
 from codegen.passes.dead import eliminate
 from codegen.program import BATCH, Program, Value
+from codegen.stepping import Stepper, Task, step_in_python
 from codegen.targets.c import emit_c, training_scratch
+from codegen.targets.c_bound import emit_train_at
 from codegen.targets.c_function import function_schedule
 from codegen.targets.numpy import emit_numpy
 
@@ -23,7 +26,7 @@ Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 
 
-class Engine(Protocol):
+class Engine(Stepper, Protocol):
     """What a target offers to the training loop."""
 
     source: str
@@ -95,6 +98,10 @@ class NumpyEngine:
             losses.append(loss)
         return np.array(losses, self.program.dtype)
 
+    def bind(self, task: Task) -> tuple[Callable[[], None], Sequence[Any]]:
+        """Return a call that takes steps; see `Stepper`."""
+        return step_in_python(self.train, task), ()
+
     def predict(self, data: Arrays, params: Arrays) -> Array:
         """Return the prediction, one row a sample."""
         return np.asarray(self.functions["predict"](params, *(data[name] for name in self.inputs)))
@@ -119,6 +126,7 @@ class CEngine:
         self.program, self.name, self.predicted, self.batch = program, name, predicted, batch
         self.machine = local_machine(exact)
         self.source = emit_c(program, name, predicted, machine=self.machine, batch=batch)
+        self.source += emit_train_at(program, name)
         self.library = load_library(self.source, name, exact)
         self.need = training_scratch(program, self.machine, batch)
         self.inference = eliminate(program, [predicted]) if predicted else None
@@ -191,6 +199,18 @@ class CEngine:
             self.memory(self.need.count(min(batch, count))),
         )  # fmt: skip
         return losses[: int(taken)]
+
+    def bind(self, task: Task) -> tuple[Callable[[], None], Sequence[Any]]:
+        """Return a call that takes steps, of one argument that is made here; see `Stepper`."""
+        batch, rows = task.call.longs[1:3]
+        scratch = aligned(self.need.count(min(batch, rows)), self.program.dtype)  # its own: `train` may grow the other
+        places = [*self.addresses(*task.groups), *map(pointer, (*task.rates, task.losses, scratch))]
+        numbers = [ctypes.addressof(task.clock.longs), ctypes.addressof(task.call.longs)]
+        at = (ctypes.c_void_p * (len(places) + 2))(*numbers, *(place.value for place in places))
+        place = ctypes.c_void_p(ctypes.addressof(at))
+        function = getattr(self.library, f"{self.name}_train_at")
+        function.restype = None
+        return partial(function, place), (at, scratch, *self.kept[0])
 
     def predict(self, data: Arrays, params: Arrays) -> Array:
         """Return the prediction, one row a sample."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codegen.binding import Binder
+from codegen.bound import Bound
 from codegen.engines import ENGINES, Engine
 from codegen.errors import CodegenError, NonFiniteError
 from codegen.init import initial_parameters, initial_states
@@ -21,8 +22,9 @@ from codegen.program import BATCH, Program
 from codegen.rates import Rates
 from codegen.record import batch_form, decay_note, lowered
 from codegen.schedules import Plan, resolve_schedule
-from codegen.settings import Settings
+from codegen.settings import Settings, whole_number
 from codegen.sizes import Sizes, resolve_sizes
+from codegen.stepping import Call, Clock, Task, bound_step
 from codegen.trace import first_not_finite
 from derive.derivation import Derivation
 from derive.expr import Var
@@ -86,7 +88,7 @@ class Trainer:
         self.params: dict[str, Array] = {}
         self.state: dict[str, Array] = {}
         self.data: dict[str, Array] = {}
-        self.steps, self.position, self.rows = 0, 0, 0
+        self.clock, self.rows = Clock(), 0
         self.planned: int | None = None
         self.started = 0
         self.mixed: tuple[int, dict[str, Array]] = (-1, {})  # an epoch, and the data in its order
@@ -98,6 +100,26 @@ class Trainer:
         self.binder = Binder(derivation, self.record, self.names, settings.dtype)
         self.sizes: Sizes | None = None
         self.bound: _Compiled | None = None
+
+    @property
+    def steps(self) -> int:
+        """How many steps were taken; bound steps are counted too."""
+        return self.clock.longs[0]
+
+    @steps.setter
+    def steps(self, number: int) -> None:
+        """Count from here."""
+        self.clock.longs[0] = number
+
+    @property
+    def position(self) -> int:
+        """Which mini-batch comes next, counted from 0 since the data were bound."""
+        return self.clock.longs[1]
+
+    @position.setter
+    def position(self, number: int) -> None:
+        """Go on from here."""
+        self.clock.longs[1] = number
 
     # ---- data ----------------------------------------------------------------------------------------------
 
@@ -202,6 +224,33 @@ class Trainer:
             steps -= len(losses)
             loss = float(losses[-1])
         return loss
+
+    def bind_step(self, steps: int = 1) -> Bound:
+        """Return a call without arguments that goes on as `run(steps)` would, without its cost of several µs.
+
+        Arrays are those of now, in place: it is good until data are bound again. `outputs[0]` holds the losses of
+        the last call, one a step. After a loss that is not finite parameters are those before that step, the losses
+        from it on are not finite, and the next call tries the same mini-batch again; it is not an error here.
+
+        `inputs` are the rates of each step, one array a rate in the order of the generated code, the learning rate
+        for `sgd` and `momentum`: write there to change it. Where rates change from step to step, with a schedule or
+        Adam, they are the trainer's own, written anew every few thousand steps.
+
+        Raises:
+            CodegenError: no data are bound, or in another order in every epoch.
+        """
+        whole_number("steps", steps, least=1)
+        compiled, settings, plan = self.compiled, self.settings, self.plan
+        if self.shuffle:
+            raise CodegenError("bind_step: a bound step takes the mini-batches in order; bind the data without shuffle")
+
+        def ask(first: int, count: int) -> list[Array]:
+            room = min(count, compiled.rates.room(plan, first))
+            return compiled.rates.at(settings.lr, plan, self.started, first, room)
+
+        call = Call(steps, settings.batch, self.rows, not compiled.rates.fixed(plan))
+        task = Task((self.data, self.params, self.state), self.clock, call, settings.dtype)
+        return bound_step(compiled.engine, task, ask)
 
     def ordered(self) -> dict[str, Array]:
         """Return the data in the order of the current epoch."""

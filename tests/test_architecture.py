@@ -49,7 +49,8 @@ LAYERS = {
         ("labels", "places", "text"),
         ("passes/*", "optimizers", "sizes", "init"),
         ("plan/*",),  # how a program runs on a machine
-        ("settings", "rates"),
+        ("settings", "rates", "bound"),
+        ("stepping",),
         ("scope",),
         ("targets/*", "written", "deltas"),
         ("products",),
