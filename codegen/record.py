@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from codegen.decay import only_added
 from codegen.errors import CodegenError
@@ -109,17 +106,12 @@ def page_spelling(source: Derivation, record: Derivation, name: Var) -> str:
     return name.latex if source is record else spellings.get(name.latex, name.latex)
 
 
-def constant_data(record: Derivation, name: Var, arrays: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Return the array of a symbol that has no entry a sample, such as a given strength of decay.
-
-    Raises:
-        CodegenError: there is none.
-    """
-    code = model_names(record)[name]
-    found = next((arrays[key] for key in (name.latex, code) if key in arrays), None)
-    if found is None:
-        raise CodegenError(f"no array of the data is called {name.latex}; give {code}=, one value for all samples")
-    return np.asarray(found)
+def sheet_shape(record: Derivation, name: Var, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of an array of data, one row a sample, with its axes as on the sheet."""
+    if not has_samples(record, name):
+        return shape
+    rest = iter(shape[1:])
+    return tuple(shape[0] if length == record.samples else next(rest) for length in name.shape if length != ROW)
 
 
 def spelled_alike(name: Var, word: str) -> bool:
