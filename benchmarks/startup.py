@@ -70,6 +70,7 @@ def _run(command: list[str], cache: Path) -> dict[str, Any]:
     folders = {
         "XDG_CACHE_HOME": str(cache), "NUMBA_CACHE_DIR": str(cache / "numba"),
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "torch"), "PYTENSOR_FLAGS": f"base_compiledir={cache / 'pytensor'}",
+        "PYTHONDONTWRITEBYTECODE": "",  # a checkout may have bytecode, as what was installed has
     }  # fmt: skip
     started = time.perf_counter()
     with subprocess.Popen(
