@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
 
 import sympy
 
@@ -90,7 +89,7 @@ def prepare_page(
     Raises:
         DeriveError: the source cannot be read, or has no such model.
     """
-    book: Any = Workbook(path, section, content)
+    book = Workbook(path, section, content)
     chosen = book.trainable()
     several = chosen.title if len(book.sections) > 1 else ""
     return Prepared(chosen.derive(check=False), settings, several)
