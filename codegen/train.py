@@ -172,11 +172,11 @@ class Trainer:
         if steps < 1:
             raise ValueError(f"steps: met {steps}; expected at least 1")
         _ = self.compiled  # without data there is nothing to run
-        loss = float("nan")
+        loss, clock, batches = float("nan"), self.clock.longs, self.batches
         while steps > 0:
-            left = self.batches - self.position % self.batches  # in this epoch; the next has another order
-            losses = self.take(self.ordered(), self.position, min(steps, left) if self.shuffle else steps)
-            self.position += len(losses)
+            left = batches - clock[1] % batches  # in this epoch; the next has another order
+            losses = self.take(self.ordered(), clock[1], min(steps, left) if self.shuffle else steps)
+            clock[1] += len(losses)
             steps -= len(losses)
             loss = float(losses[-1])
         return loss
@@ -226,14 +226,14 @@ class Trainer:
         Raises:
             NonFiniteError: names the step and the first equation whose value is not finite.
         """
-        compiled, batch, plan = self.compiled, self.settings.batch, self.plan
-        steps = min(steps, self.chunk, compiled.rates.room(plan, self.steps))
-        rates = compiled.rates.at(self.settings.lr, plan, self.started, self.steps, steps)
+        compiled, batch, plan, clock = self.compiled, self.settings.batch, self.plan, self.clock.longs
+        steps = min(steps, self.chunk, compiled.rates.room(plan, clock[0]))
+        rates = compiled.rates.at(self.settings.lr, plan, self.started, clock[0], steps)
         started = time.perf_counter()
         losses = compiled.engine.train(data, self.params, self.state, rates, batch, first, steps)
         seconds = max(time.perf_counter() - started, 1e-6)
         self.chunk = max(1, min(round(steps * PATIENCE / seconds), 4 * self.chunk, 1 << 16))
-        self.steps += len(losses)
+        clock[0] += len(losses)
         if len(losses) < steps:
             raise self.explained(data, first + len(losses))
         return losses
