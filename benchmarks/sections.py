@@ -175,11 +175,12 @@ def calls(plan: Plan, _: Peak) -> Section:
 
 
 def _call_notes(name: str, row: Figures) -> list[str]:
-    us = row["us"]
-    if us.get(OURS) is None or us.get("ours, run(1)") is None:
-        return []
-    row["overhead_us"] = us["ours, run(1)"] - us[OURS]
-    return [f"{name}: run(1) adds {figures(row['overhead_us'])} µs to a step in the compiled loop"]
+    us, notes = row["us"], []
+    for key, who in (("overhead_us", "run(1)"), ("bound_overhead_us", "bound step")):
+        if us.get(OURS) is not None and us.get(f"ours, {who}") is not None:
+            row[key] = us[f"ours, {who}"] - us[OURS]
+            notes.append(f"{name}: {who} adds {figures(row[key])} µs to a step in the compiled loop")
+    return notes
 
 
 def inference(plan: Plan, _: Peak) -> Section:

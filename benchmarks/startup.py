@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import gate
+from benchmarks import gate, pages
 from benchmarks.contestants import OURS, TRAINING
 from benchmarks.crew import ROOT, environment
 from benchmarks.workloads import WORKLOADS, Workload
@@ -44,6 +44,7 @@ def first_steps(
         path = Path(folder) / "workload.npz"
         start, data = workload.draw()
         gate.write(path, start, data, {})
+        path.with_suffix(".md").write_text(pages.mlp(workload), encoding="utf-8")
         for name in STARTED:
             package = TRAINING[name].package if name in TRAINING else ""
             if package and peers is not None and package not in peers:
@@ -69,6 +70,7 @@ def _run(command: list[str], cache: Path) -> dict[str, Any]:
     folders = {
         "XDG_CACHE_HOME": str(cache), "NUMBA_CACHE_DIR": str(cache / "numba"),
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "torch"), "PYTENSOR_FLAGS": f"base_compiledir={cache / 'pytensor'}",
+        "PYTHONDONTWRITEBYTECODE": "",  # a checkout may have bytecode, as what was installed has
     }  # fmt: skip
     started = time.perf_counter()
     with subprocess.Popen(
@@ -89,10 +91,14 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     if name in TRAINING:
-        entry = TRAINING[name]
-        kind = getattr(importlib.import_module(f"benchmarks.contestants.{entry.module}"), entry.kind)
         start, data, _ = gate.read(Path(path))
-        kind(WORKLOADS[workload], start, data).run(4)
+        given = (WORKLOADS[workload], start, data)
+        if name == OURS:  # from a page: models in Python are derived in every process
+            from_page = importlib.import_module("benchmarks.contestants.from_page")
+            from_page.trainer(Path(path).with_suffix(".md"), *given).run(4)
+        else:
+            entry = TRAINING[name]
+            getattr(importlib.import_module(f"benchmarks.contestants.{entry.module}"), entry.kind)(*given).run(4)
     answers.write(json.dumps({"mb": resident()}) + "\n")
     answers.flush()
 

@@ -1,4 +1,4 @@
-"""Binding: arrays of data matched with a record's symbols, in the model's type, one row a sample."""
+"""Binding: arrays of data matched with a model's symbols, in the model's type, one row a sample."""
 
 from __future__ import annotations
 
@@ -11,12 +11,7 @@ import numpy.typing as npt
 
 from codegen.data import bind_arrays
 from codegen.errors import CodegenError
-from codegen.record import constant_data, has_samples, known_shape, page_spelling
-from codegen.sizes import Sizes
-from derive.derivation import Derivation
-from derive.expr import Apply, Var, variables, walk
-from derive.ops import table
-from derive.shapes import ROW
+from codegen.recipe import Symbol
 
 Array = npt.NDArray[Any]
 WHOLE = ("onehot", "simplex")  # domains whose entries sum to 1
@@ -24,78 +19,68 @@ WHOLE = ("onehot", "simplex")  # domains whose entries sum to 1
 
 @dataclass(frozen=True, slots=True)
 class Binder:
-    """Knows how a page spells its symbols, and how the program does.
+    """Knows the symbols of a model, as its page spells them and as the program does.
 
     Attributes:
-        source: The record as the user gave it.
-        record: The same over a mini-batch.
-        names: Names in code.
+        symbols: Its data.
         dtype: The model's type.
     """
 
-    source: Derivation
-    record: Derivation
-    names: Mapping[Var, str]
+    symbols: tuple[Symbol, ...]
     dtype: str
 
     def fit(
         self,
         arrays: Mapping[str, Array],
         bindings: Mapping[str, str] | None,
-        sizes: Sizes | None,
-        only: Sequence[Var] | None = None,
+        only: Sequence[Symbol] | None = None,
     ) -> tuple[dict[str, Array], tuple[str, ...]]:
         """Return arrays by their names in code, in the model's type, and what was done to make them fit.
 
         Args:
             arrays: One row a sample, by symbol or by name in code.
             bindings: Symbol to array name, where names differ.
-            sizes: Sizes that are known already.
             only: The symbols wanted; all data if None.
         Raises:
             DeriveError: a symbol has no array, a shape does not fit, or an index is too large for the model's type.
         """
-        wanted = self.record.data if only is None else only
-        rows = {self.spelled(v): v for v in wanted if has_samples(self.record, v)}
-        shapes = {name: known_shape(self.record, v, sizes) for name, v in rows.items()}
-        bound = bind_arrays(shapes, self.respelled(rows, arrays), bindings)
-        fitted = {v: bound.arrays[name] for name, v in rows.items()}
-        fitted |= {v: constant_data(self.record, v, arrays) for v in wanted if v not in fitted}
-        for v in indices(self.record).intersection(fitted):
-            _check_exact(self.spelled(v), fitted[v], self.dtype)
-        result = {self.names[v]: self.cast(array) for v, array in fitted.items()}
-        for v in rows.values():
-            if v.domain in WHOLE:
-                _check_whole(self.spelled(v), result[self.names[v]])
+        wanted = self.symbols if only is None else only
+        rows = {symbol.spelled: symbol for symbol in wanted if symbol.sampled}
+        shapes = {name: symbol.shape for name, symbol in rows.items()}
+        bound = bind_arrays(shapes, respelled(rows, arrays), bindings)
+        result = {}
+        for symbol in wanted:
+            array = bound.arrays[symbol.spelled] if symbol.sampled else constant_data(symbol, arrays)
+            if symbol.places:
+                _check_exact(symbol.spelled, array, self.dtype)
+            result[symbol.name] = self.cast(array)
+            if symbol.sampled and symbol.domain in WHOLE:
+                _check_whole(symbol.spelled, result[symbol.name])
         return result, bound.notes
-
-    def respelled(self, rows: Mapping[str, Var], arrays: Mapping[str, Array]) -> dict[str, Array]:
-        """Return the arrays, those that are called as in code under the symbol's own name."""
-        code = {self.names[v]: name for name, v in rows.items() if name not in arrays}
-        return {code.get(word, word): array for word, array in arrays.items()}
-
-    def spelled(self, name: Var) -> str:
-        """Return a name of the record as the user's own page spells it: x for X."""
-        return page_spelling(self.source, self.record, name)
 
     def cast(self, array: Array) -> Array:
         """Return an array in the model's type, contiguous."""
         return np.ascontiguousarray(array, self.dtype).reshape(np.shape(array))
 
-    def sheet_shape(self, name: Var, array: Array) -> tuple[int, ...]:
-        """Return the shape of bound data with its axes as on the sheet."""
-        if not has_samples(self.record, name):
-            return array.shape
-        kept = [length for length in name.shape if length != ROW]
-        rest = iter(array.shape[1:])
-        return tuple(len(array) if length == self.record.samples else next(rest) for length in kept)
+
+def respelled(rows: Mapping[str, Symbol], arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the arrays, those that are called as in code under the symbol's own name."""
+    code = {symbol.name: spelled for spelled, symbol in rows.items() if spelled not in arrays}
+    return {code.get(word, word): array for word, array in arrays.items()}
 
 
-def indices(record: Derivation) -> set[Var]:
-    """Return the names that rows are looked up by."""
-    nodes = (node for equation in record.equations for node in walk(equation.value))
-    hot = (node for node in nodes if isinstance(node, Apply) and node.op.name == table.ONE_HOT)
-    return {v for node in hot for v in variables(node)}
+def constant_data(symbol: Symbol, arrays: Mapping[str, Array]) -> Array:
+    """Return the array of a symbol that has no entry a sample, such as a given strength of decay.
+
+    Raises:
+        CodegenError: there is none.
+    """
+    found = next((arrays[key] for key in (symbol.latex, symbol.name) if key in arrays), None)
+    if found is None:
+        raise CodegenError(
+            f"no array of the data is called {symbol.latex}; give {symbol.name}=, one value for all samples"
+        )
+    return np.asarray(found)
 
 
 def _check_exact(name: str, array: Array, dtype: str) -> None:

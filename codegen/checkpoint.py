@@ -20,10 +20,8 @@ import numpy.typing as npt
 from codegen.errors import CodegenError
 from codegen.history import Epoch, History
 from codegen.params import Saved, load_params, refuse_another_model, restore, save_params
-from codegen.prediction import forward_equations
 from codegen.train import Trainer
 from derive.files import clear_parts
-from derive.printer import equation_latex
 
 Array = npt.NDArray[Any]
 SHARE = 20  # a write may take one part in so many of the time between two of them
@@ -78,7 +76,7 @@ def identify(trainer: Trainer, held_out: Mapping[str, Array] | None) -> dict[str
     """Return what makes a training the one it is: model, settings, schedule, and the data's digests."""
     settings = {key: getattr(trainer.settings, key) for key in SETTINGS}
     return {
-        "equations": {e.id: equation_latex(e.name, e.value) for e in forward_equations(trainer.record)},
+        "equations": dict(trainer.compiled.recipe.equations),
         **settings,
         "lr_schedule": str(trainer.plan),
         "samples": _digest(trainer.data),

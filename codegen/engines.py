@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from codegen.build import load_library, local_machine, run_python
-from codegen.passes.dead import eliminate
-from codegen.program import BATCH, Program, Value
-from codegen.targets.c import emit_c, training_scratch
-from codegen.targets.c_function import function_schedule
-from codegen.targets.numpy import emit_numpy
+from codegen.build import load_library, run_python
+from codegen.program import BATCH, Program
+from codegen.recipe import Code
+from codegen.stepping import Stepper, Task, step_in_python
 
 ROLES = ("data", "parameter", "state")  # of what a step takes, in the order of its arguments
 TRAIN_COUNTS = (ctypes.c_long, ctypes.c_long, ctypes.c_int, ctypes.c_int)  # steps, first, batch, count
@@ -24,7 +23,7 @@ Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 
 
-class Engine(Protocol):
+class Engine(Stepper, Protocol):
     """What a target offers to the training loop."""
 
     source: str
@@ -52,19 +51,18 @@ class Engine(Protocol):
 
 
 def row_count(program: Program, data: Arrays) -> int:
-    """Return the number of samples in the data."""
-    return next((len(data[v.name]) for v in program.of_role("data") if BATCH in v.sizes), 1)
+    """Return the number of samples in the data, or in the part of them that a prediction needs."""
+    return next((len(data[v.name]) for v in program.of_role("data") if BATCH in v.sizes and v.name in data), 1)
 
 
 class NumpyEngine:
-    """A program as NumPy: the reference that other engines are compared with."""
+    """A program as NumPy: the reference that other engines are compared with; of the program its values suffice."""
 
-    def __init__(self, program: Program, name: str, predicted: str | None, batch: int, exact: bool = False) -> None:
-        self.program = program
-        self.source = emit_numpy(program, name, predicted)
-        self.functions = run_python(self.source, name)
+    def __init__(self, program: Program, code: Code) -> None:
+        self.program, self.source = program, code.source
+        self.functions = run_python(self.source, code.name)
         self.work: dict[int, tuple[Array, ...]] = {}
-        self.inputs = [v.name for v in eliminate(program, [predicted] if predicted else []).of_role("data")]
+        self.inputs = [name for name in code.inference if program.values[name].role == "data"]
 
     def gradients(self, data: Arrays, params: Arrays) -> tuple[float, dict[str, Array]]:
         """Return the loss and the gradient by each parameter."""
@@ -99,6 +97,10 @@ class NumpyEngine:
                 losses.append(loss)
         return np.array(losses, self.program.dtype)
 
+    def bind(self, task: Task) -> tuple[Callable[[], None], Sequence[Any]]:
+        """Return a call that takes steps; see `Stepper`."""
+        return step_in_python(self.train, task), ()
+
     def predict(self, data: Arrays, params: Arrays) -> Array:
         """Return the prediction, one row a sample."""
         return np.asarray(self.functions["predict"](params, *(data[name] for name in self.inputs)))
@@ -117,19 +119,13 @@ def aligned(count: int, dtype: str) -> Array:
 
 
 class CEngine:
-    """A program as compiled C."""
+    """A program as compiled C; of the program its values suffice."""
 
-    def __init__(self, program: Program, name: str, predicted: str | None, batch: int, exact: bool = False) -> None:
-        self.program, self.name, self.predicted, self.batch = program, name, predicted, batch
-        self.machine = local_machine(exact)
-        self.source = emit_c(program, name, predicted, machine=self.machine, batch=batch)
-        self.library = load_library(self.source, name, exact)
-        self.need = training_scratch(program, self.machine, batch)
-        self.inference = eliminate(program, [predicted]) if predicted else None
-        self.inference_need = function_schedule(self.inference, self.machine, batch).scratch if self.inference else None
-        self.used = eliminate(program, program.outputs)
+    def __init__(self, program: Program, code: Code) -> None:
+        self.program, self.code, self.name, self.source = program, code, code.name, code.source
+        self.library = load_library(self.source, self.name, code.exact)
         self.scratch = aligned(0, program.dtype)
-        self.trainer = getattr(self.library, f"{name}_train")
+        self.trainer = getattr(self.library, f"{self.name}_train")
         self.trainer.restype = ctypes.c_long
         self.places = [(k, v.name) for k, role in enumerate(ROLES) for v in program.of_role(role)]
         rates = len(program.of_role("rate"))
@@ -143,25 +139,24 @@ class CEngine:
             self.scratch = aligned(count, self.program.dtype)
         return pointer(self.scratch)
 
-    def given(self, values: Sequence[Value], arrays: Arrays) -> list[ctypes.c_void_p]:
-        """Return the addresses of arrays in the order of the program.
+    def given(self, names: Sequence[str], arrays: Arrays) -> list[ctypes.c_void_p]:
+        """Return the addresses of arrays in the order of their names.
 
         Raises:
             TypeError: an array has another type or is not contiguous.
         """
-        for value in values:
-            array = arrays[value.name]
+        for name in names:
+            array = arrays[name]
             if array.dtype != self.program.dtype or not array.flags.c_contiguous:
-                raise TypeError(f"{value.name}: met {array.dtype}; expected contiguous {self.program.dtype}")
-        return [pointer(arrays[value.name]) for value in values]
+                raise TypeError(f"{name}: met {array.dtype}; expected contiguous {self.program.dtype}")
+        return [pointer(arrays[name]) for name in names]
 
     def addresses(self, *groups: Arrays) -> list[ctypes.c_void_p]:
         """Return the addresses of all arrays of a step; found once for the same arrays."""
         arrays = [groups[k][name] for k, name in self.places]
         if len(arrays) != len(self.kept[0]) or any(a is not b for a, b in zip(arrays, self.kept[0], strict=True)):
-            names = {name: array for (_, name), array in zip(self.places, arrays, strict=True)}
-            values = [self.program.values[name] for _, name in self.places]
-            self.kept = (arrays, self.given(values, names))
+            named = {name: array for (_, name), array in zip(self.places, arrays, strict=True)}
+            self.kept = (arrays, self.given(list(named), named))
         return self.kept[1]
 
     def gradients(self, data: Arrays, params: Arrays) -> tuple[float, dict[str, Array]]:
@@ -173,8 +168,8 @@ class CEngine:
         by_name = {name: results[of] for of, name in program.gradients.items()}
         outputs = [by_name.get(name, loss) for name in program.outputs]
         function = getattr(self.library, f"{self.name}_loss_and_gradients")
-        given = self.given([*self.used.of_role("data"), *self.used.of_role("parameter")], {**data, **params})
-        function(ctypes.c_int(rows), *given, *map(pointer, outputs), self.memory(self.need.count(rows)))
+        given = self.given(self.code.used, {**data, **params})
+        function(ctypes.c_int(rows), *given, *map(pointer, outputs), self.memory(self.code.scratch.count(rows)))
         return float(loss), results
 
     def train(
@@ -192,25 +187,32 @@ class CEngine:
         count = len(data[self.counted]) if self.counted else 1
         taken = self.trainer(
             steps, first, batch, count, *self.addresses(data, params, state), *map(pointer, rates), pointer(losses),
-            self.memory(self.need.count(min(batch, count))),
+            self.memory(self.code.scratch.count(min(batch, count))),
         )  # fmt: skip
         return losses[: int(taken)]
 
+    def bind(self, task: Task) -> tuple[Callable[[], None], Sequence[Any]]:
+        """Return a call that takes steps, of one argument that is made here; see `Stepper`."""
+        batch, rows = task.call.longs[1:3]
+        # Its own memory: `train` may give up the other for more.
+        scratch = aligned(self.code.scratch.count(min(batch, rows)), self.program.dtype)
+        places = [*self.addresses(*task.groups), *map(pointer, (*task.rates, task.losses, scratch))]
+        numbers = [ctypes.addressof(task.clock.longs), ctypes.addressof(task.call.longs)]
+        at = (ctypes.c_void_p * (len(places) + 2))(*numbers, *(place.value for place in places))
+        place = ctypes.c_void_p(ctypes.addressof(at))
+        function = getattr(self.library, f"{self.name}_train_at")
+        function.restype = None
+        return partial(function, place), (at, scratch, *self.kept[0])
+
     def predict(self, data: Arrays, params: Arrays) -> Array:
         """Return the prediction, one row a sample."""
-        assert self.inference is not None and self.inference_need is not None
-        program = self.inference
-        rows = row_count(program, data)
-        shape = [rows if s == BATCH else program.sizes.get(str(s), s) for s in program.values[program.outputs[0]].sizes]
+        *used, output = self.code.inference
+        program, rows = self.program, row_count(self.program, data)
+        shape = [rows if s == BATCH else program.sizes.get(str(s), s) for s in program.values[output].sizes]
         out = np.empty([int(length) for length in shape], program.dtype)
-        given = self.given([*program.of_role("data"), *program.of_role("parameter")], {**data, **params})
+        memory = self.memory(self.code.inference_scratch.count(rows))
         function = getattr(self.library, f"{self.name}_predict")
-        function(
-            ctypes.c_int(rows),
-            *given,
-            pointer(out),
-            self.memory(self.inference_need.count(rows)),
-        )
+        function(ctypes.c_int(rows), *self.given(used, {**data, **params}), pointer(out), memory)
         return out
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from codegen.bound import Bound, bound
 from codegen.build import load_library, local_machine, run_python
 from codegen.engines import aligned
 from codegen.errors import CodegenError
@@ -24,27 +25,6 @@ from derive.notation import batch_name
 
 Array = npt.NDArray[Any]
 MANY = 64  # samples that the form for many of them expects
-
-
-class Bound(partial[None]):
-    """A call without arguments on arrays that stay where they are.
-
-    Attributes:
-        inputs: The arrays that it reads, one row a sample.
-        outputs: The arrays that it writes.
-        kept: What must live as long as the call does.
-    """
-
-    inputs: Sequence[Array]
-    outputs: Sequence[Array]
-    kept: Sequence[Any]
-
-
-def bound(call: Callable[[], None], inputs: Sequence[Array], outputs: Sequence[Array], kept: Sequence[Any]) -> Bound:
-    """Return a call with its arrays."""
-    made = Bound(call)
-    made.inputs, made.outputs, made.kept = inputs, outputs, kept
-    return made
 
 
 class Function:

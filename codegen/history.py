@@ -1,4 +1,4 @@
-"""What a training did: one record an epoch, which was the best, and why it ended. The loop itself is in `fit`."""
+"""What a training did: one record an epoch, which was the best, and why it ended. The loop itself is in `epochs`."""
 
 from __future__ import annotations
 

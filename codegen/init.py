@@ -1,49 +1,33 @@
-"""Where training starts: parameters drawn from a seed, each by the part that it plays in the program."""
+"""How each parameter starts, by the part that it plays in the program; it is drawn in `start`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from codegen.program import Call, Contract, Map, Program, Ref, Statement, Value, bodies, extents, walk
+from codegen.start import Start
 from derive.ops import table
 
 
-def initial_parameters(program: Program, seed: int) -> dict[str, npt.NDArray[Any]]:
-    """Draw every parameter.
+def starts(program: Program) -> dict[str, Start]:
+    """Return how every parameter starts.
 
     A factor of a product is normal with variance 1/fan-in, doubled before a function with a kink (He et al. 2015):
     that keeps the size of signals from layer to layer. What scales entry by entry starts at one, what is added at
     zero.
     """
-    parameters = program.of_role("parameter")
-    return {value.name: _draw(program, value, np.random.default_rng([seed, k])) for k, value in enumerate(parameters)}
+    return {value.name: _start(program, value) for value in program.of_role("parameter")}
 
 
-def initial_states(program: Program) -> dict[str, npt.NDArray[Any]]:
-    """Return the optimiser's states, all zero."""
-    return {value.name: np.zeros(_shape(program, value), program.dtype) for value in program.of_role("state")}
-
-
-def _shape(program: Program, value: Value) -> tuple[int, ...]:
-    return tuple(program.sizes[size] if isinstance(size, str) else size for size in value.sizes)
-
-
-def _draw(program: Program, value: Value, rng: np.random.Generator) -> npt.NDArray[Any]:
-    shape = _shape(program, value)
+def _start(program: Program, value: Value) -> Start:
     product = next(
         (s for s in _forward(program) if isinstance(s, Contract) and value.name in (s.a.name, s.b.name)), None
     )
     if product is not None:
-        fan_in = _fan_in(program, product)
         gain = 2.0 if _before_kink(program, product.out.name) else 1.0
-        return np.asarray(rng.normal(0.0, math.sqrt(gain / fan_in), shape), program.dtype)
-    start = 1.0 if any(_scales(s, value.name) for s in _forward(program)) else 0.0
-    return np.full(shape, start, program.dtype)
+        return Start(math.sqrt(gain / _fan_in(program, product)))
+    return Start(0.0, 1.0 if any(_scales(s, value.name) for s in _forward(program)) else 0.0)
 
 
 def _forward(program: Program) -> list[Statement]:

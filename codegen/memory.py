@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from codegen.engines import CEngine
+from codegen.build import local_machine
 from codegen.errors import CodegenError
 from codegen.plan import buffers
 from codegen.plan.buffers import MemoryTable
@@ -18,10 +18,11 @@ def memory_table(trainer: Trainer) -> MemoryTable:
     Raises:
         CodegenError: no data are bound yet, or the target is NumPy, which takes its memory itself.
     """
-    engine = trainer.compiled.engine
-    if not isinstance(engine, CEngine):
+    if trainer.settings.target != "c":
         raise CodegenError(f"target: met {trainer.settings.target}; expected c: NumPy takes its memory itself")
-    run = Run(engine.program, engine.name, engine.machine, engine.batch)
-    size = np.dtype(engine.program.dtype).itemsize
-    packed = sum(run.extent(value).count(engine.batch, run.plan.lanes) for value in run.packed) * size
-    return buffers.memory_table(run.plan, engine.batch, packed)
+    recipe = trainer.compiled.recipe
+    program, code = recipe.program(), recipe.code
+    run = Run(program, code.name, local_machine(code.exact), code.batch)
+    size = np.dtype(program.dtype).itemsize
+    packed = sum(run.extent(value).count(code.batch, run.plan.lanes) for value in run.packed) * size
+    return buffers.memory_table(run.plan, code.batch, packed)

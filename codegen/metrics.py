@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from codegen.errors import CodegenError
-from codegen.prediction import targets
 from codegen.program import BATCH
 from codegen.train import Trainer
 
@@ -100,12 +99,12 @@ def evaluate(trainer: Trainer, arrays: Mapping[str, Any], metric: str | None = N
 
 def evaluate_fitted(trainer: Trainer, data: Mapping[str, Array], metric: str | None) -> tuple[str, float | None]:
     """Return the same for data under their names in code, as `Trainer.fitted` gives them."""
-    compared = targets(trainer.record)
-    if trainer.compiled.predicted is None or len(compared) != 1:
+    compared = trainer.targets
+    if not trainer.card.predicted or len(compared) != 1:
         return "", None
     with np.errstate(all="ignore"):  # what is not finite shows in the metric
         pieces = [trainer.compiled.engine.predict(piece, trainer.params) for piece, _ in _pieces(trainer, data)]
-    prediction, target = np.concatenate(pieces), data[trainer.names[compared[0]]]
+    prediction, target = np.concatenate(pieces), data[compared[0].name]
     if prediction.shape != target.shape:
         return "", None
     name = metric or metric_for(target, compared[0].domain)
@@ -122,7 +121,7 @@ def mean_loss(trainer: Trainer, data: Mapping[str, Array]) -> float:
 
 def _pieces(trainer: Trainer, data: Mapping[str, Array]) -> Iterator[tuple[dict[str, Array], int]]:
     """Yield samples in pieces that fit into memory, and how many each holds."""
-    with_rows = {value.name for value in trainer.program.of_role("data") if BATCH in value.sizes}
+    with_rows = {value.name for value in trainer.compiled.header.of_role("data") if BATCH in value.sizes}
     rows = len(data[next(iter(with_rows))])
     for start in range(0, rows, CHUNK):
         part = {name: a[start : start + CHUNK] if name in with_rows else a for name, a in data.items()}

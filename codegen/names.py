@@ -6,12 +6,10 @@ import keyword
 import re
 from collections.abc import Sequence
 
+from codegen.rates import RATE
 from derive.derivation import Derivation
 from derive.expr import Var, variables
 from derive.notation import unique_code_names
-
-RATE = r"\alpha"
-"""The learning rate as the updates spell it; in code it is `lr`."""
 
 _C_WORDS = (
     "auto break case char const continue default do double else enum extern float for goto if inline int long "

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from codegen.errors import CodegenError
-from codegen.prediction import targets
 from codegen.program import BATCH
 from codegen.train import Trainer
 from derive.files import write_whole
@@ -55,7 +54,7 @@ class Saved:
 
 def describe(trainer: Trainer) -> dict[str, Any]:
     """Return what a file of parameters says of them."""
-    program, settings = trainer.program, trainer.settings
+    program, settings = trainer.compiled.header, trainer.settings
     return {
         "format": FORMAT,
         "title": program.title,
@@ -76,9 +75,10 @@ def describe(trainer: Trainer) -> dict[str, Any]:
 
 def class_count(trainer: Trainer) -> int | None:
     """Return the number of classes, where the target is a vector of several."""
-    for name in targets(trainer.record)[:1]:
-        sizes = trainer.program.values[trainer.names[name]].sizes
-        numbers = [int(trainer.program.sizes.get(str(size), size)) for size in sizes if size != BATCH]
+    header = trainer.compiled.header
+    for symbol in trainer.targets[:1]:
+        sizes = header.values[symbol.name].sizes
+        numbers = [int(header.sizes.get(str(size), size)) for size in sizes if size != BATCH]
         return numbers[0] if numbers and numbers[0] > 1 else None
     return None
 

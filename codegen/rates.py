@@ -1,15 +1,19 @@
-"""Rates: what compiled code is given for every step, from the learning rate, the schedule and the optimiser."""
+"""Rates: what compiled code is given for every step, from the learning rate, the schedule and the optimiser.
+
+The optimisers' equations stand in `optimizers`; here are the numbers alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from codegen.optimizers import Optimizer
+from codegen.errors import CodegenError
 from codegen.schedules import Plan
 
 Array = npt.NDArray[Any]
@@ -17,11 +21,52 @@ BLOCK = 4096  # rates are computed for steps 0 to 4095, 4096 to 8191 and so on, 
 # so their last bits cannot depend on where a training was interrupted
 
 
+RATE = r"\alpha"
+"""The learning rate as the updates spell it; in code it is `lr`."""
+
+CORRECTION_1, CORRECTION_2 = r"\mathrm{correction}_m", r"\mathrm{correction}_v"
+DECAY_1, DECAY_2 = Fraction(9, 10), Fraction(999, 1000)  # Kingma and Ba 2015
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The rates of an optimiser at steps numbered from 1, from the learning rate of each.
+
+    `constant` says that those beside the learning rate are the same at every step.
+    """
+
+    rates: Callable[[Array, Array], Mapping[str, Array]]
+    constant: bool = True
+
+
+def _plain(lr: Array, steps: Array) -> dict[str, Array]:
+    return {RATE: lr}
+
+
+def _adam(lr: Array, steps: Array) -> dict[str, Array]:
+    pairs = ((CORRECTION_1, DECAY_1), (CORRECTION_2, DECAY_2))
+    return _plain(lr, steps) | {name: 1 / (1 - float(decay) ** steps) for name, decay in pairs}
+
+
+RULES = {"sgd": Rule(_plain), "momentum": Rule(_plain), "adam": Rule(_adam, constant=False)}
+
+
+def find_rule(name: str) -> Rule:
+    """Return the rule of an optimiser.
+
+    Raises:
+        CodegenError: there is none of this name.
+    """
+    if name not in RULES:
+        raise CodegenError(f"optimizer: met {name}; expected one of {', '.join(RULES)}")
+    return RULES[name]
+
+
 @dataclass(slots=True)
 class Rates:
     """The rates of a training, by their names on the sheet in the order of the program."""
 
-    rule: Optimizer
+    rule: Rule
     names: Sequence[str]
     dtype: str
     kept: tuple[tuple[float, Plan, int, int], int] | None = None

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from codegen.decay import only_added
 from codegen.errors import CodegenError
@@ -22,9 +19,10 @@ from derive.backprop import derive_gradients
 from derive.batch import batched
 from derive.derivation import Derivation
 from derive.errors import ModelError, ShapeError
-from derive.expr import Var
+from derive.expr import Apply, Var, variables, walk
 from derive.model import Definition, Network
 from derive.notation import batch_name, code_name
+from derive.ops import table
 from derive.shapes import ROW
 
 
@@ -99,6 +97,13 @@ def decay_note(record: Derivation, sizes: Sizes, dtype: str, strength: float) ->
     return [f"weight decay {strength:g} on {held}" + (f"; not on {kept}, only added" if kept else "")]
 
 
+def places(record: Derivation) -> set[Var]:
+    """Return the names that rows are looked up by."""
+    nodes = (node for equation in record.equations for node in walk(equation.value))
+    hot = (node for node in nodes if isinstance(node, Apply) and node.op.name == table.ONE_HOT)
+    return {v for node in hot for v in variables(node)}
+
+
 def known_shape(record: Derivation, name: Var, sizes: Sizes | None) -> tuple[int | None, ...]:
     """Return one sample's shape, None where nothing fixes a length."""
     numbers = {} if sizes is None else sizes.numbers
@@ -112,17 +117,12 @@ def page_spelling(source: Derivation, record: Derivation, name: Var) -> str:
     return name.latex if source is record else spellings.get(name.latex, name.latex)
 
 
-def constant_data(record: Derivation, name: Var, arrays: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Return the array of a symbol that has no entry a sample, such as a given strength of decay.
-
-    Raises:
-        CodegenError: there is none.
-    """
-    code = model_names(record)[name]
-    found = next((arrays[key] for key in (name.latex, code) if key in arrays), None)
-    if found is None:
-        raise CodegenError(f"no array of the data is called {name.latex}; give {code}=, one value for all samples")
-    return np.asarray(found)
+def sheet_shape(record: Derivation, name: Var, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of an array of data, one row a sample, with its axes as on the sheet."""
+    if not has_samples(record, name):
+        return shape
+    rest = iter(shape[1:])
+    return tuple(shape[0] if length == record.samples else next(rest) for length in name.shape if length != ROW)
 
 
 def spelled_alike(name: Var, word: str) -> bool:

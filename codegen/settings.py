@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from codegen.errors import CodegenError
-from codegen.optimizers import find_optimizer
+from codegen.rates import find_rule
 from codegen.schedules import parse_schedule
 
 DTYPES = ("float32", "float64")
@@ -45,7 +45,7 @@ class Settings:
             raise CodegenError(f"lr: met {self.lr}; expected a number above 0, such as 0.01")
         if not _is_number(self.weight_decay) or self.weight_decay < 0:
             raise CodegenError(f"weight_decay: met {self.weight_decay}; expected 0 or more, such as 0.01")
-        find_optimizer(self.optimizer)
+        find_rule(self.optimizer)
         parse_schedule(self.lr_schedule)
         for name, kind in (("batch", int), ("seed", int), ("lr", float), ("weight_decay", float)):
             object.__setattr__(self, name, kind(getattr(self, name)))  # NumPy's numbers become Python's, for files

@@ -1,78 +1,39 @@
-r"""Training: compile a record, bind arrays to its symbols, take steps. The loop over epochs stands in `fit`."""
+r"""Training: compile a record, bind arrays to its symbols, take steps. The loop over epochs stands in `epochs`."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from codegen.binding import Binder
-from codegen.engines import ENGINES, Engine
+from codegen.bound import Bound
+from codegen.compiled import Compiled, run_recipe
 from codegen.errors import CodegenError, NonFiniteError
-from codegen.init import initial_parameters, initial_states
-from codegen.names import file_name, model_names
-from codegen.optimizers import find_optimizer, with_optimizer
-from codegen.prediction import predicted, targets
-from codegen.program import BATCH, Program
-from codegen.rates import Rates
-from codegen.record import batch_form, decay_note, lowered
+from codegen.later import Origin
+from codegen.program import Program
+from codegen.recipe import Symbol
 from codegen.schedules import Plan, resolve_schedule
-from codegen.settings import Settings
-from codegen.sizes import Sizes, resolve_sizes
-from codegen.trace import first_not_finite
-from derive.derivation import Derivation
-from derive.expr import Var
+from codegen.settings import Settings, whole_number
+from codegen.start import draw_parameters, initial_states
+from codegen.stepping import Call, Clock, Task, bound_step
+
+if TYPE_CHECKING:
+    from derive.derivation import Derivation
 
 Array = npt.NDArray[Any]
+Shapes = dict[str, tuple[int, ...]]
 PATIENCE = 0.1  # seconds in one call of compiled code: Ctrl-C waits no longer
-
-
-def compile(  # codegen.compile, as the README has it
-    derivation: Derivation,
-    target: str = "c",
-    batch: int = 64,
-    dtype: str = "float32",
-    optimizer: str = "sgd",
-    lr: float = 0.01,
-    sizes: Mapping[str, int] | None = None,
-    seed: int = 0,
-    lr_schedule: str = "constant",
-    weight_decay: float = 0.0,
-    profile: str = "fast",
-) -> Trainer:
-    """Prepare the training of a model; it is compiled once `bind` knows the data's sizes.
-
-    Args:
-        derivation: Of one sample, or of a mini-batch.
-        target: `c` or `numpy`.
-        batch: Samples in a mini-batch; the last of an epoch may be smaller.
-        dtype: `float32` or `float64`.
-        optimizer: `sgd`, `momentum` or `adam`.
-        lr: Learning rate.
-        sizes: Sizes that the data do not fix, `{"h": 32}`; others become 16 and are noted in `Trainer.notes`.
-        seed: Of the parameters' start, and of shuffling.
-        lr_schedule: `constant`, `step`, `exponential`, `linear` or `cosine`, with numbers as in
-            `cosine:warmup=100,end=0.1`; lengths are in steps, or in epochs as in `step:every=10epochs,factor=0.5`.
-        weight_decay: Decoupled from the gradient: a step takes the learning rate times this share off every
-            parameter that is not only added, as biases are.
-    Raises:
-        CodegenError: a setting is unknown or out of range, or the model has no form for mini-batches.
-    """
-    if target not in ENGINES:
-        raise CodegenError(f"target: met {target}; expected one of {', '.join(ENGINES)}")
-    settings = Settings(target, batch, dtype, optimizer, lr, sizes, seed, lr_schedule, weight_decay, profile)
-    return Trainer(derivation, settings)
 
 
 class Trainer:
     """A model being trained.
 
     Attributes:
-        record: Its equations over a mini-batch.
+        card: What the model says of itself: title, data, prediction.
         params: Name to array, live: what is written here is what the next step uses.
         state: The optimiser's memory, name to array.
         steps: How many steps were taken.
@@ -81,12 +42,12 @@ class Trainer:
         notes: What was assumed or converted, for the user.
     """
 
-    def __init__(self, derivation: Derivation, settings: Settings) -> None:
-        self.source, self.record, self.settings = derivation, batch_form(derivation), settings
+    def __init__(self, origin: Origin, settings: Settings) -> None:
+        self.origin, self.card, self.settings = origin, origin.card, settings
         self.params: dict[str, Array] = {}
         self.state: dict[str, Array] = {}
         self.data: dict[str, Array] = {}
-        self.steps, self.position, self.rows = 0, 0, 0
+        self.clock, self.rows = Clock(), 0
         self.planned: int | None = None
         self.started = 0
         self.mixed: tuple[int, dict[str, Array]] = (-1, {})  # an epoch, and the data in its order
@@ -94,10 +55,34 @@ class Trainer:
         self.notes: tuple[str, ...] = ()
         self.shuffle = False
         self.bindings: Mapping[str, str] | None = None
-        self.names = model_names(with_optimizer(self.record, settings.optimizer))
-        self.binder = Binder(derivation, self.record, self.names, settings.dtype)
-        self.sizes: Sizes | None = None
-        self.bound: _Compiled | None = None
+        self.binder = Binder(self.card.symbols, settings.dtype)
+        self.shapes: Shapes = {}
+        self.bound: Compiled | None = None
+
+    @property
+    def record(self) -> Derivation:
+        """The model's equations over a mini-batch; a page that was not derived yet is derived."""
+        return self.origin.prepared().record
+
+    @property
+    def steps(self) -> int:
+        """How many steps were taken; bound steps are counted too."""
+        return self.clock.longs[0]
+
+    @steps.setter
+    def steps(self, number: int) -> None:
+        """Count from here."""
+        self.clock.longs[0] = number
+
+    @property
+    def position(self) -> int:
+        """Which mini-batch comes next, counted from 0 since the data were bound."""
+        return self.clock.longs[1]
+
+    @position.setter
+    def position(self, number: int) -> None:
+        """Go on from here."""
+        self.clock.longs[1] = number
 
     # ---- data ----------------------------------------------------------------------------------------------
 
@@ -112,62 +97,55 @@ class Trainer:
             DeriveError: a symbol has no array, or shapes disagree.
         """
         self.data, notes = self.fitted({name: np.asarray(array) for name, array in arrays.items()}, bindings)
-        shapes = {v: self.binder.sheet_shape(v, self.data[self.names[v]]) for v in self.record.data}
-        sizes = resolve_sizes(self.record, self.settings.sizes, shapes)
-        if self.sizes is None or sizes.numbers != self.sizes.numbers:
-            self.sizes = sizes
-            self.build()
+        shapes = self.shapes_of(self.data)
+        if self.bound is None or shapes != self.shapes:
+            self.build(shapes)
         self.shuffle, self.bindings, self.position, self.mixed = shuffle, bindings, 0, (-1, {})
-        self.rows = next(len(self.data[v.name]) for v in self.program.of_role("data") if BATCH in v.sizes)
-        assumed = [
-            f"{name} = {sizes.named()[name]}: nothing fixes this size; set it with sizes=" for name in sizes.assumed
-        ]
-        self.notes = (
-            *notes,
-            *assumed,
-            *decay_note(self.record, sizes, self.settings.dtype, self.settings.weight_decay),
-        )
+        self.rows = self.compiled.rows(self.data)
+        self.notes = (*notes, *self.compiled.recipe.notes)
         return self
 
     def fitted(
-        self, arrays: Mapping[str, Array], bindings: Mapping[str, str] | None = None, only: Sequence[Var] | None = None
+        self,
+        arrays: Mapping[str, Array],
+        bindings: Mapping[str, str] | None = None,
+        only: Sequence[Symbol] | None = None,
     ) -> tuple[dict[str, Array], tuple[str, ...]]:
         """Return arrays by their names in code, in the model's type, and what was done to make them fit."""
-        return self.binder.fit(arrays, bindings, self.sizes, only)
+        return self.binder.fit(arrays, bindings, only)
+
+    def shapes_of(self, data: Mapping[str, Array]) -> Shapes:
+        """Return what the data say of the model's sizes: their shapes, of any number of samples where it is open."""
+        free = {symbol.name for symbol in self.card.symbols if symbol.sampled and self.card.any_rows}
+        return {name: (1, *a.shape[1:]) if name in free else a.shape for name, a in data.items()}
 
     # ---- compiling -----------------------------------------------------------------------------------------
 
-    def build(self, sizes: Sizes | None = None) -> None:
-        """Compile for the sizes, and draw the parameters."""
-        self.sizes = sizes if sizes is not None else self.sizes
-        assert self.sizes is not None
+    def build(self, shapes: Shapes) -> None:
+        """Compile for data of these shapes, and draw the parameters."""
         settings = self.settings
-        program = lowered(self.record, self.sizes, settings.dtype, settings.optimizer, settings.weight_decay)
-        output = predicted(self.record)
-        name = None if output is None else self.names[output]
-        title = file_name(self.record.title)
-        engine = ENGINES[settings.target](program, title, name, settings.batch, settings.profile == "exact")
-        rates = [value.latex for value in program.of_role("rate")]
-        self.bound = _Compiled(program, engine, name, Rates(find_optimizer(settings.optimizer), rates, settings.dtype))
-        self.params = initial_parameters(program, settings.seed)
-        self.state = initial_states(program)
+        recipe = self.origin.recipe(shapes, settings)
+        self.bound = run_recipe(recipe, settings)
+        self.shapes, self.binder = shapes, Binder(recipe.symbols, settings.dtype)
+        self.params = draw_parameters(self.bound.header, recipe.starts, settings.seed)
+        self.state = initial_states(self.bound.header)
         self.steps = self.position = self.started = 0
 
     @property
-    def compiled(self) -> _Compiled:
+    def compiled(self) -> Compiled:
         """The compiled model.
 
         Raises:
             CodegenError: no data were bound yet.
         """
         if self.bound is None:
-            raise CodegenError(f"{self.record.title}: no data yet; call bind(x=…, y=…) first")
+            raise CodegenError(f"{self.card.title}: no data yet; call bind(x=…, y=…) first")
         return self.bound
 
     @property
     def program(self) -> Program:
         """The program that was compiled."""
-        return self.compiled.program
+        return self.compiled.recipe.program()
 
     @property
     def code(self) -> str:
@@ -194,14 +172,36 @@ class Trainer:
         if steps < 1:
             raise ValueError(f"steps: met {steps}; expected at least 1")
         _ = self.compiled  # without data there is nothing to run
-        loss = float("nan")
+        loss, clock, batches = float("nan"), self.clock.longs, self.batches
         while steps > 0:
-            left = self.batches - self.position % self.batches  # in this epoch; the next has another order
-            losses = self.take(self.ordered(), self.position, min(steps, left) if self.shuffle else steps)
-            self.position += len(losses)
+            left = batches - clock[1] % batches  # in this epoch; the next has another order
+            losses = self.take(self.ordered(), clock[1], min(steps, left) if self.shuffle else steps)
+            clock[1] += len(losses)
             steps -= len(losses)
             loss = float(losses[-1])
         return loss
+
+    def bind_step(self, steps: int = 1) -> Bound:
+        """Return a call without arguments that goes on as `run(steps)` would, without its cost of several µs.
+
+        Arrays are those of now, in place: it is good until data are bound again. `outputs[0]` holds the losses of
+        the last call, one a step. After a loss that is not finite parameters are those before that step, the losses
+        from it on are not finite, and the next call tries the same mini-batch again; it is not an error here.
+
+        `inputs` are the rates of each step, one array a rate in the order of the generated code, the learning rate
+        for `sgd` and `momentum`: write there to change it. Where rates change from step to step, with a schedule or
+        Adam, they are the trainer's own, written anew every few thousand steps.
+
+        Raises:
+            CodegenError: no data are bound, or in another order in every epoch.
+        """
+        whole_number("steps", steps, least=1)
+        compiled, settings, plan = self.compiled, self.settings, self.plan
+        if self.shuffle:
+            raise CodegenError("bind_step: a bound step takes the mini-batches in order; bind the data without shuffle")
+        call = Call(steps, settings.batch, self.rows, not compiled.rates.fixed(plan))
+        task = Task((self.data, self.params, self.state), self.clock, call, settings.dtype)
+        return bound_step(compiled.engine, task, compiled.asked(settings, plan, self.started))
 
     def ordered(self) -> dict[str, Array]:
         """Return the data in the order of the current epoch."""
@@ -218,8 +218,7 @@ class Trainer:
 
     def reordered(self, order: Array) -> dict[str, Array]:
         """Return the data with samples in another order."""
-        constant = {v.name for v in self.program.of_role("data") if BATCH not in v.sizes}
-        return {name: a if name in constant else np.ascontiguousarray(a[order]) for name, a in self.data.items()}
+        return self.compiled.part(self.data, order)
 
     def take(self, data: Mapping[str, Array], first: int, steps: int) -> Array:
         """Take steps over given data, as many as `PATIENCE` allows; return their losses, all finite.
@@ -227,26 +226,23 @@ class Trainer:
         Raises:
             NonFiniteError: names the step and the first equation whose value is not finite.
         """
-        compiled, batch, plan = self.compiled, self.settings.batch, self.plan
-        steps = min(steps, self.chunk, compiled.rates.room(plan, self.steps))
-        rates = compiled.rates.at(self.settings.lr, plan, self.started, self.steps, steps)
+        compiled, batch, plan, clock = self.compiled, self.settings.batch, self.plan, self.clock.longs
+        steps = min(steps, self.chunk, compiled.rates.room(plan, clock[0]))
+        rates = compiled.rates.at(self.settings.lr, plan, self.started, clock[0], steps)
         started = time.perf_counter()
         losses = compiled.engine.train(data, self.params, self.state, rates, batch, first, steps)
         seconds = max(time.perf_counter() - started, 1e-6)
         self.chunk = max(1, min(round(steps * PATIENCE / seconds), 4 * self.chunk, 1 << 16))
-        self.steps += len(losses)
+        clock[0] += len(losses)
         if len(losses) < steps:
             raise self.explained(data, first + len(losses))
         return losses
 
     def explained(self, data: Mapping[str, Array], step: int) -> NonFiniteError:
         """Return the error that says where a loss stopped being a finite number."""
-        batch = self.settings.batch
-        number = step % self.batches
-        part = {v.name: data[v.name] for v in self.program.of_role("data")}
-        rows = slice(number * batch, number * batch + batch)
-        part = {name: a[rows] if BATCH in self.program.values[name].sizes else a for name, a in part.items()}
-        where = first_not_finite(self.program, part, self.params)
+        batch, number = self.settings.batch, step % self.batches
+        part = self.compiled.part(data, slice(number * batch, number * batch + batch))
+        where = self.compiled.first_not_finite(part, self.params)
         rate = self.settings.lr * float(self.plan.factors(np.array([self.steps - self.started], np.float64))[0])
         return NonFiniteError(
             f"the loss is not finite at mini-batch {number + 1} of {self.batches}; {where}. "
@@ -293,25 +289,20 @@ class Trainer:
         Raises:
             CodegenError: the model has no name for what it predicts.
         """
-        if self.compiled.predicted is None:
-            raise CodegenError(f"{self.record.title}: no name is compared with a target; give the prediction a name")
+        _ = self.compiled
+        if not self.card.predicted:
+            raise CodegenError(f"{self.card.title}: no name is compared with a target; give the prediction a name")
         wanted = self.inputs
-        named = dict(zip((self.binder.spelled(v) for v in wanted), inputs, strict=False)) | arrays
+        named = dict(zip((symbol.spelled for symbol in wanted), inputs, strict=False)) | arrays
         data, _ = self.fitted({k: np.asarray(v) for k, v in named.items()}, only=wanted)
         return self.compiled.engine.predict(data, self.params)
 
     @property
-    def inputs(self) -> list[Var]:
+    def targets(self) -> list[Symbol]:
+        """The data that predictions are compared with."""
+        return [symbol for symbol in self.binder.symbols if symbol.target]
+
+    @property
+    def inputs(self) -> list[Symbol]:
         """The data that a prediction needs."""
-        compared = targets(self.record)
-        return [v for v in self.record.data if v not in compared]
-
-
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    """A program, the engine that runs it, and the name that it predicts."""
-
-    program: Program
-    engine: Engine
-    predicted: str | None
-    rates: Rates
+        return [symbol for symbol in self.binder.symbols if not symbol.target]

@@ -1,15 +1,17 @@
-"""What the commands share: options, and errors as one line."""
+"""What the commands share: options, how their values are read, commands on demand, errors as one line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from derive.errors import DeriveError
-from derive.report import in_unicode
+from derive.lazy import load
+
+LATER = ("jax", "onnx", "wasm")  # targets that come later
 
 section_option = click.option(
     "--section", metavar="HEADING", help="Words of the heading that picks one model of a page."
@@ -81,14 +83,54 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def check_target(target: str, known: Sequence[str]) -> None:
+    """Refuse a target that there is not, or not yet."""
+    if target in LATER and target not in known:
+        raise DeriveError(f"the target {target} is not there yet; use one of {', '.join(known)}")
+    if target not in known:
+        raise DeriveError(f"there is no target {target}; use one of {', '.join(known)}")
+
+
+def sizes_of(pairs: Sequence[str]) -> dict[str, int]:
+    """Read the values of --size."""
+    found: dict[str, int] = {}
+    for pair in pairs:
+        name, _, number = pair.partition("=")
+        if not name or not number.isdigit() or int(number) < 1:
+            raise DeriveError(f"--size {pair}: expected NAME=N with a whole number, such as --size h=32")
+        found[name] = int(number)
+    return found
+
+
 class Commands(click.Group):
-    """The group of commands: an error of ours is one line on stderr and exit code 2."""
+    """The group of commands, from a table; an error of ours is one line on stderr and exit code 2."""
+
+    def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]], **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; its file is imported now."""
+        if cmd_name not in self.table:
+            return None
+        command: click.Command = load(*self.table[cmd_name][0].split(":"))
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands; none of them is imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in self.table.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; errors that a user can mend leave no traceback."""
         try:
             return super().invoke(ctx)
         except DeriveError as error:
+            in_unicode = load("derive.sheet.text", "in_unicode")  # an error is the only need for it
             click.echo(f"derive: {in_unicode(_in_flags(' '.join(str(error).split())))}", err=True)
             ctx.exit(2)
         except click.UsageError as error:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from derive.errors import MissingRuleError
-from derive.shapes import Shape, axes
+from derive.lazy import load
+
+if TYPE_CHECKING:
+    from derive.shapes import Shape  # a type alone: programs name operations without SymPy
 
 Vjp = Callable[..., Any]  # (cotangent, output, *operands, *params) -> cotangent of one operand
 
@@ -105,6 +108,8 @@ def find(name: str) -> Op:
         MissingRuleError: no row has this name.
     """
     if name not in TABLE:
+        load("derive.ops.table", "TABLE")  # the rows enter themselves; who only names operations has not met them
+    if name not in TABLE:
         raise MissingRuleError(f"the operation {name} has no row; rows stand in derive/ops/")
     return TABLE[name]
 
@@ -116,8 +121,3 @@ def spell_einsum(signature: str) -> str:
     'n,np->p'
     """
     return signature.replace(".", "")
-
-
-def letters_for(shape: Shape) -> str:
-    """Return one index letter per axis of a shape."""
-    return "ijklpqrs"[: len(axes(shape))]

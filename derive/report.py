@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from derive.read.infer import compact
-from derive.sheet.text import to_unicode
+from derive.sheet.text import in_unicode, to_unicode
 from derive.verify.claims import JudgedClaim
 
 VERDICTS = ("proved", "verified", "refuted", "ill-typed", "undecided", "unread")
@@ -80,15 +79,6 @@ def _claim_lines(claim: JudgedClaim, verbose: bool) -> list[str]:
     if verbose:
         lines += [f"      given: {in_unicode(text)}" for text in verdict.assumptions]
     return lines
-
-
-def in_unicode(text: str) -> str:
-    r"""Return a sentence with its `$…$` as Unicode, for a terminal.
-
-    >>> in_unicode(r"insert $\delta^{[1]}$")
-    'insert δ^[1]'
-    """
-    return re.sub(r"\$(.+?)\$", lambda match: to_unicode(match[1]), text)
 
 
 def _short(value: Any) -> str:

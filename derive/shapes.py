@@ -39,6 +39,11 @@ def axes(shape: Shape) -> Shape:
     return tuple(length for length in shape if length != ROW)
 
 
+def letters_for(shape: Shape) -> str:
+    """Return one index letter per axis of a shape."""
+    return "ijklpqrs"[: len(axes(shape))]
+
+
 def show_shape(shape: Shape) -> str:
     """Write a shape for an error message: `scalar`, `(n,)`, `(h, n)`, `row (n,)`."""
     if not shape:

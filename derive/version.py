@@ -1,8 +1,8 @@
-"""The version of derive, as installed."""
+"""The version of derive, and when this process began to import it."""
 
-from importlib.metadata import PackageNotFoundError, version
+import time
 
-try:
-    VERSION = version("derive")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    VERSION = "0+unknown"
+VERSION = "0.1.0"  # pyproject.toml reads it here: asking the installed package would cost a start some milliseconds
+
+LOADED = time.time_ns()
+"""Since when the modules in memory may differ from their files."""

@@ -118,12 +118,13 @@ class Section:
 class Workbook:
     """A page, or a Python file that defines a model."""
 
-    def __init__(self, path: str | os.PathLike[str], section: str | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], section: str | None = None, content: bytes | None = None) -> None:
         """Read a source.
 
         Args:
             path: A page, or `file.py` or `file.py:name`.
             section: Words of the heading that picks one model.
+            content: A page's bytes, where they were read already.
         Raises:
             DeriveError: the source cannot be read, or no section has such a heading.
         """
@@ -133,7 +134,7 @@ class Workbook:
             raise DeriveError(f"{self.path}: claims files are not read yet; write the claims on a page")
         self.is_page = ".py" not in Path(self.path).name
         if self.is_page:
-            page = load_page(self.path)
+            page = load_page(self.path, content)
             self.outline: Outline = outline(page)
             self.title = next((b.text for b in page.blocks if isinstance(b, Heading)), Path(self.path).stem)
             self.facts: Facts = sort_equations(self.outline)

@@ -16,13 +16,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("derive", "codegen")
-ROOF = ("derive.cli", "derive.__main__")
+ROOF = ("derive.cli", "derive.commands", "derive.__main__")
 
 # From bottom to top; a module imports from its own layer and from layers below. `a/*` is a and all inside.
 LAYERS = {
     "derive": (
         ("errors", "version"),
-        ("files", "notation"),
+        ("files", "notation", "lazy"),
         ("shapes",),
         ("op",),
         ("expr",),
@@ -41,28 +41,33 @@ LAYERS = {
         ("command",),
         ("api",),
         ("",),  # derive itself: the names that users import
+        ("commands/*",),
         ("cli",),
         ("__main__",),
     ),
     "codegen": (
-        ("errors", "files", "names", "program", "prediction", "interrupt"),  # what a program is, and what data are
-        ("data", "split", "schedules", "decay"),
-        ("labels", "places", "text"),
+        ("errors", "files", "program", "prediction", "interrupt", "bound"),  # what a program is, and what data are
+        ("data", "split", "schedules", "decay", "start"),
+        ("labels", "places", "text", "rates"),
+        ("names",),
         ("passes/*", "optimizers", "sizes", "init"),
         ("plan/*",),  # how a program runs on a machine
-        ("settings", "rates"),
+        ("settings", "stepping"),
         ("scope",),
         ("targets/*", "written", "deltas"),
         ("products",),
         ("lower", "build", "samples"),
-        ("record", "trace", "accuracy"),
-        ("binding",),
-        ("engines", "source"),
-        ("train", "export"),
+        ("record", "trace", "accuracy", "recipe"),
+        ("generate", "binding", "engines", "source"),
+        ("prepare",),
+        ("later",),  # the seam: what is below it and needs SymPy is imported when it is called
+        ("store", "compiled", "export"),
+        ("train",),
+        ("compiling",),
         ("function", "params", "metrics", "memory"),
         ("history",),
         ("checkpoint",),
-        ("fit",),
+        ("epochs",),
         ("",),
     ),
 }
@@ -173,7 +178,7 @@ def test_no_imports_inside_functions(module: Module) -> None:
 
 
 def test_derive_never_imports_codegen_but_from_its_roof(module: Module) -> None:
-    if module.name.startswith("derive") and module.name not in ROOF:
+    if module.name.startswith("derive") and not module.name.startswith(ROOF):
         assert not [name for name in own_imports(module) if name.split(".")[0] == "codegen"], module.file
 
 

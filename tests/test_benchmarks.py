@@ -14,9 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 import codegen
-from benchmarks import gate, hand, models, report, sections, workloads
+from benchmarks import gate, hand, models, pages, report, sections, workloads
 from benchmarks.__main__ import main
-from benchmarks.contestants import OURS, OURS_NUMPY
+from benchmarks.contestants import OURS, OURS_NUMPY, from_page
 from benchmarks.crew import Result
 from benchmarks.workloads import LR, WORKLOADS, Array, Arrays, Workload
 from codegen import build
@@ -63,6 +63,18 @@ def test_training_in_numpy_passes_the_gate(workload: Workload) -> None:
     assert {name: array.shape for name, array in trainer.params.items()} == dict(workload.shapes)
     for name, array in start.items():
         trainer.params[name][...] = array
+    loss = trainer.run(hand.GATE_STEPS)
+    outcome: dict[str, Array] = {"loss": np.asarray(loss), **trainer.params}
+    assert gate.passes(*gate.errors(outcome, hand.reference(workload, start, data)))
+
+
+def test_the_page_of_a_workload_passes_the_gate(tmp_path: Path) -> None:
+    workload = WORKLOADS["W3"]
+    start, data = workload.draw()
+    page = tmp_path / "page.md"
+    page.write_text(pages.mlp(workload), encoding="utf-8")
+    trainer = from_page.trainer(page, workload, start, data, "numpy")
+    assert not trainer.notes, "every size is known, and targets are rows already"
     loss = trainer.run(hand.GATE_STEPS)
     outcome: dict[str, Array] = {"loss": np.asarray(loss), **trainer.params}
     assert gate.passes(*gate.errors(outcome, hand.reference(workload, start, data)))

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from derive.cli import main
+from derive.cli import COMMANDS, main
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PAGE = EXAMPLES / "cat_detection.md"
@@ -31,6 +32,12 @@ def assert_refused(result: Result, *expected: str) -> None:
         assert word in lines[0], lines[0]
 
 
+def assert_same(one: Path, other: Path) -> None:
+    """Two files that hold the same arrays."""
+    with np.load(one) as first, np.load(other) as second:
+        assert all((first[name] == second[name]).all() for name in first.files)
+
+
 def write(folder: Path, text: str) -> Path:
     page = folder / "page.md"
     page.write_text(text, encoding="utf-8")
@@ -44,6 +51,13 @@ def data(tmp_path: Path) -> Path:
     path = tmp_path / "data.npz"
     np.savez(path, x=x, y=(x.sum(axis=1) > 0).astype(np.int64))
     return path
+
+
+def test_the_list_of_commands_is_that_of_their_files() -> None:
+    for name, (_, words) in COMMANDS.items():
+        command = main.get_command(click.Context(main), name)
+        assert command is not None and command.name == name and len(words) <= 66
+    assert run("nonsense").exit_code == 2
 
 
 @pytest.mark.parametrize("name", ["", "sheet", "check", "compile", "train", "export", "serve"])
@@ -104,8 +118,7 @@ def test_the_same_seed_trains_the_same_parameters(tmp_path: Path, data: Path) ->
     files = [tmp_path / "a.npz", tmp_path / "b.npz"]
     for file in files:
         run("train", PAGE, "--data", data, "--target", "numpy", "--epochs", "3", "--seed", "7", "--save", file)
-    one, other = (np.load(file) for file in files)
-    assert all((one[name] == other[name]).all() for name in one.files)
+    assert_same(*files)
 
 
 def test_a_training_on_the_command_line_stops_early_and_goes_on(tmp_path: Path, data: Path) -> None:
@@ -121,8 +134,7 @@ def test_a_training_on_the_command_line_stops_early_and_goes_on(tmp_path: Path, 
     rest = run(*words, "--epochs", "80", "--patience", "3", "--resume", point, "--save", tmp_path / "q.npz")
     without_time = [result.stdout.split("seconds")[0] for result in (whole, rest)]
     assert without_time[0] == without_time[1]
-    one, other = np.load(out), np.load(tmp_path / "q.npz")
-    assert all((one[name] == other[name]).all() for name in one.files)
+    assert_same(out, tmp_path / "q.npz")
     assert_refused(run("-q", *words, "--epochs", "9", "--lr", "1", "--resume", point), "c.npz", "its lr is 0.5", "1.0")
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from derive.op import TABLE
+from derive.ops.table import TABLE
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ import pytest
 from test_codegen import differ, needs_compiler
 
 import codegen
-from codegen import build, engines
+from codegen import build, generate
 from codegen.errors import CodegenError
 from codegen.plan.fuse import fuse
 from codegen.plan.layout import lay_out
@@ -78,7 +78,7 @@ def sizes_of(seed: int) -> tuple[dict[str, int], int, int]:
 def test_every_machine_computes_what_numpy_does(
     seed: int, machine: Machine, optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "local_machine", lambda exact: machine)
+    monkeypatch.setattr(generate, "local_machine", lambda exact: machine)
     sizes, batch, rows = sizes_of(seed)
     rng = np.random.default_rng(seed)
     data = {"x": rng.normal(size=(rows, sizes["n"])), "y": np.abs(rng.normal(size=(rows, sizes["k"])))}

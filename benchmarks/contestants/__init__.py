@@ -56,6 +56,7 @@ TRAINING = {
 }
 CALLS = {
     OURS: TRAINING[OURS],
+    "ours, bound step": Entry("ours", "BoundStep"),
     "ours, run(1)": Entry("ours", "CallPerStep"),
     "jax jit": TRAINING["jax jit"],
 }

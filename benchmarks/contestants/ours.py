@@ -64,6 +64,15 @@ class CallPerStep(_Training):
             run(1)
 
 
+class BoundStep(_Training):
+    """Compiled C, bound once and called from Python for every step."""
+
+    def run(self, steps: int) -> None:
+        step = self.trainer.bind_step()
+        for _ in range(steps):
+            step()
+
+
 class TrainingTwoThreads(_Training):
     """Compiled C on two threads."""
 

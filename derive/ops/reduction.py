@@ -11,9 +11,9 @@ import sympy
 
 from derive.errors import ShapeError
 from derive.expr import Apply, Const, Node, ones, ones_like, product
-from derive.op import Op, letters_for, register
+from derive.op import Op, register
 from derive.ops.tensor import einsum
-from derive.shapes import ROW, Shape, axes, show_shape
+from derive.shapes import ROW, Shape, axes, letters_for, show_shape
 
 
 def reduced(shapes: tuple[Shape, ...], axis: Any = None) -> Shape:

@@ -9,8 +9,8 @@ import sympy
 
 from derive.errors import DeriveError
 from derive.expr import Apply, Const, Node, Var
-from derive.op import TABLE
 from derive.ops.elementwise import scalar_field
+from derive.ops.table import TABLE
 from derive.read import syntax as ast
 from derive.read.elaborate import elaborate
 from derive.read.shaping import Sizes, build, measure

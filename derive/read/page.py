@@ -68,19 +68,27 @@ def guess_kind(text: str) -> str:
     return next((kind for kind, sign in _SIGNS.items() if re.search(sign, head, re.MULTILINE)), "text")
 
 
-def load_page(path: str | os.PathLike[str]) -> Page:
+def load_page(path: str | os.PathLike[str], content: bytes | None = None) -> Page:
     """Read a file and split it; bytes that are no UTF-8 become the replacement character.
 
+    Args:
+        path: Where it is; its ending tells the markup.
+        content: Its bytes, where they were read already.
     Raises:
         DeriveError: No such file, no file, not readable, or over 20 MB.
     """
     path = Path(path)
+    content = _content(path) if content is None else content
+    text = content.decode("utf-8", errors="replace")
+    return read_page(text.replace("\r\n", "\n"), _ENDINGS.get(path.suffix.lower()))
+
+
+def _content(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise DeriveError(f"{path} is a directory; give one page")
         if path.stat().st_size > MAX_BYTES:
             raise DeriveError(f"{path} has {path.stat().st_size} bytes, more than {MAX_BYTES}; split it")
-        text = path.read_bytes().decode("utf-8", errors="replace")
+        return path.read_bytes()
     except OSError as error:
         raise DeriveError(f"{path} cannot be read: {error.strerror or error}") from None
-    return read_page(text.replace("\r\n", "\n"), _ENDINGS.get(path.suffix.lower()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
@@ -44,6 +45,15 @@ def to_unicode(latex: str) -> str:
     """
     line = " ".join(show(parse_math(latex)).replace("−", "-").split())
     return unicodedata.normalize("NFC", clean_text(line))
+
+
+def in_unicode(text: str) -> str:
+    r"""Return a sentence with its `$…$` as Unicode, for a terminal.
+
+    >>> in_unicode(r"insert $\delta^{[1]}$")
+    'insert δ^[1]'
+    """
+    return re.sub(r"\$(.+?)\$", lambda match: to_unicode(match[1]), text)
 
 
 def show(layout: Layout, small: bool = False) -> str:

@@ -183,6 +183,6 @@ class _Loop:
             if not np.isfinite(array).all():
                 raise NonFiniteError(
                     f"epoch {len(self.history.epochs) + 1}: the loss is finite, but the update of "
-                    f"{self.trainer.program.values[name].latex} gave values that are not; "
+                    f"{self.trainer.compiled.header.values[name].latex} gave values that are not; "
                     f"lower lr (now {self.trainer.settings.lr:g}) or scale the data"
                 )

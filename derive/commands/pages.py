@@ -1,0 +1,84 @@
+"""The commands about a source itself: its sheet, and the verdicts on what it claims."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import click
+
+import codegen
+from derive.command import section_option, source_argument
+from derive.errors import DeriveError
+from derive.files import check_writable
+from derive.report import exit_code, to_json, to_lines
+from derive.sheet.plain import to_text
+from derive.sheet.write import SUFFIXES, save_document
+from derive.workbook import Workbook
+
+log = logging.getLogger("derive")
+
+
+@click.command()
+@source_argument
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help=f"Where; the ending chooses: {' '.join(SUFFIXES)}."
+)
+@click.option(
+    "--stable", is_flag=True, help="Show what code computes in place of what overflows, with the errors of both."
+)
+@section_option
+def sheet(source: str, output: Path | None, stable: bool, section: str | None) -> None:
+    """Write the derivation sheet; as text on the terminal without -o.
+
+    \b
+    derive sheet notes.md -o notes.html
+    derive sheet notes.md --stable
+    derive sheet notes.md --section "Logistic Regression" -o logistic.pdf
+    """
+    if output is not None:
+        _check_suffix(output)
+        check_writable(output)
+    document = Workbook(source, section).document(codegen.stable_forms if stable else None)
+    if output is None:
+        click.echo(to_text(document), nl=False)
+    else:
+        save_document(document, output)
+        log.info("wrote %s", output)
+
+
+def _check_suffix(output: Path) -> None:
+    if output.suffix.lower() not in SUFFIXES:
+        raise DeriveError(f"{output}: a sheet has one of the endings {', '.join(SUFFIXES)}; choose one of them")
+
+
+@click.command()
+@source_argument
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@section_option
+@click.pass_context
+def check(ctx: click.Context, source: str, as_json: bool, section: str | None) -> None:
+    """Judge every formula that the page claims.
+
+    Exit code 0: every claim holds. 1: one is refuted or ill-typed. 3: one is undecided or unread.
+
+    \b
+    derive check notes.md
+    derive check notes.md --json > report.json
+    """
+    book = Workbook(source, section)
+    if book.is_page:
+        book.refuse_conflicts()
+    claims = list(book.judged())
+    if as_json:
+        click.echo(json.dumps(to_json(source, book.symbols(), claims), indent=1, ensure_ascii=False))
+    else:
+        click.echo("\n".join(to_lines(source, claims, log.isEnabledFor(logging.DEBUG))))
+    ctx.exit(exit_code(claims))
+
+
+@click.command()
+def serve() -> None:
+    """The same in a browser, on loopback (not there yet)."""
+    raise DeriveError("`derive serve` is not there yet; use `derive sheet SOURCE -o sheet.html` and open the file")
