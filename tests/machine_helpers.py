@@ -113,7 +113,9 @@ class Driven:
 
     def source(self, name: str = "toy") -> str:
         batch = self.trainer.settings.batch
-        return emit_c(self.trainer.program, name, self.trainer.compiled.predicted, machine=self.machine, batch=batch)
+        code = self.trainer.compiled.recipe.code
+        predicted = code.inference[-1] if code.inference else None
+        return emit_c(self.trainer.program, name, predicted, machine=self.machine, batch=batch)
 
     def arrays(self) -> dict[str, Any]:
         """What the functions are given: data, parameters, states and rates."""

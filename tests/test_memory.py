@@ -79,7 +79,7 @@ def test_the_table_of_a_trainer_is_that_of_its_c(case: Case) -> None:
     made = trainer(case, {n: w for n, w in zip(("n", "h", "m", "k"), (6, 50, 40, 3), strict=True) if n in case.sizes},
                    23, "c", "float32", optimizer="adam", batch=BATCH)  # fmt: skip
     table = codegen.memory_table(made)
-    assert table.shared + table.packed <= made.compiled.engine.need.count(BATCH) * 4  # type: ignore[attr-defined]
+    assert table.shared + table.packed <= made.compiled.recipe.code.scratch.count(BATCH) * 4
     step = made.code[made.code.index("_pass(") :].split("\n}\n")[0]
     declared = re.findall(r"^    float \*const (\w+) = ", step, re.MULTILINE)
     slots = {buffer.name: buffer.slot for buffer in table.buffers}
