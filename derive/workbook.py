@@ -107,12 +107,18 @@ class Section:
             return derive_recurrence(self.recurrence, check)
         return derive_network(self.network, self.prefix, check)
 
-    @property
-    def trainable(self) -> bool:
-        """Tell whether it has a loss, parameters and data."""
+    def trainable(self, any_sample: bool = False) -> bool:
+        """Tell whether it has a loss, parameters and data.
+
+        Args:
+            any_sample: Whether a sample may be a matrix, so that nothing on a sheet tells it from a whole batch.
+        """
         if self.network.loss is None or len(self.network.definitions) < 2 or self.recurrence is not None:
             return False
-        return _batch_network(self.network, derive_gradients(self.network)) is not None
+        record = derive_gradients(self.network)
+        if any_sample:
+            return bool(record.data and record.parameters)
+        return _batch_network(self.network, record) is not None
 
 
 class Workbook:
@@ -234,14 +240,15 @@ class Workbook:
         return list(seen.values())
 
     def trainable(self) -> Section:
-        """Return the last model that can be trained.
+        """Return the last model that can be trained: of vectors and numbers, else of any sample.
 
         Raises:
-            DeriveError: none has a loss and parameters.
+            DeriveError: none has a loss, parameters and data.
         """
-        for section in reversed(self.sections):
-            if section.trainable:
-                return section
+        for any_sample in (False, True):
+            for section in reversed(self.sections):
+                if section.trainable(any_sample):
+                    return section
         raise DeriveError(
             f"{self.path}: no model with a loss and data can be trained; add an equation for the loss, such as "
             r"$L = -\sum_j y_j \log(\hat{y}_j)$"

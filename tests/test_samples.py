@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import autograd.numpy as anp
@@ -27,6 +28,7 @@ from derive.model import Definition, Network
 from derive.ops.activation import tanh
 from derive.ops.elementwise import log
 from derive.ops.reduction import softmax, total
+from derive.workbook import Workbook
 
 SAMPLES = 5
 CASES = [case for case in ARCHITECTURES if case.network.samples is None and len(wanted_of(case.network)) > 1]
@@ -148,3 +150,45 @@ def test_no_gradient_of_a_single_sample_is_stored() -> None:
 def test_the_source_says_what_is_averaged() -> None:
     source = codegen.training_source(derive_gradients(head()), "numpy", sizes={"n": 4, "c": 3, "t": 5, "d": 2})
     assert "loss and gradients are means over the samples" in source
+
+
+# ---------------------------------------------------------------- from a page
+PAGE = r"""# Attention pooling
+
+A sample is a sequence of tokens, $X \in \mathbb{R}^{t \times n}$, with a label $y \in \{0, 1\}$.
+
+$$s = X w$$
+$$a = \operatorname{softmax}(s)$$
+$$z = v^T X^T a + b$$
+$$\hat{y} = \sigma(z)$$
+$$L = -(y \log \hat{y} + (1 - y) \log(1 - \hat{y}))$$
+
+with $w \in \mathbb{R}^{n}$ and $v \in \mathbb{R}^{n}$.
+"""
+VECTORS = r"""
+## A neuron
+
+$$z = w^T x + b$$
+$$\hat{y} = \sigma(z)$$
+$$L = -(y \log \hat{y} + (1 - y) \log(1 - \hat{y}))$$
+
+with $x \in \mathbb{R}^{n}$, $y \in \{0, 1\}$.
+"""
+
+
+def test_a_page_about_sequences_is_trained(tmp_path: Path) -> None:
+    page = tmp_path / "pool.md"
+    page.write_text(PAGE, encoding="utf-8")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 6, 4))
+    y = (x[np.arange(200), x[:, :, 0].argmax(axis=1), 1] > 0).astype(np.int64)
+    trainer = codegen.compile(page, "numpy", batch=20, lr=0.05, optimizer="adam").bind(X=x, y=y)
+    history = codegen.fit(trainer, epochs=60)
+    assert history.epochs[-1].metric is not None and history.epochs[-1].metric > 0.9
+    assert trainer.predict(x).shape == (200,)
+
+
+def test_a_model_of_vectors_comes_first_where_a_page_has_both(tmp_path: Path) -> None:
+    page = tmp_path / "both.md"
+    page.write_text(VECTORS.replace("## ", "# ", 1) + PAGE.replace("# ", "## ", 1), encoding="utf-8")
+    assert Workbook(page).trainable().title == "A neuron"
