@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from typing import Any
 
 import casadi
@@ -27,7 +29,9 @@ class Loop:
         loss = self.loss(workload, p, x, y)
         v = casadi.veccat(*p.values())
         step = casadi.Function("step", [v, casadi.veccat(x, y)], [v - LR * casadi.gradient(loss, v), loss])
-        options = {"jit": True, "compiler": "shell", "jit_options": {"flags": ["-O3", "-march=native"]}}
+        self.folder = tempfile.TemporaryDirectory()  # of sources and libraries, which lie where one works otherwise
+        jit = {"flags": ["-O3", "-march=native"], "directory": f"{self.folder.name}{os.sep}"}
+        options = {"jit": True, "compiler": "shell", "jit_options": jit}
         self.calls = {n: step.mapaccum(f"steps_{n}", n, 1, options) for n in (BATCHES, CHUNK)}
         columns = [np.concatenate([a.ravel() for a in batch.values()]) for batch in workload.batches(data)]
         self.data = {n: casadi.DM(np.stack([columns[k % BATCHES] for k in range(n)], axis=1)) for n in self.calls}
