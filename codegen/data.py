@@ -130,6 +130,8 @@ def _check_rows(arrays: Mapping[str, Array]) -> None:
     for name, array in arrays.items():
         if array.ndim == 0:
             raise DeriveError(f"{shown(name)} is one number; one row a sample was expected. Bind another.")
+        if len(array) == 0:
+            raise DeriveError(f"{shown(name)} has no rows; at least one sample was expected. Bind another.")
         first = first or name
         if len(array) != len(arrays[first]):
             raise DeriveError(

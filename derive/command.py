@@ -66,7 +66,19 @@ TRAINING = (
         metavar="N",
         help="Stop after N epochs that were no better on the validation samples, and keep the best epoch's parameters.",
     ),
+    click.option(
+        "--metric",
+        type=click.Choice(["accuracy", "RMSE", "R2"]),
+        help="How good predictions are is judged by it.  [default: what fits the target]",
+    ),
     click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True),
+    click.option(
+        "--profile",
+        type=click.Choice(["fast", "exact"]),
+        default="fast",
+        show_default=True,
+        help="exact: the same bits from every compiler and processor, slower.",
+    ),
     click.option("--seed", type=int, default=0, show_default=True),
     click.option("--save", type=click.Path(path_type=Path), help="Where the parameters go, .npz."),
     click.option(

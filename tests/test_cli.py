@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,17 @@ def test_the_same_seed_trains_the_same_parameters(tmp_path: Path, data: Path) ->
     for file in files:
         run("train", PAGE, "--data", data, "--target", "numpy", "--epochs", "3", "--seed", "7", "--save", file)
     assert_same(*files)
+
+
+def test_the_metric_and_the_profile_are_chosen(tmp_path: Path, data: Path) -> None:
+    words = ["train", PAGE, "--data", data, "--epochs", "2", "--validation", "0.2"]
+    judged = run(*words, "--target", "numpy", "--metric", "R2")
+    assert judged.exit_code == 0, judged.output
+    assert "R2 on 40 held-out samples" in judged.stdout and "accuracy" not in judged.output
+    if any(map(shutil.which, ("gcc", "clang"))):
+        exact = run(*words, "--profile", "exact")
+        assert exact.exit_code == 0, exact.output
+    assert_refused(run(*words, "--profile", "quick"), "profile", "fast", "exact")
 
 
 def test_a_training_on_the_command_line_stops_early_and_goes_on(tmp_path: Path, data: Path) -> None:

@@ -295,6 +295,11 @@ def test_arrays_named_test_are_the_held_out_rows() -> None:
     assert list(held_out) == ["x", "y"]
 
 
+def test_arrays_without_rows_are_refused() -> None:
+    with pytest.raises(DeriveError, match="x has no rows"):
+        bind_arrays({"x": (2,)}, {"x": np.zeros((0, 2))})
+
+
 @given(st.integers(2, 50), st.floats(0.01, 0.99), st.integers(0, 2**32))
 def test_a_random_part_keeps_every_row_once_and_rows_together(rows: int, fraction: float, seed: int) -> None:
     arrays = {"x": np.arange(rows), "y": np.arange(rows) * 2, "scale": np.array(3)}

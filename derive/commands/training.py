@@ -46,7 +46,8 @@ def train(
         if path is not None:
             check_writable(path)
     arrays, bound = load_data(data_file), parse_bindings(bindings)
-    settings = {name: options[name] for name in ("batch", "dtype", "optimizer", "lr", "seed", "weight_decay")}
+    same = ("batch", "dtype", "optimizer", "lr", "profile", "seed", "weight_decay")
+    settings = {name: options[name] for name in same}
     trainer = codegen.compile(
         source, target=target, sizes=sizes_of(options["sizes"]), lr_schedule=options["schedule"], section=section,
         **settings,
@@ -91,8 +92,9 @@ def _fit(trainer: codegen.Trainer, split: Split, options: dict[str, Any]) -> cod
     view = TrainingView(epochs, trainer.rows, trainer.batches, held_out is not None, log.info, quiet)
     with view:
         return codegen.fit(
-            trainer, None, held_out, epochs, patience=options["patience"], checkpoint=options["checkpoint"],
-            resume=options["resume"], on_steps=lambda: view.steps(trainer.steps - trainer.started), on_epoch=view.epoch,
+            trainer, None, held_out, epochs, metric=options["metric"], patience=options["patience"],
+            checkpoint=options["checkpoint"], resume=options["resume"],
+            on_steps=lambda: view.steps(trainer.steps - trainer.started), on_epoch=view.epoch,
         )  # fmt: skip
 
 
