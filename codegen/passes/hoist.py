@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from codegen.passes.apart import set_apart
 from codegen.program import (
     BATCH,
     Body,
     Call,
     Contract,
-    Map,
     Program,
-    Ref,
     Statement,
     Value,
     Whole,
@@ -49,12 +48,10 @@ def _hoist_from(state: _State, statement: Statement, body: Body) -> Body:
     if not labels_of(body) < set(extents(state.program, statement)) or not _is_costly(body):
         return Call(body.op, tuple(_hoist_from(state, statement, arg) for arg in body.args))
     sizes = extents(state.program, statement)
-    labels = tuple(sorted(labels_of(body), key=lambda label: (sizes[label] != BATCH, label)))
-    name = next(f"t{k}" for k in range(1, 10**6) if f"t{k}" not in state.values)
-    latex = state.values[statement.out.name].latex
-    state.values[name] = Value(name, latex, tuple(sizes[label] for label in labels), "temp")
-    state.statements.append(Map(Ref(name, labels), body, statement.eq))
-    return Ref(name, labels)
+    labels = sorted(labels_of(body), key=lambda label: (sizes[label] != BATCH, label))
+    apart = set_apart(state.values, statement, body, labels, sizes)
+    state.statements.append(apart)
+    return apart.out
 
 
 def _is_costly(body: Body) -> bool:

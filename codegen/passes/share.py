@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from codegen.labels import rename_labels
+from codegen.passes.apart import set_apart
 from codegen.program import (
     BATCH,
     Body,
     Call,
     Contract,
-    Map,
     Program,
     Ref,
     Size,
@@ -58,7 +58,7 @@ def _costly(body: Body, sizes: dict[str, Size], whole: set[Key], met: set[Key]) 
     """Yield the costly calls in a body, outermost first."""
     if not isinstance(body, Call):
         return
-    if is_costly(body):
+    if _is_smooth(body):
         key = _key(body, sizes)
         yield key
         if key in met:
@@ -69,8 +69,8 @@ def _costly(body: Body, sizes: dict[str, Size], whole: set[Key], met: set[Key]) 
         yield from _costly(arg, sizes, whole, met)
 
 
-def is_costly(body: Body) -> bool:
-    """Tell whether a body is an elementary function of a tensor: a smooth one; those with a kink are cheap."""
+def _is_smooth(body: Body) -> bool:
+    """Tell whether a body is an elementary function of a tensor that takes long: those with a kink do not."""
     return isinstance(body, Call) and body.row.slope is not None and not body.row.kink and bool(labels_of(body))
 
 
@@ -103,17 +103,15 @@ class _Sharing:
     def body(self, body: Body, statement: Statement, sizes: dict[str, Size]) -> Body:
         if not isinstance(body, Call):
             return body
-        key = _key(body, sizes) if is_costly(body) else None
+        key = _key(body, sizes) if _is_smooth(body) else None
         if key not in self.shared or key is None:
             return Call(body.op, tuple(self.body(arg, statement, sizes) for arg in body.args))
         labels = _labels(body)
         if key not in self.kept:
             order = tuple(sorted(range(len(labels)), key=lambda k: sizes[labels[k]] != BATCH))
-            name = next(f"t{k}" for k in range(1, 10**6) if f"t{k}" not in self.values)
-            lengths = tuple(sizes[labels[k]] for k in order)
-            self.values[name] = Value(name, self.values[statement.out.name].latex, lengths, "temp")
             inner = Call(body.op, tuple(self.body(arg, statement, sizes) for arg in body.args))
-            self.statements.append(Map(Ref(name, tuple(labels[k] for k in order)), inner, statement.eq))
-            self.kept[key] = name, order
+            apart = set_apart(self.values, statement, inner, (labels[k] for k in order), sizes)
+            self.statements.append(apart)
+            self.kept[key] = apart.out.name, order
         name, order = self.kept[key]
         return Ref(name, tuple(labels[k] for k in order))

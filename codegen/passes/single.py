@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from codegen.program import Body, Call, Map, Program, Reduce, Ref, Statement, Value, extents, labels_of, reads
+from codegen.passes.apart import set_apart
+from codegen.program import Body, Call, Map, Program, Reduce, Statement, Value, extents, labels_of, reads
 
 
 def single_operations(program: Program) -> Program:
@@ -34,7 +35,7 @@ def reduced_order(program: Program, statement: Reduce) -> tuple[str, ...]:
 class _Split:
     program: Program
     values: dict[str, Value]
-    before: list[Statement] = field(default_factory=list)
+    before: list[Map] = field(default_factory=list)
 
     def parts(self, statement: Statement) -> list[Statement]:
         """Return the statements that a statement becomes."""
@@ -54,9 +55,5 @@ class _Split:
         if not isinstance(body, Call) or not labels:
             return body
         body = Call(body.op, tuple(self.named(arg, labels, statement) for arg in body.args))
-        sizes = extents(self.program, statement)
-        name = next(f"t{k}" for k in range(1, 10**6) if f"t{k}" not in self.values)
-        latex = self.values[statement.out.name].latex
-        self.values[name] = Value(name, latex, tuple(sizes[label] for label in labels), "temp")
-        self.before.append(Map(Ref(name, labels), body, statement.eq))
-        return Ref(name, labels)
+        self.before.append(set_apart(self.values, statement, body, labels, extents(self.program, statement)))
+        return self.before[-1].out

@@ -102,7 +102,7 @@ def _place(
     head = group[0]
     if _sizes(program, head) != _sizes(program, statement) or not isinstance(head, Contract | Map):
         return None
-    if isinstance(head, Map) and _copies(head):
+    if isinstance(head, Map) and turns_round(head):
         return None
     for ref in reads(statement):  # what the group itself makes must be read at the same entry
         if needs.get(ref.name) == place and (isinstance(ref, Pick) or ref.labels != statement.out.labels):
@@ -110,7 +110,7 @@ def _place(
     later = [s for other in groups[place + 1 :] for s in other]
     conflict = any(s.out.name == statement.out.name or statement.out.name in _names(s) for s in later)
     inside = any(statement.out.name in _names(s) and not _same_entry(s, statement.out.name) for s in group)
-    return None if conflict or inside or _copies(statement) else place
+    return None if conflict or inside or turns_round(statement) else place
 
 
 def _same_entry(statement: Statement, name: str) -> bool:
@@ -119,7 +119,7 @@ def _same_entry(statement: Statement, name: str) -> bool:
     )
 
 
-def _copies(statement: Map) -> bool:
+def turns_round(statement: Map) -> bool:
     """Tell whether a statement only turns axes round; it has a loop of its own. A number spread out does not."""
     return isinstance(statement.body, Ref) and statement.body.labels not in ((), statement.out.labels)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from codegen.plan.cost import Costs
-from codegen.plan.fuse import Group
+from codegen.plan.fuse import Group, turns_round
 from codegen.program import Contract, Map, Position, Ref, Statement, bodies, extents, reads, walk
 from codegen.targets.c_loops import Loops
 from codegen.targets.c_product import product
@@ -16,13 +16,9 @@ def group_lines(loops: Loops, group: Group, costs: Costs) -> Lines:
     """Return a group in C."""
     if isinstance(group.head, Contract):
         return product(loops, group, costs, entry_lines)
-    if isinstance(group.head, Map) and not _turns(group.head):
+    if isinstance(group.head, Map) and not turns_round(group.head):
         return map_lines(loops, group)
     return loops.statement(group.head)
-
-
-def _turns(statement: Map) -> bool:
-    return isinstance(statement.body, Ref) and statement.body.labels not in ((), statement.out.labels)
 
 
 def map_lines(loops: Loops, group: Group) -> Lines:
