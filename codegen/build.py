@@ -116,21 +116,33 @@ def processor() -> str:
     return " ".join(told.get(key, "") for key in ("model name", "flags", "Features", "CPU part")) + platform.machine()
 
 
-def load_library(source: str, name: str, exact: bool = False) -> ctypes.CDLL:
+def load_library(source: str, name: str, exact: bool = False, openmp: bool = False) -> ctypes.CDLL:
     """Compile C for this machine, or find it compiled already, and load it; `exact`: without contraction.
+
+    With `openmp` its loops may be divided among threads.
 
     Raises:
         CompilerMissingError: there is no compiler.
         CompileFailedError: the compiler refused the source.
     """
     compiler = find_compiler()
-    flags = (*PORTABLE, *native_flags(compiler, exact))
+    flags = (*PORTABLE, *native_flags(compiler, exact), *(["-fopenmp"] if openmp else []))
     path = compile_shared(source, name, compiler, flags)
     try:
         return ctypes.CDLL(str(path))
     except OSError:  # a damaged file in the cache: once more from the source
         path.unlink(missing_ok=True)
         return ctypes.CDLL(str(compile_shared(source, name, compiler, flags)))
+
+
+@cache
+def offers_openmp() -> bool:
+    """Tell whether the compiler has OpenMP, and the library that goes with it."""
+    try:
+        load_library("void team(void)\n{\n#pragma omp parallel\n    ;\n}\n", "openmp", openmp=True)
+    except (CompileFailedError, OSError):
+        return False
+    return True
 
 
 def compile_shared(source: str, name: str, compiler: Compiler, flags: Sequence[str]) -> Path:

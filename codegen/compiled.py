@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from codegen.engines import ENGINES, Engine
+from codegen.engines import Engine
 from codegen.later import first_not_finite
 from codegen.program import BATCH, Program
 from codegen.rates import Rates, find_rule
 from codegen.recipe import Recipe
 from codegen.schedules import Plan
 from codegen.settings import Settings
+from codegen.team import start_engine
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -60,4 +61,5 @@ def run_recipe(recipe: Recipe, settings: Settings) -> Compiled:
     header = recipe.header()
     names = [value.latex for value in header.of_role("rate")]
     rates = Rates(find_rule(settings.optimizer), names, settings.dtype)
-    return Compiled(recipe, header, ENGINES[settings.target](header, recipe.code), rates)
+    engine = start_engine(settings.target, header, recipe.code, settings.threads)
+    return Compiled(recipe, header, engine, rates)

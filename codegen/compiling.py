@@ -30,6 +30,7 @@ def compile(  # codegen.compile, as the README has it
     weight_decay: float = 0.0,
     profile: str = "fast",
     section: str | None = None,
+    threads: int = 1,
 ) -> Trainer:
     """Prepare the training of a model; it is compiled once `bind` knows the data's sizes.
 
@@ -50,13 +51,15 @@ def compile(  # codegen.compile, as the README has it
             parameter that is not only added, as biases are.
         profile: `fast`, or `exact` for the same bits on every machine.
         section: Words of the heading that picks one model of a page.
+        threads: How many may take a step together in C; bits do not depend on it. The first steps are taken by one
+            and by all in turn, and the faster goes on: on a busy machine, or for a small model, that is one.
     Raises:
         CodegenError: a setting is unknown or out of range, or the model has no form for mini-batches.
         DeriveError: the page cannot be read, or has no model that can be trained.
     """
     if target not in ENGINES:
         raise CodegenError(f"target: met {target}; expected one of {', '.join(ENGINES)}")
-    settings = Settings(target, batch, dtype, optimizer, lr, sizes, seed, lr_schedule, weight_decay, profile)
+    settings = Settings(target, batch, dtype, optimizer, lr, sizes, seed, lr_schedule, weight_decay, profile, threads)
     if isinstance(source, str | os.PathLike):
         return Trainer(Stored(source, section, settings), settings)
     if section is not None:

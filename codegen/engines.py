@@ -28,6 +28,10 @@ class Engine(Stepper, Protocol):
 
     source: str
 
+    @property
+    def threads(self) -> int:
+        """How many threads take a step."""
+
     def gradients(self, data: Arrays, params: Arrays) -> tuple[float, dict[str, Array]]:
         """Return the loss and the gradient by each parameter."""
 
@@ -57,6 +61,8 @@ def row_count(program: Program, data: Arrays) -> int:
 
 class NumpyEngine:
     """A program as NumPy: the reference that other engines are compared with; of the program its values suffice."""
+
+    threads = 1  # of ours; NumPy may have its own
 
     def __init__(self, program: Program, code: Code) -> None:
         self.program, self.source = program, code.source
@@ -121,9 +127,11 @@ def aligned(count: int, dtype: str) -> Array:
 class CEngine:
     """A program as compiled C; of the program its values suffice."""
 
-    def __init__(self, program: Program, code: Code) -> None:
+    threads = 1
+
+    def __init__(self, program: Program, code: Code, openmp: bool = False) -> None:
         self.program, self.code, self.name, self.source = program, code, code.name, code.source
-        self.library = load_library(self.source, self.name, code.exact)
+        self.library = load_library(self.source, self.name, code.exact, openmp)
         self.scratch = aligned(0, program.dtype)
         self.trainer = getattr(self.library, f"{self.name}_train")
         self.trainer.restype = ctypes.c_long

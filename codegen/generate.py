@@ -17,20 +17,29 @@ from codegen.targets.numpy import emit_numpy
 NOTHING = Scratch((), 1)
 
 
-def generate_numpy(program: Program, name: str, predicted: str | None, batch: int, exact: bool = False) -> Code:
-    """Return a training in NumPy: the reference that other targets are compared with."""
+def generate_numpy(
+    program: Program, name: str, predicted: str | None, batch: int, exact: bool = False, threads: int = 1
+) -> Code:
+    """Return a training in NumPy: the reference that other targets are compared with; its threads are NumPy's own."""
     source = emit_numpy(program, name, predicted)
     return Code(name, batch, exact, source, _given(program), _inference(program, predicted), NOTHING, NOTHING)
 
 
-def generate_c(program: Program, name: str, predicted: str | None, batch: int, exact: bool = False) -> Code:
+def generate_c(
+    program: Program, name: str, predicted: str | None, batch: int, exact: bool = False, threads: int = 1
+) -> Code:
     """Return a training in C, for this machine or for the same bits on any."""
     machine = local_machine(exact)
-    source = emit_c(program, name, predicted, machine=machine, batch=batch) + emit_train_at(program, name)
+    source, several = (
+        emit_c(program, name, predicted, machine=machine, batch=batch, threads=count) + emit_train_at(program, name)
+        for count in (1, threads)
+    )
+    team = "" if several == source else several
     part = None if predicted is None else eliminate(program, [predicted])
     inference_need = NOTHING if part is None else function_schedule(part, machine, batch).scratch
     need = training_scratch(program, machine, batch)
-    return Code(name, batch, exact, source, _given(program), _inference(program, predicted), need, inference_need)
+    used, inference = _given(program), _inference(program, predicted)
+    return Code(name, batch, exact, source, used, inference, need, inference_need, team)
 
 
 def _given(program: Program) -> tuple[str, ...]:

@@ -67,7 +67,8 @@ class Prepared:
         sizes = resolve_sizes(record, settings.sizes, lengths)
         program = lowered(record, sizes, settings.dtype, settings.optimizer, settings.weight_decay)
         code = GENERATORS[settings.target](
-            program, file_name(record.title), self.card.predicted or None, settings.batch, settings.profile == "exact"
+            program, file_name(record.title), self.card.predicted or None, settings.batch, settings.profile == "exact",
+            settings.threads,
         )
         named = sizes.named()
         assumed = (f"{k} = {named[k]}: nothing fixes this size; set it with sizes=" for k in sizes.assumed)

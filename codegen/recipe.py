@@ -74,6 +74,7 @@ class Code:
         inference: Names of what `predict` takes, then of what it gives; none without a prediction.
         scratch: The memory of a step.
         inference_scratch: The memory of a prediction.
+        team: The same for several threads; "" where one alone takes steps.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Code:
     inference: tuple[str, ...]
     scratch: Scratch
     inference_scratch: Scratch
+    team: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,7 @@ def _code(met: Any) -> Code:
     return Code(
         _of(str, met["name"]), _of(int, met["batch"]), _of(bool, met["exact"]), _of(str, met["source"]),
         _texts(met["used"]), _texts(met["inference"]), _scratch(met["scratch"]), _scratch(met["inference_scratch"]),
+        _of(str, met["team"]),
     )  # fmt: skip
 
 

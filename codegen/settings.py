@@ -33,6 +33,7 @@ class Settings:
     lr_schedule: str = "constant"
     weight_decay: float = 0.0
     profile: str = "fast"
+    threads: int = 1
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -41,13 +42,14 @@ class Settings:
             raise CodegenError(f"profile: met {self.profile}; expected {' or '.join(PROFILES)}")
         whole_number("batch", self.batch, least=1)
         whole_number("seed", self.seed, least=0)
+        whole_number("threads", self.threads, least=1)
         if not _is_number(self.lr) or self.lr <= 0:
             raise CodegenError(f"lr: met {self.lr}; expected a number above 0, such as 0.01")
         if not _is_number(self.weight_decay) or self.weight_decay < 0:
             raise CodegenError(f"weight_decay: met {self.weight_decay}; expected 0 or more, such as 0.01")
         find_rule(self.optimizer)
         parse_schedule(self.lr_schedule)
-        for name, kind in (("batch", int), ("seed", int), ("lr", float), ("weight_decay", float)):
+        for name, kind in (("batch", int), ("seed", int), ("threads", int), ("lr", float), ("weight_decay", float)):
             object.__setattr__(self, name, kind(getattr(self, name)))  # NumPy's numbers become Python's, for files
 
 

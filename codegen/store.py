@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 OWN, OTHERS = ("derive", "codegen"), ("sympy", "mpmath", "gen", "antlr4")  # whose files decide what a page derives to
-IN_CODE = ("target", "batch", "dtype", "optimizer", "sizes", "weight_decay", "profile")  # settings that change the code
+IN_CODE = ("target", "batch", "dtype", "optimizer", "sizes", "weight_decay", "profile", "threads")  # what changes code
 LARGEST = 20_000_000  # bytes of a page
 COARSE = 100_000_000  # nanoseconds by which the times of files may lag behind the clock
 Kind = TypeVar("Kind", Card, Recipe)

@@ -152,6 +152,11 @@ class Trainer:
         """The generated source."""
         return self.compiled.engine.source
 
+    @property
+    def threads(self) -> int:
+        """How many threads take a step, by what was measured so far."""
+        return self.compiled.engine.threads
+
     # ---- training ------------------------------------------------------------------------------------------
 
     @property

@@ -79,6 +79,9 @@ TRAINING = (
         show_default=True,
         help="exact: the same bits from every compiler and processor, slower.",
     ),
+    click.option(
+        "--threads", type=int, default=1, show_default=True, help="Most that take a step together; bits stay the same."
+    ),
     click.option("--seed", type=int, default=0, show_default=True),
     click.option("--save", type=click.Path(path_type=Path), help="Where the parameters go, .npz."),
     click.option(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import codegen
-from benchmarks.contestants import NotOfferedError
 from benchmarks.hand import GATE_STEPS
 from benchmarks.models import build
 from benchmarks.workloads import LR, Array, Arrays, Workload
@@ -77,11 +75,6 @@ class TrainingTwoThreads(_Training):
     """Compiled C on two threads."""
 
     more = {"threads": 2}  # noqa: RUF012
-
-    def __init__(self, workload: Workload, start: Arrays, data: Arrays) -> None:
-        if "threads" not in inspect.signature(codegen.compile).parameters:
-            raise NotOfferedError("codegen.compile has no option threads")
-        super().__init__(workload, start, data)
 
 
 class Predicting:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from codegen.plan.machine import Machine
-from codegen.plan.tiles import choose
+from codegen.plan.tiles import Tiling, choose
 from codegen.program import (
     BATCH,
     Body,
@@ -48,6 +48,21 @@ class Strategy:
     a: str = ""
     b: str = ""
     out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tiled:
+    """How tiles cover a product: rows of `numbers` by vectors of `vectors`; sums over `depth` within a tile, over
+    `summed` around it; one set of tiles for every entry along `others`.
+    """
+
+    vectors: Ref
+    numbers: Ref
+    row: str
+    depth: str
+    summed: tuple[str, ...]
+    others: tuple[str, ...]
+    tiling: Tiling
 
 
 @dataclass(slots=True)
@@ -123,24 +138,30 @@ class Costs:
         found = [needing("plain", "", 2.0 * work, "", "", "")]
         for label in out:
             in_a, in_b = label in product.a.labels, label in product.b.labels
-            vectors = -(-lengths[label] // self.lanes)
             if in_a and in_b:
+                vectors = -(-lengths[label] // self.lanes)
                 found.append(needing("lanes", label, work / lengths[label] * vectors * 1.5, label, label, label))
                 continue
-            other = product.b if in_a else product.a
-            rows = max(
-                (lengths[k] for k in other.labels if k in out and k not in (product.a if in_a else product.b).labels),
-                default=1,
-            )
-            depth = max(lengths[k] for k in summed)
-            outer = work // (lengths[label] * rows * depth)
-            cycles = outer * choose(rows, vectors, depth, self.machine).cycles
+            tiles = self.tiled(product, label)
+            outer = work // (lengths[label] * lengths.get(tiles.row, 1) * lengths[tiles.depth])
+            cycles = outer * tiles.tiling.cycles
             found.append(needing("tile", label, cycles, label if in_a else "", label if in_b else "", label))
         for label in summed:
             steps = work / lengths[label]
             cycles = steps * (-(-lengths[label] // self.lanes) * 1.0 + ACROSS)
             found.append(needing("dot", label, cycles, label, label, ""))
         return found
+
+    def tiled(self, product: Contract, along: str) -> Tiled:
+        """Return the tiles of a product whose vectors run along a label."""
+        lengths, out = self.lengths(product), product.out.labels
+        vectors, numbers = (product.a, product.b) if along in product.a.labels else (product.b, product.a)
+        rows = [k for k in numbers.labels if k in out and k not in vectors.labels]
+        row = max(rows, key=lambda label: lengths[label]) if rows else ""
+        depth, *summed = sorted((k for k in product.a.labels if k not in out), key=lambda label: -lengths[label])
+        tiling = choose(lengths.get(row, 1), -(-lengths[along] // self.lanes), lengths[depth], self.machine)
+        others = tuple(k for k in out if k not in (row, along))
+        return Tiled(vectors, numbers, row, depth, tuple(summed), others, tiling)
 
     # ------------------------------------------------------------ entry by entry
     def _map(self, statement: Map, orders: Orders) -> float:

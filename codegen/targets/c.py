@@ -18,6 +18,7 @@ from codegen.plan.schedule import EXPECTED, Schedule, schedule
 from codegen.program import BATCH, Program, Value
 from codegen.targets.c_function import (
     SMALL,
+    Text,
     banner,
     body_lines,
     emit_function,
@@ -32,6 +33,7 @@ from codegen.targets.c_function import (
     wrapped,
 )
 from codegen.targets.c_loops import Loops
+from codegen.targets.c_threads import divided, team_lines, team_of
 from codegen.targets.c_words import Lines, loop
 
 
@@ -42,6 +44,7 @@ def emit_c(
     note: str = "",
     machine: Machine = PORTABLE,
     batch: int | None = None,
+    threads: int = 1,
 ) -> str:
     """Return the source of a training function in C99.
 
@@ -52,6 +55,7 @@ def emit_c(
         note: More lines for the comment at the top.
         machine: Where it will run.
         batch: The usual size of a batch: the step is compiled for it, and once more for any other.
+        threads: How many take a step together, by OpenMP, where that is worth it.
     """
     used: set[str] = set()
     parts = []
@@ -62,7 +66,7 @@ def emit_c(
     gradients = eliminate(program, program.outputs)
     parts.append(emit_function(gradients, name, "loss_and_gradients", used, machine=machine, batch=expected))
     if program.updates:
-        run = Run(program, name, machine, expected)
+        run = Run(program, name, machine, expected, threads)
         used |= {SMALL} if run.plan.small else set()
         parts += [run.emit_step(used), run.emit_train(batch, used), run.emit_one()]
     need = training_scratch(program, machine, expected)
@@ -111,10 +115,12 @@ class Run:
     name: str
     machine: Machine
     batch: int
+    threads: int = 1
     loss: Value = field(init=False)
     plan: Schedule = field(init=False)
     own: tuple[Value, ...] = field(init=False)
     packed: list[Value] = field(init=False)
+    divided: frozenset[int] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
         self.loss = next(value for value in self.program.of_role("loss"))
@@ -123,6 +129,9 @@ class Run:
         self.plan = schedule(trained, self.machine, self.batch, data)
         self.own = self.program.of_role("parameter", "state")
         self.packed = [v for v in self.own if self._is_packed(v)]
+        if self.threads > 1:
+            loops = self._loops(set())
+            self.divided = divided(group_texts(loops, self.plan, loops.pointers), loops, self.plan, self.threads)
 
     def _is_packed(self, value: Value) -> bool:
         """Tell whether a parameter lies otherwise than the caller has it: turned round, or with longer rows."""
@@ -177,10 +186,17 @@ class Run:
         known = 1 + next(
             k for k, g in enumerate(self.plan.groups) if self.loss.name in (s.out.name for s in g.statements)
         )
-        body = [*unused, *lines, *chain(*texts[:known]), *check, *chain(*texts[known:]), "", "return 0;"]
+        before, after = self._lines(loops, texts[:known]), self._lines(loops, texts[known:], known)
+        body = [*unused, *lines, *before, *check, *after, "", "return 0;"]
         purpose = "/* Take one step; 0, or 1 if the loss is not finite, and then nothing was changed. */"
         head = f"static inline int {self.name}_pass({wrapped(arguments)})"
         return "\n".join(["", purpose, head, "{", *body_lines(body), "}", ""])
+
+    def _lines(self, loops: Loops, texts: Sequence[Text], first: int = 0) -> Lines:
+        """Return the lines of groups, of which the first has a number."""
+        if self.divided:
+            return team_lines([(k in self.divided, text) for k, text in enumerate(texts, first)], loops)
+        return list(chain(*(text.spelled(loops) for text in texts)))
 
     def _arguments(self, data: str = "const ") -> list[str]:
         arguments = [f"{data}{self.kind} *restrict {value.name}" for value in self.program.of_role("data")]
@@ -200,7 +216,6 @@ class Run:
         other = f"{self.name}_pass({', '.join(['size', *rest])})"
         call = f"size == {batch} ? {usual}\n            : {other}" if batch else other
         lines = [f"const long batches = ((long)count + {BATCH} - 1) / {BATCH};"]
-        lines += [f"long {step} = 0, number = first % batches;"]
         place = "scratch"
         for value in self.packed:
             inner = loops.local_name(value.name)
@@ -208,7 +223,8 @@ class Run:
             place = f"{inner} + {extent_text(self.extent(value))}"
         lines.append(f"{self.kind} *const place = {place};")
         lines += [line for value in self.packed for line in self._copy(loops, value, inward=True)]
-        lines += [
+        taking = [
+            f"long {step} = 0, number = first % batches;",
             f"for (; {step} < steps; ++{step}) {{",
             f"    const ptrdiff_t start = (ptrdiff_t)number * {BATCH};",
             f"    const int size = count - start < {BATCH} ? (int)(count - start) : {BATCH};",
@@ -216,14 +232,16 @@ class Run:
             "    if (stopped) {", "        break;", "    }",
             "    number = number + 1 == batches ? 0 : number + 1;", "}",
         ]  # fmt: skip
+        lines += team_of(self.threads, taking, step) if self.divided else taking
         lines += [line for value in self.packed for line in self._copy(loops, value, inward=False)]
+        taken = "taken" if self.divided else step
         purpose = (
             "/* Take steps over the mini-batches of `count` samples, in order, from the one numbered `first`; "
             "rates and losses\n"
             " * have one entry a step. Return how many steps were taken; fewer if a loss was not finite. */"
         )
         head = f"long {self.name}_train({wrapped(arguments)})"
-        return "\n".join(["", purpose, head, "{", *body_lines([*lines, f"return {step};"]), "}", ""])
+        return "\n".join(["", purpose, head, "{", *body_lines([*lines, f"return {taken};"]), "}", ""])
 
     def _copy(self, loops: Loops, value: Value, inward: bool) -> Lines:
         """Return the loops that bring a parameter into scratch, or back."""

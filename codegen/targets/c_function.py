@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import chain
 
 from codegen.passes.dead import eliminate
 from codegen.plan.cost import Costs
+from codegen.plan.fuse import Group
 from codegen.plan.machine import PORTABLE, Machine
 from codegen.plan.memory import Extent
 from codegen.plan.schedule import EXPECTED, Schedule, schedule
@@ -128,7 +130,7 @@ def emit_function(
     alias |= {v.name: constant_name(name, v) for v in program.of_role("parameter")} if constants else {}
     loops = make_loops(plan, name, scalars, alias, used)
     lines = local_arrays(loops, plan) if constants else scratch_pointers(loops, plan)
-    lines += chain(*group_texts(loops, plan, scalars))
+    lines += chain(*(text.spelled(loops) for text in group_texts(loops, plan, scalars)))
     unused = [] if any(BATCH in v.sizes for v in program.values.values()) or constants else [f"(void){BATCH};"]
     arguments = _arguments(loops, program, constants)
     text = f"void {name}_{verb}({wrapped(arguments)})"
@@ -170,17 +172,42 @@ def make_loops(plan: Schedule, name: str, pointers: frozenset[str], alias: Mappi
     return Loops(plan.program, f"{name}_", pointers, alias, used, plan.padded, plan.lanes, not plan.machine.vectors)
 
 
-def group_texts(loops: Loops, plan: Schedule, pointers: frozenset[str]) -> list[Lines]:
-    """Return the lines of each group, under the equations that it computes."""
-    costs = Costs(plan.program, plan.machine, plan.batch, frozenset(plan.program.values) - plan.padded)
+@dataclass(frozen=True, slots=True, eq=False)
+class Text:
+    """A group in C.
+
+    Attributes:
+        group: What is computed.
+        heads: The equations, as comments.
+        words: Local variables for what has no axes.
+        lines: Its loops.
+    """
+
+    group: Group
+    heads: Lines
+    words: Lines
+    lines: Lines
+
+    def spelled(self, loops: Loops) -> Lines:
+        """Return all of it, variables declared."""
+        return ["", *self.heads, *(f"{loops.real} {word};" for word in self.words), *self.lines]
+
+
+def costs_of(plan: Schedule) -> Costs:
+    """Return what the statements of a schedule cost as its values lie."""
+    return Costs(plan.program, plan.machine, plan.batch, frozenset(plan.program.values) - plan.padded)
+
+
+def group_texts(loops: Loops, plan: Schedule, pointers: frozenset[str]) -> list[Text]:
+    """Return each group in C, under the equations that it computes."""
+    costs = costs_of(plan)
     told: set[str] = set()
     texts = []
     for group in plan.groups:
         names = [s.out.name for s in group.statements if s.out.name not in pointers | group.local]
-        names = [word for word in names if not plan.program.values[word].sizes]
-        heads = dict.fromkeys(headline(plan.program, s, told) for s in group.statements)
-        declared = [f"{loops.real} {word};" for word in names]
-        texts.append(["", *heads, *declared, *group_lines(loops, group, costs)])
+        words = [word for word in names if not plan.program.values[word].sizes]
+        heads = list(dict.fromkeys(headline(plan.program, s, told) for s in group.statements))
+        texts.append(Text(group, heads, words, group_lines(loops, group, costs)))
     return texts
 
 

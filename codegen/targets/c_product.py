@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from codegen.plan.cost import Costs
 from codegen.plan.fuse import Group
-from codegen.plan.tiles import Tile, Tiling, choose
+from codegen.plan.tiles import Tile, Tiling
 from codegen.program import BATCH, Access, Contract, Pick, Position, Size, Statement, extents, reads, walk
 from codegen.targets.c_kernels import tile_name
 from codegen.targets.c_loops import Loops
@@ -33,35 +33,28 @@ def _summed(head: Contract) -> list[str]:
     return [label for label in head.a.labels if label not in head.out.labels]
 
 
-def _largest(labels: Sequence[str], lengths: Mapping[str, int]) -> str:
-    return max(labels, key=lambda label: lengths[label]) if labels else ""
-
-
 # ---------------------------------------------------------------- tiles
 def _tiles(loops: Loops, group: Group, along: str, costs: Costs, finish: Finish) -> Lines:
     """Return the loops over tiles, vectors running along a label of one factor and the result."""
     head = group.head
     assert isinstance(head, Contract)
-    lengths, sizes, index = costs.lengths(head), extents(loops.program, head), _names(loops, group)
-    vectors, numbers = (head.a, head.b) if along in head.a.labels else (head.b, head.a)
-    row = _largest([k for k in numbers.labels if k in head.out.labels and k not in vectors.labels], lengths)
-    depth, *others = sorted(_summed(head), key=lambda label: -lengths[label])
-    tiling = choose(lengths.get(row, 1), -(-lengths[along] // loops.lanes), lengths[depth], costs.machine)
-    tiles = _Tiles(loops, tiling, sizes[row] if row else 1, sizes[along], index.get(row, ""), index[along])
+    sizes, index, shape = extents(loops.program, head), _names(loops, group), costs.tiled(head, along)
+    row, depth = shape.row, shape.depth
+    tiles = _Tiles(loops, shape.tiling, sizes[row] if row else 1, sizes[along], index.get(row, ""), index[along])
     start = {**index, depth: "0"}
     factors = (
         loops.size(sizes[depth]),
-        f"&{loops.place(numbers, start)}", loops.stride(numbers, row), loops.stride(numbers, depth),
-        f"&{loops.place(vectors, start)}", loops.stride(vectors, depth),
+        f"&{loops.place(shape.numbers, start)}", loops.stride(shape.numbers, row), loops.stride(shape.numbers, depth),
+        f"&{loops.place(shape.vectors, start)}", loops.stride(shape.vectors, depth),
     )  # fmt: skip
-    direct = not group.tail and not others and head.out.name in loops.padded
+    direct = not group.tail and not shape.summed and head.out.name in loops.padded
     if direct:
         body = tiles.calls(factors, (f"&{loops.place(head.out, index)}", loops.stride(head.out, row)))
     else:
-        run = [(index[label], loops.size(sizes[label])) for label in others]
+        run = [(index[label], loops.size(sizes[label])) for label in shape.summed]
         body = [*tiles.sums(factors, run), *_finished_tile(loops, group, along, row, index, tiles, finish)]
     body = tiles.nest(body, direct)
-    for label in reversed([k for k in head.out.labels if k not in (row, along)]):
+    for label in reversed(shape.others):
         body = loop(index[label], loops.size(sizes[label]), body)
     return body
 
@@ -187,9 +180,12 @@ class _Tiles:
         if not self.narrows:
             end = loops.rounded(self.column_size)
             return [f"for (ptrdiff_t {column} = 0; {column} < {end}; {column} += {self.width}) {{", *indent(body), "}"]
-        choice = f"columns = wide - {column} >= {self.width} ? {self.width} : {loops.lanes};"
+        columns = f"wide - {column} >= {self.width} ? {self.width} : {loops.lanes}"
+        if self.tiling.tile.vectors == 2:  # a narrow one ends the row: rounds can be counted beforehand
+            head = f"for (ptrdiff_t {column} = 0; {column} < wide; {column} += {self.width}) {{"
+            return [head, *indent([f"const int columns = {columns};", *body]), "}"]
         head = f"for (ptrdiff_t {column} = 0, columns; {column} < wide; {column} += columns) {{"
-        return [head, *indent([choice, *body]), "}"]
+        return [head, *indent([f"columns = {columns};", *body]), "}"]
 
     def _rows_next(self) -> str:
         """Return how many rows the next tile has: smaller ones come first, until a multiple of the usual is left."""

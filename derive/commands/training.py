@@ -46,7 +46,7 @@ def train(
         if path is not None:
             check_writable(path)
     arrays, bound = load_data(data_file), parse_bindings(bindings)
-    same = ("batch", "dtype", "optimizer", "lr", "profile", "seed", "weight_decay")
+    same = ("batch", "dtype", "optimizer", "lr", "profile", "seed", "threads", "weight_decay")
     settings = {name: options[name] for name in same}
     trainer = codegen.compile(
         source, target=target, sizes=sizes_of(options["sizes"]), lr_schedule=options["schedule"], section=section,
@@ -118,5 +118,7 @@ def _report(trainer: codegen.Trainer, history: codegen.History, split: Split, op
             value = codegen.evaluate(trainer, samples, metric)[1] if samples and metric else None
             if samples and value is not None:
                 rows.append((f"{metric} on {row_count(samples)} {kind} samples", metric_text(metric, value)))
+    if options["threads"] > 1:
+        rows.append(("threads", f"{trainer.threads}, the fastest of 1 and {options['threads']}"))
     rows.append(("seconds", f"{sum(epoch.seconds for epoch in history.epochs):.2f}"))
     result_table(rows)
