@@ -9,9 +9,8 @@ from codegen.passes.dead import eliminate
 from codegen.plan.memory import Scratch
 from codegen.program import Program
 from codegen.recipe import Code
-from codegen.targets.c import emit_c, training_scratch
+from codegen.targets.c import emit_parts
 from codegen.targets.c_bound import emit_train_at
-from codegen.targets.c_function import function_schedule
 from codegen.targets.numpy import emit_numpy
 
 NOTHING = Scratch((), 1)
@@ -20,17 +19,16 @@ NOTHING = Scratch((), 1)
 def generate_numpy(program: Program, name: str, predicted: str | None, batch: int, exact: bool = False) -> Code:
     """Return a training in NumPy: the reference that other targets are compared with."""
     source = emit_numpy(program, name, predicted)
-    return Code(name, batch, exact, source, _given(program), _inference(program, predicted), NOTHING, NOTHING)
+    return Code(name, batch, exact, source, {}, _given(program), _inference(program, predicted), NOTHING, NOTHING)
 
 
 def generate_c(program: Program, name: str, predicted: str | None, batch: int, exact: bool = False) -> Code:
     """Return a training in C, for this machine or for the same bits on any."""
     machine = local_machine(exact)
-    source = emit_c(program, name, predicted, machine=machine, batch=batch) + emit_train_at(program, name)
-    part = None if predicted is None else eliminate(program, [predicted])
-    inference_need = NOTHING if part is None else function_schedule(part, machine, batch).scratch
-    need = training_scratch(program, machine, batch)
-    return Code(name, batch, exact, source, _given(program), _inference(program, predicted), need, inference_need)
+    made = emit_parts(program, name, predicted, machine=machine, batch=batch)
+    parts = {**made.functions, "train": made.functions["train"] + emit_train_at(program, name)}
+    given, inference = _given(program), _inference(program, predicted)
+    return Code(name, batch, exact, made.common, parts, given, inference, made.scratch, made.inference_scratch)
 
 
 def _given(program: Program) -> tuple[str, ...]:
