@@ -170,7 +170,8 @@ def compile_program(text: Path, out: Path, flags: Sequence[str] = ("-std=c99", "
 
 
 def _compile(command: list[str], text: Path) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # in a session of its own, where Ctrl-C does not reach it: a training that is being stopped ends the call first
+    done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
     if done.returncode != 0:
         last = "\n".join(done.stderr.strip().splitlines()[-LAST_LINES:])
         raise CompileFailedError(

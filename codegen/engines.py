@@ -125,21 +125,32 @@ def aligned(count: int, dtype: str) -> Array:
 
 
 class CEngine:
-    """A program as compiled C; of the program its values suffice."""
+    """A program as compiled C; of the program its values suffice.
+
+    What takes steps is compiled at once; other functions when they are called first, if they are called at all.
+    """
 
     threads = 1
 
     def __init__(self, program: Program, code: Code, openmp: bool = False) -> None:
         self.program, self.code, self.name, self.source = program, code, code.name, code.source
-        self.library = load_library(self.source, self.name, code.exact, openmp)
+        self.libraries: dict[str, ctypes.CDLL] = {}
+        self.openmp = openmp
         self.scratch = aligned(0, program.dtype)
-        self.trainer = getattr(self.library, f"{self.name}_train")
+        self.trainer = self.function("train")
         self.trainer.restype = ctypes.c_long
         self.places = [(k, v.name) for k, role in enumerate(ROLES) for v in program.of_role(role)]
         rates = len(program.of_role("rate"))
         self.trainer.argtypes = [*TRAIN_COUNTS, *[ctypes.c_void_p] * (len(self.places) + rates + 2)]
         self.counted = next((v.name for v in program.of_role("data") if BATCH in v.sizes), "")
         self.kept: tuple[list[Array], list[ctypes.c_void_p]] = ([], [])
+
+    def function(self, verb: str, part: str = "") -> Any:
+        """Return a function of C; the part of the source that it stands in, its own if not said, is compiled once."""
+        part = part or verb
+        if part not in self.libraries:
+            self.libraries[part] = load_library(self.code.part(part), f"{self.name}_{part}", self.code.exact, self.openmp)
+        return getattr(self.libraries[part], f"{self.name}_{verb}")
 
     def memory(self, count: int) -> ctypes.c_void_p:
         """Return scratch of at least the given length."""
@@ -175,7 +186,7 @@ class CEngine:
         results = {of: np.zeros_like(params[of]) for of in program.gradients}
         by_name = {name: results[of] for of, name in program.gradients.items()}
         outputs = [by_name.get(name, loss) for name in program.outputs]
-        function = getattr(self.library, f"{self.name}_loss_and_gradients")
+        function = self.function("loss_and_gradients")
         given = self.given(self.code.used, {**data, **params})
         function(ctypes.c_int(rows), *given, *map(pointer, outputs), self.memory(self.code.scratch.count(rows)))
         return float(loss), results
@@ -208,7 +219,7 @@ class CEngine:
         numbers = [ctypes.addressof(task.clock.longs), ctypes.addressof(task.call.longs)]
         at = (ctypes.c_void_p * (len(places) + 2))(*numbers, *(place.value for place in places))
         place = ctypes.c_void_p(ctypes.addressof(at))
-        function = getattr(self.library, f"{self.name}_train_at")
+        function = self.function("train_at", "train")
         function.restype = None
         return partial(function, place), (at, scratch, *self.kept[0])
 
@@ -219,7 +230,7 @@ class CEngine:
         shape = [rows if s == BATCH else program.sizes.get(str(s), s) for s in program.values[output].sizes]
         out = np.empty([int(length) for length in shape], program.dtype)
         memory = self.memory(self.code.inference_scratch.count(rows))
-        function = getattr(self.library, f"{self.name}_predict")
+        function = self.function("predict")
         function(ctypes.c_int(rows), *self.given(used, {**data, **params}), pointer(out), memory)
         return out
 

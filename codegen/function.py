@@ -132,7 +132,7 @@ class Function:
             """The function, compiled for one sample or for many, and the memory that it needs."""
             plan = function_schedule(program, machine, batch)
             used = {SMALL} if plan.small else set()
-            text = emit_c_function(program, name, "predict", used, machine=machine, batch=batch)
+            text = emit_c_function(program, name, "predict", used, plan)
             text += emit_at(program, name, "predict")
             self.source = (
                 includes(machine) + size_constants(program, name) + prelude(used, name, program.dtype, machine) + text

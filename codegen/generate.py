@@ -9,9 +9,8 @@ from codegen.passes.dead import eliminate
 from codegen.plan.memory import Scratch
 from codegen.program import Program
 from codegen.recipe import Code
-from codegen.targets.c import emit_c, training_scratch
+from codegen.targets.c import emit_parts
 from codegen.targets.c_bound import emit_train_at
-from codegen.targets.c_function import function_schedule
 from codegen.targets.numpy import emit_numpy
 
 NOTHING = Scratch((), 1)
@@ -22,7 +21,7 @@ def generate_numpy(
 ) -> Code:
     """Return a training in NumPy: the reference that other targets are compared with; its threads are NumPy's own."""
     source = emit_numpy(program, name, predicted)
-    return Code(name, batch, exact, source, _given(program), _inference(program, predicted), NOTHING, NOTHING)
+    return Code(name, batch, exact, source, {}, _given(program), _inference(program, predicted), NOTHING, NOTHING)
 
 
 def generate_c(
@@ -30,16 +29,10 @@ def generate_c(
 ) -> Code:
     """Return a training in C, for this machine or for the same bits on any."""
     machine = local_machine(exact)
-    source, several = (
-        emit_c(program, name, predicted, machine=machine, batch=batch, threads=count) + emit_train_at(program, name)
-        for count in (1, threads)
-    )
-    team = "" if several == source else several
-    part = None if predicted is None else eliminate(program, [predicted])
-    inference_need = NOTHING if part is None else function_schedule(part, machine, batch).scratch
-    need = training_scratch(program, machine, batch)
-    used, inference = _given(program), _inference(program, predicted)
-    return Code(name, batch, exact, source, used, inference, need, inference_need, team)
+    made, at = emit_parts(program, name, predicted, "", machine, batch, threads), emit_train_at(program, name)
+    parts = {**made.functions, "train": made.functions["train"] + at}
+    given, inference, team = _given(program), _inference(program, predicted), made.team and made.team + at
+    return Code(name, batch, exact, made.common, parts, given, inference, made.scratch, made.inference_scratch, team)
 
 
 def _given(program: Program) -> tuple[str, ...]:

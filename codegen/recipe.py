@@ -69,23 +69,35 @@ class Code:
         name: Prefix of every name in C.
         batch: The samples that it is made for.
         exact: Whether it must give the same bits on every machine.
-        source: NumPy or C.
+        common: NumPy or C: what all parts need.
+        parts: Functions by the name of the one that is called first; each compiles behind what they share, so that a
+            training waits for the compiler no longer than its steps take to compile.
         used: Names of what `loss_and_gradients` takes.
         inference: Names of what `predict` takes, then of what it gives; none without a prediction.
         scratch: The memory of a step.
         inference_scratch: The memory of a prediction.
-        team: The same for several threads; "" where one alone takes steps.
+        team: The part `train` for several threads; "" where one alone takes steps.
     """
 
     name: str
     batch: int
     exact: bool
-    source: str
+    common: str
+    parts: Mapping[str, str]
     used: tuple[str, ...]
     inference: tuple[str, ...]
     scratch: Scratch
     inference_scratch: Scratch
     team: str = ""
+
+    @property
+    def source(self) -> str:
+        """The whole, as a person reads it."""
+        return self.common + "".join(self.parts.values())
+
+    def part(self, verb: str) -> str:
+        """Return the source of one part alone."""
+        return self.common + self.parts[verb]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +176,8 @@ def _symbol(met: Any) -> Symbol:
 
 def _code(met: Any) -> Code:
     return Code(
-        _of(str, met["name"]), _of(int, met["batch"]), _of(bool, met["exact"]), _of(str, met["source"]),
+        _of(str, met["name"]), _of(int, met["batch"]), _of(bool, met["exact"]), _of(str, met["common"]),
+        {verb: _of(str, part) for verb, part in _of(dict, met["parts"]).items()},
         _texts(met["used"]), _texts(met["inference"]), _scratch(met["scratch"]), _scratch(met["inference_scratch"]),
         _of(str, met["team"]),
     )  # fmt: skip

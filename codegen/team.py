@@ -73,11 +73,12 @@ class Team:
     """Two engines of one program: `one` thread, and `several`."""
 
     def __init__(self, program: Program, code: Code, threads: int) -> None:
+        shared = replace(code, parts={**code.parts, "train": code.team})
         with ThreadPoolExecutor(1) as pool:  # two compilers side by side
-            several = pool.submit(CEngine, program, replace(code, source=code.team), openmp=True)
+            several = pool.submit(CEngine, program, shared, openmp=True)
             self.one = CEngine(program, code)
             self.several = several.result()
-        self.source, self.pace, self.most = code.team, Pace(), threads
+        self.source, self.pace, self.most = shared.source, Pace(), threads
 
     @property
     def threads(self) -> int:

@@ -1,11 +1,13 @@
-"""Fixtures for every test: golden files with `--update-golden`, and the seed pages."""
+"""Fixtures for every test: golden files with `--update-golden`, the seed pages, and an empty cache."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from codegen import build
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden"
@@ -39,3 +41,12 @@ def seeds() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the seed pages are not at {folder}; what reads them is not tested here")
     return folder
+
+
+@pytest.fixture
+def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of compiled functions, with nothing in it yet."""
+    monkeypatch.setattr(build.platformdirs, "user_cache_dir", lambda name: str(tmp_path / "cache"))
+    build.cache_folder.cache_clear()
+    yield tmp_path / "cache"
+    build.cache_folder.cache_clear()

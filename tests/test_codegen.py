@@ -6,7 +6,6 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -330,14 +329,6 @@ def test_sources_do_not_depend_on_the_seed_of_hashing() -> None:
         command = [sys.executable, "-c", EMIT.format(root=str(ROOT))]
         outputs.add(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
     assert len(outputs) == 1
-
-
-@pytest.fixture
-def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setattr(build.platformdirs, "user_cache_dir", lambda name: str(tmp_path / "cache"))
-    build.cache_folder.cache_clear()
-    yield tmp_path / "cache"
-    build.cache_folder.cache_clear()
 
 
 SOURCE = "int toy(int x);\nint toy(int x) { return x + 41; }\n"

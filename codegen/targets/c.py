@@ -7,7 +7,7 @@ parameters lie in scratch as the products want them, and are brought back at its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -37,6 +37,25 @@ from codegen.targets.c_threads import divided, team_lines, team_of
 from codegen.targets.c_words import Lines, loop
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A training file in parts.
+
+    Attributes:
+        common: What all functions need: sizes, macros, helpers.
+        functions: By the name of the one that is called from outside; each compiles behind what they share.
+        scratch: The memory that suffices for every function.
+        inference_scratch: The memory of a prediction.
+        team: The run of steps for several threads; "" where one alone takes them.
+    """
+
+    common: str
+    functions: Mapping[str, str]
+    scratch: Scratch
+    inference_scratch: Scratch
+    team: str = ""
+
+
 def emit_c(
     program: Program,
     name: str = "model",
@@ -44,9 +63,22 @@ def emit_c(
     note: str = "",
     machine: Machine = PORTABLE,
     batch: int | None = None,
-    threads: int = 1,
 ) -> str:
-    """Return the source of a training function in C99.
+    """Return the source of a training function in C99; arguments are those of `emit_parts`."""
+    made = emit_parts(program, name, predicted, note, machine, batch)
+    return made.common + "".join(made.functions.values())
+
+
+def emit_parts(
+    program: Program,
+    name: str,
+    predicted: str | None,
+    note: str = "",
+    machine: Machine = PORTABLE,
+    batch: int | None = None,
+    threads: int = 1,
+) -> Parts:
+    """Return a training file in C99: predict, loss and gradients, and the run of steps.
 
     Args:
         program: Loss, gradients and updates.
@@ -55,23 +87,31 @@ def emit_c(
         note: More lines for the comment at the top.
         machine: Where it will run.
         batch: The usual size of a batch: the step is compiled for it, and once more for any other.
-        threads: How many take a step together, by OpenMP, where that is worth it.
+        threads: How many take a step together, by OpenMP, in the run of steps that is made for them beside the other.
     """
     used: set[str] = set()
-    parts = []
+    functions = {}
     expected = batch or EXPECTED
+    inference = Scratch((), 1)
     if predicted is not None:
         part = eliminate(program, [predicted])
-        parts.append(emit_function(part, name, "predict", used, machine=machine, batch=expected))
-    gradients = eliminate(program, program.outputs)
-    parts.append(emit_function(gradients, name, "loss_and_gradients", used, machine=machine, batch=expected))
+        plan = function_schedule(part, machine, expected)
+        functions["predict"] = emit_function(part, name, "predict", used, plan)
+        inference = plan.scratch
+    part = eliminate(program, program.outputs)
+    plan = function_schedule(part, machine, expected)
+    functions["loss_and_gradients"] = emit_function(part, name, "loss_and_gradients", used, plan)
+    needs, team = [plan.scratch], ""
     if program.updates:
-        run = Run(program, name, machine, expected, threads)
+        run, several = (Run(program, name, machine, expected, count) for count in (1, threads))
         used |= {SMALL} if run.plan.small else set()
-        parts += [run.emit_step(used), run.emit_train(batch, used), run.emit_one()]
-    need = training_scratch(program, machine, expected)
+        functions["train"] = run.emit(batch, used)
+        team = several.emit(batch, used) if several.divided else ""
+        needs.append(run.scratch)
+    need = Scratch(_most(needs), plan.lanes)
     head = [banner(program, note), includes(machine), size_constants(program, name), scratch_macro(need, program, name)]
-    return "".join(head) + prelude(used, name, program.dtype, machine) + "".join(parts)
+    common = "".join(head) + prelude(used, name, program.dtype, machine)
+    return Parts(common, functions, need, inference, team)
 
 
 def scratch_macro(need: Scratch, program: Program, name: str) -> str:
@@ -81,23 +121,10 @@ def scratch_macro(need: Scratch, program: Program, name: str) -> str:
     return f"\n/* How many {kind}s of scratch memory a call needs. */\n{macro}\n"
 
 
-def training_scratch(program: Program, machine: Machine = PORTABLE, batch: int = EXPECTED) -> Scratch:
-    """Return the memory that suffices for every function of a training file."""
-    plans = [function_schedule(eliminate(program, program.outputs), machine, batch)]
-    own: tuple[Extent, ...] = ()
-    if program.updates:
-        run = Run(program, "", machine, batch)
-        plans.append(run.plan)
-        own = tuple(run.extent(value) for value in run.packed)
-    lanes = machine.lanes(program.dtype)
-    sums = [Scratch((*plan.scratch.extents, *(own if k else ())), lanes) for k, plan in enumerate(plans)]
-    return Scratch(_most(sums), lanes)
-
-
-def _most(sums: Sequence[Scratch]) -> tuple[Extent, ...]:
+def _most(needs: Sequence[Scratch]) -> tuple[Extent, ...]:
     """Return extents that are enough for each of several needs: for every power of the batch the largest number."""
     most: dict[tuple[int, int], int] = {}
-    for need in sums:
+    for need in needs:
         numbers: dict[tuple[int, int], int] = {}
         for extent in need.extents:
             key = (extent.batch, extent.wide)
@@ -148,6 +175,12 @@ class Run:
         return extent_of(self.plan.program, inner, value.name in self.plan.padded, self.plan.lanes)
 
     @property
+    def scratch(self) -> Scratch:
+        """How much memory a run of steps needs."""
+        own = (self.extent(value) for value in self.packed)
+        return Scratch((*self.plan.scratch.extents, *own), self.plan.lanes)
+
+    @property
     def kind(self) -> str:
         """The C type."""
         return "float" if self.program.dtype == "float32" else "double"
@@ -165,6 +198,10 @@ class Run:
             if v.name in values and not values[v.name].sizes
         }
         return make_loops(self.plan, self.name, frozenset(scalars | {self.loss.name}), self.plan.places.alias, used)
+
+    def emit(self, batch: int | None, used: set[str]) -> str:
+        """Return the functions that take steps; see `emit_parts`."""
+        return self.emit_step(used) + self.emit_train(batch, used) + self.emit_one()
 
     def emit_step(self, used: set[str]) -> str:
         """Return the function that takes one step in place."""

@@ -11,7 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from codegen.program import Program, Value
-from codegen.targets.c_function import comment, constant_name, emit_function, includes, prelude, size_constants
+from codegen.targets.c_function import (
+    comment,
+    constant_name,
+    emit_function,
+    function_schedule,
+    includes,
+    prelude,
+    size_constants,
+)
 
 Array = npt.NDArray[Any]
 PER_LINE = 6
@@ -34,7 +42,7 @@ def emit_source(
 ) -> dict[str, str]:
     """Return a file of C that stands on its own, and a header for its users."""
     used: set[str] = set()
-    function = emit_function(program, name, "predict", used, constants=True)
+    function = emit_function(program, name, "predict", used, function_schedule(program), constants=True)
     build = f"Test it: cc -std=c99 -O2 -D{name.upper()}_SELF_TEST {name}.c -o {name}_test && ./{name}_test"
     top = f"#ifdef {name.upper()}_SELF_TEST\n#include <stdio.h>\n#endif\n" + includes()
     source = "".join([
@@ -58,7 +66,7 @@ def emit_header(program: Program, name: str, params: Mapping[str, Array], vector
     """Return one header file; the function is compiled where NAME_IMPLEMENTATION is defined."""
     used: set[str] = set()
     upper = name.upper()
-    function = emit_function(program, name, "predict", used, constants=True)
+    function = emit_function(program, name, "predict", used, function_schedule(program), constants=True)
     build = (
         f'In one file of the program: #define {upper}_IMPLEMENTATION before #include "{name}.h".\n'
         f"Test it: cc -std=c99 -O2 -x c -D{upper}_IMPLEMENTATION -D{upper}_SELF_TEST {name}.h -o {name}_test "
@@ -120,7 +128,7 @@ def _kind(program: Program) -> str:
 
 def _declaration(program: Program, name: str) -> str:
     used: set[str] = set()
-    text = emit_function(program, name, "predict", used, constants=True)
+    text = emit_function(program, name, "predict", used, function_schedule(program), constants=True)
     comment_line, head = text.strip().split("\n{")[0].split("\n", 1)
     return f"{comment_line}\n{_portable(head, name)};\n"
 

@@ -108,9 +108,8 @@ def emit_function(
     name: str,
     verb: str,
     used: set[str],
+    plan: Schedule,
     constants: bool = False,
-    machine: Machine = PORTABLE,
-    batch: int = EXPECTED,
 ) -> str:
     """Return a function that computes the program's outputs.
 
@@ -119,12 +118,10 @@ def emit_function(
         name: Prefix of the file.
         verb: `NAME_verb` is the function.
         used: Collects the functions that it calls.
+        plan: What `function_schedule` made of the program.
         constants: Whether parameters are constants of the file rather than arguments, and scratch is local.
-        machine: Where it will run.
-        batch: How many samples to expect.
     """
     require_templates(program, "c", lambda row: row.c)
-    plan = function_schedule(program, machine, batch)
     scalars = frozenset(v.name for v in _pointed(program, constants) if _is_scalar(plan.program, v))
     alias = dict(plan.places.alias)
     alias |= {v.name: constant_name(name, v) for v in program.of_role("parameter")} if constants else {}
