@@ -149,7 +149,8 @@ class CEngine:
         """Return a function of C; the part of the source that it stands in, its own if not said, is compiled once."""
         part = part or verb
         if part not in self.libraries:
-            self.libraries[part] = load_library(self.code.part(part), f"{self.name}_{part}", self.code.exact, self.openmp)
+            source, name = self.code.part(part), f"{self.name}_{part}"
+            self.libraries[part] = load_library(source, name, self.code.exact, self.openmp)
         return getattr(self.libraries[part], f"{self.name}_{verb}")
 
     def memory(self, count: int) -> ctypes.c_void_p:
