@@ -6,7 +6,7 @@ r"""C functions: the frame around the statements, with arguments, scratch and co
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from codegen.passes.dead import eliminate
@@ -92,12 +92,17 @@ def banner(program: Program, note: str) -> str:
     return "/* " + "\n * ".join(comment(line) for line in lines).replace(" * \n", " *\n") + "\n */\n"
 
 
-def headline(program: Program, statement: Statement, told: set[str]) -> str:
-    """Return the comment above a statement: the whole equation above its first, else what is computed."""
+def headline(program: Program, statement: Statement, told: set[str], again: Sequence[str] = ()) -> str:
+    """Return the comment above a statement: the whole equation above its first, else what is computed.
+
+    The numbers of other equations that are computed `again` in the statement come last.
+    """
     value = program.values[statement.out.name]
     whole = statement.eq not in told and value.role != "state"
     told.update([statement.eq] if whole else [])
     remark = program.remark(statement.eq) if whole else ""
+    others = ", ".join(f"({eq})" for eq in dict.fromkeys(again) if eq != statement.eq)
+    remark += f" [{others} computed here]" if others else ""
     return f"/* ({statement.eq}) {comment(program.formulas[statement.eq] if whole else value.latex)}{remark} */"
 
 
@@ -174,11 +179,15 @@ def group_texts(loops: Loops, plan: Schedule, pointers: frozenset[str]) -> list[
     """Return the lines of each group, under the equations that it computes."""
     costs = Costs(plan.program, plan.machine, plan.batch, frozenset(plan.program.values) - plan.padded)
     told: set[str] = set()
+    again: dict[str, list[str]] = {}
+    for value in plan.again:
+        for name in value.within:
+            again.setdefault(name, []).append(value.eq)
     texts = []
     for group in plan.groups:
         names = [s.out.name for s in group.statements if s.out.name not in pointers | group.local]
         names = [word for word in names if not plan.program.values[word].sizes]
-        heads = dict.fromkeys(headline(plan.program, s, told) for s in group.statements)
+        heads = dict.fromkeys(headline(plan.program, s, told, again.get(s.out.name, ())) for s in group.statements)
         declared = [f"{loops.real} {word};" for word in names]
         texts.append(["", *heads, *declared, *group_lines(loops, group, costs)])
     return texts
