@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from codegen.program import (
@@ -18,9 +18,36 @@ from codegen.program import (
     Reduce,
     Ref,
     Scatter,
+    Size,
     Statement,
     Whole,
+    walk,
 )
+
+Key = tuple[Body, tuple[Size, ...]]
+"""A body with its labels numbered, and how far each runs."""
+
+
+def labels_in_order(body: Body) -> list[str]:
+    """Return the labels of a body in order of appearance."""
+    found: dict[str, None] = {}
+    for part in walk(body):
+        if isinstance(part, Ref | Pick):
+            found |= dict.fromkeys(part.labels)
+        elif isinstance(part, Position):
+            found[part.label] = None
+    return list(found)
+
+
+def numbered(body: Body, sizes: Mapping[str, Size]) -> Key:
+    """Return a body with its labels numbered in order of appearance, and how far each runs: alike for the same values.
+
+    >>> numbered(Call("exp", (Ref("A", ("i", "j")),)), {"i": 2, "j": "n"})
+    (Call(op='exp', args=(Ref(name='A', labels=('0', '1')),)), (2, 'n'))
+    """
+    labels = labels_in_order(body)
+    numbers = {label: str(k) for k, label in enumerate(labels)}
+    return rename_labels(body, numbers.__getitem__), tuple(sizes[label] for label in labels)
 
 
 def rename_index(index: Index, change: Callable[[str], str]) -> Index:

@@ -50,6 +50,8 @@ class Op:
         draw: Interval from which tests draw operands, away from kinks and poles.
         signatures: The shapes that a contraction takes, `.` for a row's first axis.
         kink: The subgradient taken where the function has no derivative.
+        keeps_sign: Whether, further operands being above 0, the result is above 0 exactly where the first operand is,
+            and NaN exactly where that is, in numbers of a machine too: the sign can then be read off the result.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Op:
     prime: bool = False
     draw: tuple[float, float] = (-2.0, 2.0)
     kink: str = ""
+    keeps_sign: bool = False
     signatures: tuple[str, ...] = ()
 
     @property

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from codegen.passes.dead import eliminate
 from codegen.passes.hoist import hoist
 from codegen.passes.share import share
+from codegen.passes.signs import read_signs
 from codegen.passes.values import number_values
 from codegen.passes.verify import verify
 from codegen.program import Program
 
-PASSES = (hoist, number_values, share)
+PASSES = (hoist, number_values, share, read_signs)
 
 
 def optimise(program: Program, kept: Iterable[str] = ()) -> Program:

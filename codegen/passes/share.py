@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from codegen.labels import rename_labels
+from codegen.labels import Key, labels_in_order, numbered
 from codegen.passes.apart import set_apart
 from codegen.program import (
     BATCH,
@@ -22,12 +22,9 @@ from codegen.program import (
     Statement,
     Value,
     Whole,
-    body_reads,
     extents,
     labels_of,
 )
-
-Key = tuple[Body, tuple[Size, ...]]
 
 
 def share(program: Program) -> Program:
@@ -59,7 +56,7 @@ def _costly(body: Body, sizes: dict[str, Size], whole: set[Key], met: set[Key]) 
     if not isinstance(body, Call):
         return
     if _is_smooth(body):
-        key = _key(body, sizes)
+        key = numbered(body, sizes)
         yield key
         if key in met:
             return
@@ -72,18 +69,6 @@ def _costly(body: Body, sizes: dict[str, Size], whole: set[Key], met: set[Key]) 
 def _is_smooth(body: Body) -> bool:
     """Tell whether a body is an elementary function of a tensor that takes long: those with a kink do not."""
     return isinstance(body, Call) and body.row.slope is not None and not body.row.kink and bool(labels_of(body))
-
-
-def _labels(body: Body) -> list[str]:
-    """Return the labels of a body in order of appearance."""
-    return list(dict.fromkeys(label for access in body_reads(body) for label in access.labels))
-
-
-def _key(body: Body, sizes: dict[str, Size]) -> Key:
-    """Return a body with its labels numbered, and how far each runs: alike for the same values."""
-    labels = _labels(body)
-    numbers = {label: str(k) for k, label in enumerate(labels)}
-    return rename_labels(body, numbers.__getitem__), tuple(sizes[label] for label in labels)
 
 
 @dataclass(slots=True)
@@ -103,10 +88,10 @@ class _Sharing:
     def body(self, body: Body, statement: Statement, sizes: dict[str, Size]) -> Body:
         if not isinstance(body, Call):
             return body
-        key = _key(body, sizes) if _is_smooth(body) else None
+        key = numbered(body, sizes) if _is_smooth(body) else None
         if key not in self.shared or key is None:
             return Call(body.op, tuple(self.body(arg, statement, sizes) for arg in body.args))
-        labels = _labels(body)
+        labels = labels_in_order(body)
         if key not in self.kept:
             order = tuple(sorted(range(len(labels)), key=lambda k: sizes[labels[k]] != BATCH))
             inner = Call(body.op, tuple(self.body(arg, statement, sizes) for arg in body.args))

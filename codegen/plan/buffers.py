@@ -1,4 +1,4 @@
-"""Which buffers a schedule uses: how large, how long, which share a place, and what is saved for the backward pass."""
+"""Which buffers a schedule uses: how large, how long, which share a place; what is saved, and what computed again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from codegen.plan.schedule import Schedule
 from codegen.program import BATCH, Program, Size, Whole, reads
 
 WIDTH = 80
+FORWARD = ("definition", "loss")  # roles of what the forward pass computes
 LONGEST = 18  # of a name that is shown whole
 
 
@@ -49,6 +50,8 @@ class MemoryTable:
         shared: Bytes of scratch, places shared.
         apart: What they would be if every buffer had a place of its own.
         packed: Bytes for parameters as the products want them, beside these.
+        again: Values that are computed where they are read, once or several times.
+        spared: Bytes of scratch that it would take more to store them.
     """
 
     buffers: tuple[Buffer, ...]
@@ -56,6 +59,8 @@ class MemoryTable:
     shared: int
     apart: int
     packed: int = 0
+    again: tuple[str, ...] = ()
+    spared: int = 0
 
     def __str__(self) -> str:
         head = ("buffer", "shape", "bytes", "first", "last", "slot", "saved")
@@ -64,7 +69,8 @@ class MemoryTable:
         lines = ["  ".join(_aligned(row, wide)).rstrip() for row in rows] if self.buffers else []
         kept = sum(buffer.bytes for buffer in self.buffers if buffer.saved)
         lines += ["", f"scratch: {self.shared} bytes; {self.apart} if no place were shared"]
-        lines += [f"saved for the backward pass: {kept} bytes; nothing is computed twice"]
+        lines += [f"saved for the backward pass: {kept} bytes" + ("" if self.again else "; nothing is computed twice")]
+        lines += _wrapped(f"computed where they are read, to spare {self.spared} bytes: ", self.again)
         lines += [f"parameters as the products want them: {self.packed} bytes"] if self.packed else []
         return "\n".join([*lines, *_wrapped("in registers alone: ", self.registers)]).lstrip("\n")
 
@@ -107,7 +113,7 @@ def memory_table(plan: Schedule, batch: int, packed: int = 0) -> MemoryTable:
     amounts = {name: extent.count(batch, plan.lanes) * size for name, extent in places.order}
     slots = {name: k for k, name in enumerate(amounts, 1)}
     work = {workspace(program, s).name: s for s in program.statements if isinstance(s, Whole)}
-    saved = _saved(program)
+    saved = _saved(program, {value.eq for value in plan.again if program.values[value.name].role in FORWARD})
     found = []
     for name in [*amounts, *places.alias]:
         uses = list(_uses(plan, work[name].out.name if name in work else name, written=name in work))
@@ -122,7 +128,9 @@ def memory_table(plan: Schedule, batch: int, packed: int = 0) -> MemoryTable:
     found.sort(key=lambda buffer: (buffer.loops, buffer.slot))
     apart = sum(buffer.bytes for buffer in found)
     local = dict.fromkeys(s.out.name for group in plan.groups for s in group.statements if s.out.name in group.local)
-    return MemoryTable(tuple(found), tuple(local), sum(amounts.values()), apart, packed)
+    again, shared = dict.fromkeys(value.name for value in plan.again), sum(amounts.values())
+    spared = plan.stored.scratch(plan.lanes).count(batch) * size - shared
+    return MemoryTable(tuple(found), tuple(local), shared, apart, packed, tuple(again), spared)
 
 
 def _uses(plan: Schedule, name: str, written: bool = False) -> Iterator[tuple[int, str]]:
@@ -133,10 +141,13 @@ def _uses(plan: Schedule, name: str, written: bool = False) -> Iterator[tuple[in
                 yield k, statement.eq
 
 
-def _saved(program: Program) -> set[str]:
-    """Return what an equation of the forward pass computes, and one of another pass reads."""
+def _saved(program: Program, again: set[str]) -> set[str]:
+    """Return what an equation of the forward pass computes, and one of another pass reads.
+
+    Of those of the forward pass that are computed `again` no statement may be left.
+    """
     every = (*program.statements, *program.updates)
-    forward = {s.eq for s in every if program.values[s.out.name].role in ("definition", "loss")}
+    forward = again | {s.eq for s in every if program.values[s.out.name].role in FORWARD}
     made = {s.out.name for s in every if s.eq in forward}
     return made & {ref.name for s in every if s.eq not in forward for ref in reads(s)}
 

@@ -32,6 +32,7 @@ TURN, TURN_START = 0.4, 20.0  # cycles to copy an entry the other way round, and
 PADDED = 3.0  # cycles to copy a row that ends amid a vector
 ACROSS = 12.0  # cycles to add up the lanes of a vector
 FUNCTION = 10.0  # cycles of an elementary function on a vector
+OPERATION, LOAD, STORE = 0.5, 0.5, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class Costs:
         if isinstance(statement.body, Ref) and len(lengths) > 1 and self.last(statement.body, orders) != last:
             return entries * TURN + TURN_START
         steps = entries / lengths[last] * -(-lengths[last] // self.lanes)
-        return steps * (_work(statement.body) + 1) + self._copied(statement, last, lengths, orders)
+        return steps * (_work(statement.body) + STORE) + self._copied(statement, last, lengths, orders)
 
     def _copied(self, statement: Statement, last: str, lengths: Mapping[str, int], orders: Orders) -> float:
         """Return the cycles of the copies that a loop over a label needs: of what lies along another, or ends amid a
@@ -219,4 +220,4 @@ def refs_of(statement: Statement) -> list[Ref]:
 def _work(body: Body) -> float:
     calls = [part for part in walk(body) if isinstance(part, Call)]
     loads = sum(isinstance(part, Ref) for part in walk(body))
-    return loads * 0.5 + sum(FUNCTION if call.row.slope is not None else 0.5 for call in calls)
+    return loads * LOAD + sum(FUNCTION if call.row.slope is not None else OPERATION for call in calls)

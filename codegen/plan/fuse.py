@@ -6,7 +6,7 @@ happens to each tile while it is at hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from codegen.labels import relabel
@@ -41,8 +41,9 @@ def fuse(program: Program, kept: Iterable[str]) -> list[Group]:
     losses = {value.name for value in program.of_role("loss")}
     open_groups: list[list[Statement]] = []
     home: dict[str, int] = {}  # which group wrote a value last
+    touched: dict[str, int] = {}  # the last group that reads or writes it
     for statement in statements:
-        place = _place(program, statement, open_groups, home)
+        place = _place(program, statement, open_groups, home, touched)
         early = max((home[name] for name in losses if name in home), default=-1)
         if place is None or (id(statement) in updates and place <= early):  # nothing changes before the loss is known
             open_groups.append([statement])
@@ -50,6 +51,8 @@ def fuse(program: Program, kept: Iterable[str]) -> list[Group]:
         else:
             open_groups[place].append(_relabelled(statement, open_groups[place][0].out.labels))
         home[statement.out.name] = place
+        for name in {statement.out.name, *_names(statement)}:
+            touched[name] = max(place, touched.get(name, -1))
     return _closed(open_groups, frozenset(kept))
 
 
@@ -58,19 +61,19 @@ def delayed(program: Program) -> list[Statement]:
     old value any more, and takes the product that it belongs to along where something does.
     """
     statements = list(program.statements)
+    names = {id(s): _names(s) for s in (*program.statements, *program.updates)}
     for update in program.updates:
         earliest = 0
         for k, statement in enumerate(statements):
-            names = {ref.name for ref in reads(statement)}
-            written = statement.out.name in {ref.name for ref in reads(update)}
-            if written or update.out.name in names or statement.out.name == update.out.name:
+            written = statement.out.name in names[id(update)]
+            if written or update.out.name in names[id(statement)] or statement.out.name == update.out.name:
                 earliest = k + 1
         statements.insert(earliest, update)
     for k in range(len(statements) - 1, -1, -1):  # a gradient that only updates need moves down to them
         statement = statements[k]
         if not isinstance(statement, Contract):
             continue
-        users = [j for j in range(k + 1, len(statements)) if statement.out.name in _names(statements[j])]
+        users = [j for j in range(k + 1, len(statements)) if statement.out.name in names[id(statements[j])]]
         if not users or users[0] == k + 1:
             continue
         blocked = {ref.name for ref in reads(statement)}
@@ -89,7 +92,11 @@ def _is_updated(program: Program, statement: Contract) -> bool:
 
 
 def _place(
-    program: Program, statement: Statement, groups: Sequence[Sequence[Statement]], home: dict[str, int]
+    program: Program,
+    statement: Statement,
+    groups: Sequence[Sequence[Statement]],
+    home: Mapping[str, int],
+    touched: Mapping[str, int],
 ) -> int | None:
     """Return the group that a statement can join: it runs over the same entries and reads nothing later than it."""
     if not isinstance(statement, Map) or not statement.out.labels:
@@ -107,8 +114,7 @@ def _place(
     for ref in reads(statement):  # what the group itself makes must be read at the same entry
         if needs.get(ref.name) == place and (isinstance(ref, Pick) or ref.labels != statement.out.labels):
             return None
-    later = [s for other in groups[place + 1 :] for s in other]
-    conflict = any(s.out.name == statement.out.name or statement.out.name in _names(s) for s in later)
+    conflict = touched.get(statement.out.name, -1) > place
     inside = any(statement.out.name in _names(s) and not _same_entry(s, statement.out.name) for s in group)
     return None if conflict or inside or turns_round(statement) else place
 
@@ -135,13 +141,13 @@ def _relabelled(statement: Statement, labels: tuple[str, ...]) -> Statement:
 
 
 def _closed(groups: Sequence[Sequence[Statement]], kept: frozenset[str]) -> list[Group]:
-    outside = [
-        {name for k, other in enumerate(groups) if k != j for s in other for name in _names(s)}
-        for j in range(len(groups))
-    ]
+    readers: dict[str, set[int]] = {}
+    for k, group in enumerate(groups):
+        for name in (name for s in group for name in _names(s)):
+            readers.setdefault(name, set()).add(k)
     closed = []
-    for group, needed in zip(groups, outside, strict=True):
+    for k, group in enumerate(groups):
         head, *tail = group
-        written = {s.out.name for s in group}
-        closed.append(Group(head, tuple(s for s in tail if isinstance(s, Map)), frozenset(written - needed - kept)))
+        local = {s.out.name for s in group if readers.get(s.out.name, set()) <= {k}} - kept
+        closed.append(Group(head, tuple(s for s in tail if isinstance(s, Map)), frozenset(local)))
     return closed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from codegen.passes.verify import verify
@@ -12,6 +12,7 @@ from codegen.plan.fuse import Group, fuse
 from codegen.plan.layout import lay_out
 from codegen.plan.machine import Machine
 from codegen.plan.memory import Places, Scratch, extent_of, place_values, workspace
+from codegen.plan.recompute import Again, recompute
 from codegen.plan.squeeze import squeeze
 from codegen.program import Contract, Program, Whole
 
@@ -32,6 +33,8 @@ class Schedule:
         moved: For values that come from outside in another order: their old axes in the new order.
         machine: Where it runs.
         batch: How many samples are expected.
+        again: What is computed again where it is read.
+        stored: The places if all of that were stored instead.
     """
 
     program: Program
@@ -41,6 +44,8 @@ class Schedule:
     moved: Mapping[str, tuple[int, ...]]
     machine: Machine
     batch: int
+    again: tuple[Again, ...]
+    stored: Places
 
     @property
     def lanes(self) -> int:
@@ -72,21 +77,48 @@ def schedule(
         fixed: Values that lie in the caller's memory, unpadded and in the order that the program has them.
     """
     laid = lay_out(squeeze(program), machine, batch, fixed)
-    verify(laid.program)
+    lanes = machine.lanes(program.dtype)
+    kept = frozenset({*program.outputs, *fixed, *(v.name for v in program.of_role("parameter", "state"))})
+
+    def place(arranged: Program) -> Placed:
+        return _placed(arranged, kept, fixed, lanes)
+
+    costs = Costs(laid.program, machine, batch, fixed)
+    decided = recompute(verify(laid.program), costs, kept, place)
+    placed, stored = decided.placed, decided.stored.places
+    return Schedule(
+        verify(decided.program), tuple(placed.groups), placed.places, placed.padded, laid.moved, machine, batch,
+        decided.again, stored,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A program in loops, the values whose rows are padded, and where they lie in scratch."""
+
+    groups: Sequence[Group]
+    padded: frozenset[str]
+    places: Places
+    lanes: int
+
+    def amount(self, batch: int) -> int:
+        """Return how many numbers lie in scratch."""
+        return self.places.scratch(self.lanes).count(batch)
+
+
+def _placed(program: Program, kept: frozenset[str], fixed: frozenset[str], lanes: int) -> Placed:
+    """Return the loops of a program that is laid out, and the places of its values."""
     given = {v.name for v in program.of_role("parameter", "state")}
-    kept = {*program.outputs, *given, *fixed}
-    groups = fuse(laid.program, kept)
+    groups = fuse(program, kept)
     local = {name for group in groups for name in group.local}
     inside = [
         s.out.name for group in groups for s in group.statements
         if s.out.name not in fixed and s.out.name not in given and s.out.name not in local
-        and laid.program.values[s.out.name].sizes
+        and program.values[s.out.name].sizes
     ]  # fmt: skip
-    lanes = machine.lanes(program.dtype)
-    whole = {ref.name for s in laid.program.statements if isinstance(s, Whole) for ref in (s.out, *s.args)}
-    padded = frozenset(name for name, v in laid.program.values.items() if v.sizes and name not in fixed | whole)
-    places = place_values(laid.program, groups, inside, padded, lanes)
-    work = [workspace(laid.program, s) for s in laid.program.statements if isinstance(s, Whole)]
-    extents = [(value.name, extent_of(laid.program, value, False, lanes)) for value in work]
-    places = Places((*places.order, *extents), places.alias)
-    return Schedule(laid.program, tuple(groups), places, padded, laid.moved, machine, batch)
+    whole = {ref.name for s in program.statements if isinstance(s, Whole) for ref in (s.out, *s.args)}
+    padded = frozenset(name for name, v in program.values.items() if v.sizes and name not in fixed | whole)
+    places = place_values(program, groups, inside, padded, lanes)
+    work = [workspace(program, s) for s in program.statements if isinstance(s, Whole)]
+    extents = [(value.name, extent_of(program, value, False, lanes)) for value in work]
+    return Placed(groups, padded, Places((*places.order, *extents), places.alias), lanes)

@@ -6,7 +6,7 @@ r"""C functions: the frame around the statements, with arguments, scratch and co
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -94,12 +94,17 @@ def banner(program: Program, note: str) -> str:
     return "/* " + "\n * ".join(comment(line) for line in lines).replace(" * \n", " *\n") + "\n */\n"
 
 
-def headline(program: Program, statement: Statement, told: set[str]) -> str:
-    """Return the comment above a statement: the whole equation above its first, else what is computed."""
+def headline(program: Program, statement: Statement, told: set[str], again: Sequence[str] = ()) -> str:
+    """Return the comment above a statement: the whole equation above its first, else what is computed.
+
+    The numbers of other equations that are computed `again` in the statement come last.
+    """
     value = program.values[statement.out.name]
     whole = statement.eq not in told and value.role != "state"
     told.update([statement.eq] if whole else [])
     remark = program.remark(statement.eq) if whole else ""
+    others = ", ".join(f"({eq})" for eq in dict.fromkeys(again) if eq != statement.eq)
+    remark += f" [{others} computed here]" if others else ""
     return f"/* ({statement.eq}) {comment(program.formulas[statement.eq] if whole else value.latex)}{remark} */"
 
 
@@ -199,12 +204,16 @@ def group_texts(loops: Loops, plan: Schedule, pointers: frozenset[str]) -> list[
     """Return each group in C, under the equations that it computes."""
     costs = costs_of(plan)
     told: set[str] = set()
+    again: dict[str, list[str]] = {}
+    for value in plan.again:
+        for name in value.within:
+            again.setdefault(name, []).append(value.eq)
     texts = []
     for group in plan.groups:
         names = [s.out.name for s in group.statements if s.out.name not in pointers | group.local]
         words = [word for word in names if not plan.program.values[word].sizes]
-        heads = list(dict.fromkeys(headline(plan.program, s, told) for s in group.statements))
-        texts.append(Text(group, heads, words, group_lines(loops, group, costs)))
+        spelled = (headline(plan.program, s, told, again.get(s.out.name, ())) for s in group.statements)
+        texts.append(Text(group, list(dict.fromkeys(spelled)), words, group_lines(loops, group, costs)))
     return texts
 
 

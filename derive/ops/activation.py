@@ -68,6 +68,7 @@ function(
     "relu", lambda f, x: x * f.step(x), lambda x, y: Apply("step", x),
     r"\mathrm{ReLU}' = [x > 0]", "goodfellow2016", latex=r"\text{{ReLU}}{p}({0})",
     numpy="np.maximum({0}, 0)", c="relu({0})", prime=True, draw=(0.1, 2.0), kink="0 at 0",
+    keeps_sign=True,
 )  # fmt: skip
 function(
     "softplus", lambda f, x: f.log(1 + f.exp(x)), lambda x, y: Apply("sigmoid", x),
@@ -103,7 +104,7 @@ arithmetic(
     (lambda y_bar, y, x, c: y_bar * (_positive(x) + c * (1 - _positive(x))),
      lambda y_bar, y, x, c: y_bar * (x * (1 - _positive(x)))),
     (r"\mathrm{LeakyReLU}_c' = [x > 0] + c\,[x \leq 0]", r"\text{slope of the part below 0}"),
-    draw=(0.1, 2.0), kink="c at 0", numpy="leaky_relu({0}, {1})", c="leaky_relu({0}, {1})",
+    draw=(0.1, 2.0), kink="c at 0", numpy="leaky_relu({0}, {1})", c="leaky_relu({0}, {1})", keeps_sign=True,
 )  # fmt: skip
 arithmetic(
     "elu", lambda f, x, a: _piecewise(f, x, x, a * (f.exp(x) - 1)), r"\text{{ELU}}_{{{1}}}({0})",
@@ -111,7 +112,7 @@ arithmetic(
      lambda y_bar, y, x, a: y_bar * (Apply("elu", x, Const(1)) - Apply("relu", x))),
     (r"\mathrm{ELU}_a' = [x > 0] + [x \leq 0]\,(\mathrm{ELU}_a + a)",
      r"\mathrm{ELU}_a = \mathrm{ReLU} + a\,(\mathrm{ELU}_1 - \mathrm{ReLU})"),
-    draw=(0.1, 2.0), kink="a at 0", numpy="elu({0}, {1})", c="elu({0}, {1})",
+    draw=(0.1, 2.0), kink="a at 0", numpy="elu({0}, {1})", c="elu({0}, {1})", keeps_sign=True,
 )  # fmt: skip
 arithmetic(
     "clip", lambda f, x, d: _piecewise(f, x - d, d, _piecewise(f, -x - d, -d, x)), r"\text{{clip}}_{{{1}}}({0})",

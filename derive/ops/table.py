@@ -10,10 +10,11 @@ ADD, SUB, NEG, MUL, DIV, POW = "add", "sub", "neg", "mul", "div", "pow"
 MATMUL, TRANSPOSE, INVERSE, DET, DIAG = "matmul", "transpose", "inverse", "det", "diag"
 EINSUM, SELECTION, ONES, ONE_HOT, PEAK = "einsum", "selection", "ones", "one_hot", "peak"
 SUM, SERIES, EXP, LOG, SQRT, SOFTMAX, SIGMOID = "sum", "series", "exp", "log", "sqrt", "softmax", "sigmoid"
+STEP = "step"
 RATIONAL = (ADD, SUB, NEG, MUL, DIV, POW)
 
 __all__ = [
     "ADD", "DET", "DIAG", "DIV", "EINSUM", "EXP", "INVERSE", "LOG", "MATMUL", "MUL", "NEG", "ONES", "ONE_HOT", "PEAK",
-    "POW", "RATIONAL", "SELECTION", "SERIES", "SIGMOID", "SOFTMAX", "SQRT", "SUB", "SUM", "TABLE", "TRANSPOSE",
+    "POW", "RATIONAL", "SELECTION", "SERIES", "SIGMOID", "SOFTMAX", "SQRT", "STEP", "SUB", "SUM", "TABLE", "TRANSPOSE",
 ]  # fmt: skip
 __all__ += ["activation", "contraction", "elementwise", "linalg", "loss", "reduction", "series", "tensor", "window"]
