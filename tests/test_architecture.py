@@ -59,7 +59,7 @@ LAYERS = {
         ("lower", "build", "samples"),
         ("record", "trace", "accuracy", "recipe"),
         ("generate", "binding", "engines", "source"),
-        ("prepare",),
+        ("prepare", "team"),
         ("later",),  # the seam: what is below it and needs SymPy is imported when it is called
         ("store", "compiled", "export"),
         ("train",),
