@@ -1,0 +1,352 @@
+"""The verdict on a function written by hand: each gradient that it returns, against the derived one.
+
+A function that raises is not refuted but undecided: nothing was compared. A function may lay out its arrays in several
+ways and compute one sample or many; of the readings under which its parameters have a meaning, the first under which
+all that it returns is right counts, and its conventions are printed. Where there is none, the plainest is reported.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from derive.errors import DeriveError, ModelError, ShapeError
+from derive.expr import Apply, Const, walk
+from derive.handwritten.cause import cause, cause_of_mutation
+from derive.handwritten.compare import Finding, compare
+from derive.handwritten.layout import layouts
+from derive.handwritten.program import Program, program
+from derive.handwritten.run import Called, Reading, called, with_notes
+from derive.handwritten.sampling import Sample, floats, reduced, samples, sizes_of
+from derive.handwritten.words import Given, Meaning, Words
+from derive.batch import batched
+from derive.model import Network, trained
+from derive.printer import to_latex
+from derive.read.outline import Place
+from derive.verify.bench import Bench, bench_for
+from derive.verify.claims import JudgedClaim
+from derive.verify.judge import Counterexample, Verdict
+from derive.verify.literal import GOOD
+
+ONE, COLUMNS, ROWS = "one", "columns", "rows"
+SAMPLES = (ONE, COLUMNS, ROWS)
+ORDER = ("refuted", "ill-typed", "undecided", "verified")
+PLAIN = (0, 1, -1, 2)  # constants that are no sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a function is read.
+
+    Attributes:
+        wrt: By what the gradients are that it returns in order, or which of them are judged.
+        names: What words of the code stand for in the model.
+        args: What positional parameters stand for, where the function does not say.
+        samples: `one`, `columns` or `rows`: one sample, or a mini-batch that lies so; None: whatever fits.
+        sizes: Sizes that the function insists on.
+        tolerance: A relative tolerance in place of what rounding explains.
+    """
+
+    wrt: tuple[str, ...] | None = None
+    names: Mapping[str, Given] | None = None
+    args: tuple[str, ...] | None = None
+    samples: str | None = None
+    sizes: Mapping[str, int] | None = None
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedGradient:
+    """A gradient that a function returns, judged; the call that shows it, as Python."""
+
+    claim: JudgedClaim
+    word: str
+    call: str = ""
+
+
+def judge_function(network: Network, function: Any, options: Options) -> list[JudgedGradient]:
+    """Judge a function written by hand against the derivatives of a model.
+
+    Raises:
+        DeriveError: the function's parameters, or what it returns, have no meaning in the model.
+    """
+    if options.samples not in (None, *SAMPLES):
+        raise DeriveError(f"samples: met {options.samples}; expected {', '.join(SAMPLES)}")
+    own = program(function, options.args)
+    best: tuple[Any, list[JudgedGradient], Reading, list[Called]] | None = None
+    known: dict[Any, list[Sample]] = {}
+    for reading in _readings(network, own, options):
+        started = time.perf_counter()
+        calls, failed = _calls(own, reading, options, known)
+        found = _judged(own, reading, calls, failed, options, started)
+        rank = _rank(found, calls)
+        if best is None or rank < best[0]:
+            best = (rank, found, reading, calls)
+        if rank[:2] == (0, 0):
+            break
+    assert best is not None
+    _, found, reading, calls = best
+    return [_explained(item, own, reading, calls) for item in found]
+
+
+def _rank(found: Sequence[JudgedGradient], calls: Sequence[Called]) -> tuple[int, int, int]:
+    """Return how far a reading is from what the function means: crashes, then shapes, then values."""
+    words = [item.claim.verdict.verdict for item in found]
+    bad = sum(word not in GOOD for word in words)
+    return (bad and 1 + sum(bool(call.error) for call in calls), words.count("ill-typed"), bad)
+
+
+# ---------------------------------------------------------------- readings
+def _readings(network: Network, own: Program, options: Options) -> Iterator[Reading]:
+    """Yield what a function may compute: one sample, a mini-batch; its arrays in every layout."""
+    candidates = []
+    if options.samples in (None, ONE) or network.samples is not None:
+        whole = bench_for(network)
+        candidates.append((Words(whole.setting, options.names), whole, False))
+    if options.samples != ONE and network.samples is None:
+        try:
+            whole = bench_for(batched(network))
+            candidates.append((Words(whole.setting, options.names), whole, True))
+        except (ModelError, ShapeError) as error:
+            if options.samples is not None:
+                raise DeriveError(f"samples: {options.samples}: {error}") from None
+    met = [(words, bench, many, found) for loosely in (False, True) for words, bench, many in candidates
+           if (found := _meanings(own, words, loosely)) is not None]  # fmt: skip
+    if not met:
+        _refuse_words(own, [words for words, _, _ in candidates])
+    seen = set()
+    for words, bench, many, meanings in met:
+        if many in seen:
+            continue
+        seen.add(many)
+        yield from _laid_out(words, bench, many, meanings, options)
+
+
+def _meanings(own: Program, words: Words, loosely: bool) -> dict[str, Meaning] | None:
+    """Return what a function's parameters stand for; None where one that it needs stands for nothing."""
+    found = {}
+    for argument in own.arguments:
+        meaning = words.argument(argument.word, loosely)
+        if meaning is None and argument.required:
+            return None
+        if meaning is not None:
+            found[argument.word] = meaning
+    if own.open:
+        found |= {word: m for word, m in words.exact.items() if word.isidentifier() and m.kind == "value"}
+        found |= {f"d{words.code[end.latex]}": Meaning("cotangent", end) for end in words.ends if end.shape}
+    return found
+
+
+def _refuse_words(own: Program, candidates: Sequence[Words]) -> None:
+    words = candidates[0]
+    unknown = next(a.word for a in own.arguments if a.required and words.argument(a.word) is None)
+    raise DeriveError(
+        f"{own.label} takes {unknown}, which is no name of the model; {words.described()}. Say what it is: "
+        f"names={{{unknown!r}: …}}"
+    )
+
+
+def _laid_out(
+    words: Words, bench: Bench, many: bool, meanings: Mapping[str, Meaning], options: Options
+) -> Iterator[Reading]:
+    samples = bench.setting.network.samples
+    lying = [False, True] if samples is not None else [False]
+    if options.samples == ROWS:
+        lying = [True]
+    elif options.samples == COLUMNS:
+        lying = [False]
+    batch = ("a mini-batch of the model of one sample",) if many else ()
+    mean = ("the loss of a batch is the mean of its samples' losses",) if many else ()
+    total = ("the loss of a batch is the sum of its samples' losses",)
+    for summed in ([None, samples] if many else [None]):
+        for rows in lying:
+            for layout in layouts(bench.setting.network, rows):
+                notes = (*batch, *(total if summed is not None else mean), *layout.described())
+                yield Reading(bench, words, layout, meanings, summed, notes)
+
+
+# ---------------------------------------------------------------- calls
+def _calls(own: Program, reading: Reading, options: Options, known: dict[Any, list[Sample]]) -> tuple[list[Called], str]:
+    """Call the function at every point; the second is what keeps it from being judged, if anything does."""
+    above = own.differentiates or any(m.kind == "cotangent" and m.of == reading.bench.setting.end
+                                      for m in reading.meanings.values())  # fmt: skip
+    key = (reading.bench.setting.network.samples, above)
+    if key not in known:
+        known[key] = samples(reading.bench.setting, above and reading.bench.setting.end is not None, options.sizes)
+    points = known[key]
+    if not points:
+        return [], "no point could be found at which the model has moderate values and derivatives"
+    return [called(own, reading, point, options.wrt) for point in points], ""
+
+
+def _judged(
+    own: Program, reading: Reading, calls: Sequence[Called], failed: str, options: Options, started: float
+) -> list[JudgedGradient]:
+    """Return a verdict on everything that was returned, and on inputs that were written to."""
+    errors = [call for call in calls if call.error]
+    good = [call for call in calls if not call.error]
+    if failed or not good:
+        reason = failed or f"{own.label} raised {errors[0].error}"
+        verdict = Verdict("undecided", reason, _assumptions(reading, ()))
+        claim = _claim(own, own.label, "", verdict, started)
+        return [JudgedGradient(claim, own.label, _call(own, reading, errors[0]) if errors else "")]
+    reading = with_notes(reading, [*good[0].notes, *_left_out(good[0], reading)])
+    found = []
+    for meaning, word in good[0].words.items():
+        verdict, shown = _verdict(meaning, word, good, reading, options)
+        if verdict.verdict == "verified" and errors:
+            verdict = replace(verdict, verdict="undecided", reason=f"{_where(errors[0])} it raised {errors[0].error}")
+            shown = errors[0]
+        latex, formula = _names(meaning, reading)
+        claim = _claim(own, latex, formula, verdict, started)
+        found.append(JudgedGradient(claim, word, "" if shown is None else _call(own, reading, shown)))
+    return [*found, *_written_to(own, reading, good, started)]
+
+
+def _claim(own: Program, latex: str, formula: str, verdict: Verdict, started: float) -> JudgedClaim:
+    place = Place((own.label,), 0, "", own.line, 1)
+    return JudgedClaim(latex, place, latex, formula, verdict, own.label, time.perf_counter() - started)
+
+
+def _names(meaning: Meaning, reading: Reading) -> tuple[str, str]:
+    """Return what was returned as LaTeX, and the derived formula for it."""
+    if meaning.kind == "value":
+        return str(meaning.of.latex), ""
+    setting = reading.bench.setting
+    end = setting.end.latex if setting.end is not None else "L"
+    equation = next((e for e in setting.backward if e.of == meaning.of), None)
+    name = rf"\frac{{\partial {end}}}{{\partial {meaning.of.latex}}}"
+    return name, "" if equation is None else to_latex(reading.bench.written_as(equation.value))
+
+
+def _assumptions(reading: Reading, more: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*reading.bench.setting.derivation.assumptions, *reading.notes, *more]))
+
+
+def _left_out(call: Called, reading: Reading) -> list[str]:
+    """Say by which parameters nothing was returned."""
+    names = [p for p in trained(reading.bench.setting.network) if Meaning("cotangent", p) not in call.found]
+    listed = ", ".join(reading.words.code[name.latex] for name in names)
+    return [f"no gradient by {listed} was returned, and none judged"] if names else []
+
+
+def _verdict(
+    meaning: Meaning, word: str, calls: Sequence[Called], reading: Reading, options: Options
+) -> tuple[Verdict, Called | None]:
+    """Return the verdict on one thing returned, over all points, and the call that shows what is wrong."""
+    found = [(call, _found(meaning, call, reading, options)) for call in calls]
+    bad = {kind: [(c, f) for c, f in found if f.word == kind] for kind in ("differs", "shape", "close")}
+    assumptions = _assumptions(reading, ())
+    restless = next((call for call in calls if call.differs), None)
+    if restless is not None:
+        reason = "two calls with the same inputs gave different results: it draws random numbers or keeps a state"
+        return Verdict("undecided", reason, assumptions), restless
+    for kind, judged in (("differs", "refuted"), ("shape", "ill-typed"), ("close", "undecided")):
+        if not bad[kind]:
+            continue
+        call, finding = min(bad[kind], key=lambda pair: (pair[0].sample.one is not None, _entries(pair[0])))
+        only = f"{finding.text} {_where(call)}"
+        if all(c.sample.one is not None for c, _ in bad[kind]):
+            only += "; it holds where no size is 1"
+        if kind != "close" and reduced(reading.bench.setting, options.sizes) and _has_numbers(reading):
+            judged = "undecided"
+            only += "; at the model's own sizes, which were too large to compute with, it may hold"
+        example = _example(meaning, call, reading) if judged == "refuted" else None
+        return Verdict(judged, only, assumptions, example), call
+    singles = {f.precision for _, f in found} - {"float64"}
+    precise = f", to the precision of {singles.pop()}, in which it computes" if singles else ""
+    ones = sorted({str(c.sample.one) for c in calls if c.sample.one is not None})
+    batch = f", with {' and '.join(ones)} = 1 too" if ones else ""
+    reason = f"equal to the derivatives of the model at {len(calls)} random points of different sizes{batch}{precise}"
+    return Verdict("verified", reason, assumptions), None
+
+
+def _found(meaning: Meaning, call: Called, reading: Reading, options: Options) -> Finding:
+    met = call.found.get(meaning)
+    sample = call.sample
+    if met is None:
+        return Finding("shape", "it is not returned")
+    if meaning.kind == "value":
+        value = floats(sample.values[meaning.of]) * reading.factor(sample)
+        size = float(np.max(np.abs(value), initial=1.0))
+        return compare(met, reading.layout.arranged(meaning.of, value), 8 * size, size, options.tolerance)
+    whole = max(float(np.max(np.abs(floats(v)), initial=0.0)) for v in sample.cotangents.values())
+    factor = reading.factor(sample)
+    spread = sample.spread.get(meaning.of, 0.0) * factor
+    return compare(met, reading.expected(meaning.of, sample), spread, whole * factor, options.tolerance)
+
+
+def _entries(call: Called) -> int:
+    return sum(value.size for value in map(floats, call.sample.values.values()))
+
+
+def _where(call: Called) -> str:
+    return f"at {sizes_of(call.sample) or 'the point shown'}"
+
+
+def _has_numbers(reading: Reading) -> bool:
+    """Tell whether constants in the model may be its sizes."""
+    nodes = (part for item in reading.bench.setting.network.definitions for part in walk(item.value))
+    return any(isinstance(part, Const) and part.value not in PLAIN for part in nodes if not isinstance(part, Apply))
+
+
+def _example(meaning: Meaning, call: Called, reading: Reading) -> Counterexample:
+    """Return the point with both values, by the names of the model."""
+    values = {name.latex: floats(value).tolist() for name, value in call.sample.values.items()}
+    met = call.found[meaning]
+    if meaning.kind == "value":
+        own = floats(call.sample.values[meaning.of])
+    else:
+        own = reading.expected(meaning.of, call.sample)
+    claimed = np.asarray(met.values)
+    return Counterexample(values, claimed.tolist(), np.asarray(own).tolist())
+
+
+def _written_to(own: Program, reading: Reading, calls: Sequence[Called], started: float) -> list[JudgedGradient]:
+    """Return a verdict for each input that the function wrote to: its caller's array changed."""
+    found: dict[str, JudgedGradient] = {}
+    for call in calls:
+        for word, (before, after) in (call.changed or {}).items():
+            meaning = reading.meanings[word]
+            latex = meaning.of.latex if meaning.kind == "value" else word
+            reason = f"{own.label} writes to its argument {word}: the caller's array is changed. Work on a copy"
+            plain = isinstance(before, np.ndarray)
+            example = Counterexample({latex: before.tolist()}, after.tolist(), before.tolist()) if plain else None
+            verdict = Verdict("refuted", reason, _assumptions(reading, ()), example, cause_of_mutation(word, latex))
+            item = JudgedGradient(_claim(own, latex, latex, verdict, started), word, _call(own, reading, call))
+            found.setdefault(word, item)
+    return list(found.values())
+
+
+def _call(own: Program, reading: Reading, call: Called) -> str:
+    """Return the call as Python that can be pasted."""
+    parts = [f"{word}={_python(value)}" for word, value in call.inputs.items()]
+    return f"{own.label}({', '.join(parts)})"
+
+
+def _python(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        text = repr([float(f"{x:.6g}") for x in value.ravel()]) if value.ndim == 1 else repr(_short(value.tolist()))
+        return f"np.array({text})" if value.ndim else f"{float(value):.6g}"
+    return repr(tuple(value)) if isinstance(value, tuple) else repr(value)
+
+
+def _short(value: Any) -> Any:
+    return [_short(part) for part in value] if isinstance(value, list) else float(f"{value:.6g}")
+
+
+def _explained(item: JudgedGradient, own: Program, reading: Reading, calls: Sequence[Called]) -> JudgedGradient:
+    """Return a judgement with what is wrong, where a usual slip explains it."""
+    verdict = item.claim.verdict
+    if verdict.verdict not in ("refuted", "ill-typed") or verdict.diagnosis is not None:
+        return item
+    good = [call for call in calls if not call.error]
+    meaning = next((m for m, word in good[0].words.items() if word == item.word), None)
+    if meaning is None or meaning.kind != "cotangent":
+        return item
+    found = cause(meaning.of, reading, good)
+    return replace(item, claim=replace(item.claim, verdict=replace(verdict, diagnosis=found)))
