@@ -296,7 +296,9 @@ class Derivation(record.Derivation):
                 "write the steps that the function computes as a Model, and take its gradients()"
             )
         one = (wrt,) if isinstance(wrt, str) else wrt
-        options = Options(one and tuple(one), names, args and tuple(args), samples, sizes, tolerance)
+        options = Options(
+            None if one is None else tuple(one), names, None if args is None else tuple(args), samples, sizes, tolerance
+        )  # fmt: skip
         return judge_function(self.network, function, options)
 
     def assert_matches(self, function: Any, **options: Any) -> dict[str, Verdict]:

@@ -26,7 +26,7 @@ def size_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 CODE = (
-    click.option("--code", metavar="FILE:NAME", help="Judge this backward function instead, such as layer.py:backward."),
+    click.option("--code", metavar="FILE:NAME", help="Judge this backward function, such as layer.py:backward."),
     click.option("--wrt", metavar="NAMES", help="By what its gradients are, in order, such as x,W,b."),
     click.option(
         "--name",

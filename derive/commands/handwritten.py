@@ -50,11 +50,12 @@ def load_function(code: str) -> Any:
         raise DeriveError(f"--code {code}: {file} is no file; give FILE:NAME, such as layer.py:backward")
     found = _run(file)
     functions = [key for key, value in found.items() if _is_own(value, file)]
+    listed = ", ".join(functions) or "none"
     if not name and len(functions) != 1:
-        raise DeriveError(f"--code {code}: name the function, as {file}:NAME; there are {', '.join(functions) or 'none'}")
+        raise DeriveError(f"--code {code}: name the function, as {file}:NAME; there are {listed}")
     first, *inner = (name or functions[0]).split(".")
     if first not in found:
-        raise DeriveError(f"--code {code}: {file} defines no {first}; there are {', '.join(functions) or 'none'}")
+        raise DeriveError(f"--code {code}: {file} defines no {first}; there are {listed}")
     value = found[first]
     for part in inner:
         if not hasattr(value, part):

@@ -64,7 +64,7 @@ def _check_suffix(output: Path) -> None:
 @code_options
 @click.pass_context
 def check(
-    ctx: click.Context, source: str, as_json: bool, section: str | None, code: str | None, **how: Any
+    ctx: click.Context, /, source: str, as_json: bool, section: str | None, code: str | None, **how: Any
 ) -> None:  # fmt: skip
     """Judge every formula that the page claims, or with --code a backward function.
 

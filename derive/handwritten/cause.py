@@ -53,10 +53,10 @@ class Case:
         scale = np.max(np.abs(other), initial=0.0) or 1.0
         return bool(np.max(np.abs(np.squeeze(one) - np.squeeze(other)), initial=0.0) <= self.near * scale)
 
-    def others(self) -> Iterator[tuple[Var, list[Any]]]:
-        """Yield the derivatives by the other names, at every point."""
+    def others(self, free: bool = False) -> Iterator[tuple[Var, list[Any]]]:
+        """Yield the derivatives by the other names, or by the free ones alone, at every point."""
         for name in self.reading.words.variables[:MOST]:
-            if name != self.by:
+            if name != self.by and not (free and name not in self.reading.bench.setting.free):
                 yield name, [c.sample.expected(name) * self.reading.factor(c.sample) for c in self.calls]
 
     def code(self, name: Var) -> str:
@@ -64,25 +64,27 @@ class Case:
         return self.reading.words.code[name.latex]
 
 
-def cause(by: Var, reading: Reading, calls: Sequence[Called]) -> Diagnosis | None:
-    """Return what is wrong with a returned gradient, with the derived formula; None where nothing usual explains it."""
+def cause(by: Var, reading: Reading, calls: Sequence[Called], until: float) -> Diagnosis | None:
+    """Return what is wrong with a returned gradient, with the derived formula; None where nothing usual explains it.
+
+    `until` is the time at which the search ends.
+    """
     case = _case(by, reading, calls)
     if case is None:
         return None
     corrected = _formula(case)
-    for find in (_not_finite, _cut_off, _not_summed, _another, _factor, _transposed, _summed):
+    if all(np.shape(m) == np.shape(r) and case.close(m, r) for m, r in zip(case.met, case.right, strict=True)):
+        return Diagnosis("axis of one entry", "an axis of one entry is lost, as by squeeze(), or summed over", corrected)
+    for find in (_not_finite, _cut_off, _not_summed, _exchanged, _factor, _transposed, _held, _another, _summed):
         found = find(case)
         if found is not None:
             return Diagnosis(*found, corrected)
-    found = held_constant(case.by, case.reading, case.calls, case.matches)
-    if found is not None:
-        return Diagnosis(*found, corrected)
-    return edited(case.by, case.reading, case.calls, case.matches)
+    return edited(case.by, case.reading, case.calls, case.matches, until)
 
 
 def cause_of_mutation(word: str, latex: str) -> Diagnosis:
     """Return what is wrong where an input is written to."""
-    text = f"{word} is changed in place: operations such as `{word} -= …` or `{word}[…] = …` write to the caller's array"
+    text = f"{word} is changed in place: operations such as `{word} -= …` write to the caller's array"
     return Diagnosis("mutated input", text, latex)
 
 
@@ -94,12 +96,12 @@ def _case(by: Var, reading: Reading, calls: Sequence[Called]) -> Case | None:
         return None
     arrays = [call.found[meaning].values for call in kept]
     right = [call.sample.expected(by) * reading.factor(call.sample) for call in kept]
-    met = []
+    shaped: list[Any] = []
     for array, own in zip(arrays, right, strict=True):
         fits = reading.layout.arranged(by, own).shape == array.shape
-        met.append(reading.layout.restored(by, array, own.shape) if fits else array)
+        shaped.append(reading.layout.restored(by, array, own.shape) if fits else array)
     coarse = any(call.found[meaning].dtype not in ("float64", "int64") for call in kept)
-    return Case(by, reading, kept, met, right, SINGLE if coarse else PRECISE)
+    return Case(by, reading, kept, shaped, right, SINGLE if coarse else PRECISE)
 
 
 def _formula(case: Case) -> str:
@@ -115,22 +117,30 @@ Found = tuple[str, str] | None
 def _not_finite(case: Case) -> Found:
     if all(np.all(np.isfinite(m)) for m in case.met):
         return None
-    return "not a number", "it is infinite or not a number at moderate inputs: a division by 0, or exp or log out of range"
+    return "not a number", "it is no finite number at moderate inputs: a division by 0, or exp or log out of range"
 
 
 def _cut_off(case: Case) -> Found:
     dtypes = {call.found[Meaning("cotangent", case.by)].dtype for call in case.calls}
     if not all(dtype.startswith(("int", "uint")) for dtype in dtypes):
         return None
-    return "wrong type", f"it is of type {', '.join(sorted(dtypes))}: fractions are cut off; make the array one of floats"
+    return "wrong type", f"it is of type {', '.join(sorted(dtypes))}: fractions are cut off; use an array of floats"
+
+
+def _exchanged(case: Case, free: bool = True) -> Found:
+    for name, values in case.others(free):
+        if case.matches(values):
+            return "names exchanged", f"what is returned for ${case.by.latex}$ is the gradient by ${name.latex}$"
+    return None
+
+
+def _held(case: Case) -> Found:
+    return held_constant(case.by, case.reading, case.calls, case.matches)
 
 
 def _another(case: Case) -> Found:
-    if any(case.close(m, r) for m, r in zip(case.met, case.right, strict=True)):
-        return None
-    for name, values in case.others():
-        if case.matches(values):
-            return "names exchanged", f"what is returned for ${case.by.latex}$ is the gradient by ${name.latex}$"
+    if (found := _exchanged(case, free=False)) is not None:
+        return found
     for name in case.reading.words.variables:
         if case.matches([floats(call.sample.values[name]) for call in case.calls]):
             return "value for gradient", f"what is returned is the value of ${name.latex}$ itself"
@@ -264,7 +274,8 @@ def _wrong_axis(case: Case, values: Sequence[Any]) -> Found:
         if rank < 2 or not all(case.close(s, r) for s, r in zip(sums, case.right, strict=True)):
             continue
         if case.matches([v.sum(wrong) for v in values]):
-            return "sum over wrong axis", f"it is summed over axis {_axes(wrong)}; the gradient is the sum over axis {_axes(right)}"
+            text = f"it is summed over axis {_axes(wrong)}; the gradient is the sum over axis {_axes(right)}"
+            return "sum over wrong axis", text
     return None
 
 

@@ -83,8 +83,10 @@ def compare(met: Met, expected: Any, spread: float, whole: float, tolerance: flo
     if precision == "float64" and single and error <= allowed("float32") * scale:
         return Finding("equal", precision="float32")
     if error <= CLOSE.get(precision, HALF) * max(size, 0.0 if size > 1e-30 else whole):
-        text = f"it agrees to a relative {error / (size or whole):.1e} only: more than {precision} rounds, too little to \
-call it wrong. Part of it may be computed in lower precision, or a small term be added or missing"
+        text = (
+            f"it agrees to a relative {error / (size or whole):.1e} only: more than {precision} rounds, too little to "
+            "call it wrong. Part of it may be computed in lower precision, or a small term be added or missing"
+        )
         return Finding("close", text, precision, error / (size or whole))
     return _differs(values, expected, error / scale, precision)
 

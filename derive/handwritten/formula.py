@@ -29,7 +29,6 @@ from derive.verify.judge import Diagnosis, end_weights
 from derive.verify.numbers import CostError, Number, RetryError
 from derive.verify.rewriting import Edit
 
-SECONDS = 6.0  # spent on edits
 DEPTH = 3  # cotangents written out one after the other
 Matches = Callable[[Iterable[Any]], bool]
 UNREAD = (DeriveError, NotImplementedError, RecursionError, TypeError, ValueError, KeyError, CostError, RetryError)
@@ -56,16 +55,19 @@ def held_constant(
             if values[0] is None or not np.any(values[0]):
                 continue
             if matches([*values, *map(without, calls[1:])]):
-                words = " and ".join(f"${item.name.latex}$" for item in setting.network.definitions if item.name in held)
+                names = [item.name for item in setting.network.definitions if item.name in held]
+                words = " and ".join(f"${name.latex}$" for name in names)
                 return "dependence dropped", f"it holds {words} constant, which depend on ${by.latex}$"
         except UNREAD:
             continue
     return None
 
 
-def edited(by: Var, reading: Reading, calls: Sequence[Called], matches: Matches) -> Diagnosis | None:
-    """Return the kind of error, a sentence and the corrected formula, where an edit of the derived formula gives what was returned."""
-    bench, until = reading.bench, time.monotonic() + SECONDS
+def edited(
+    by: Var, reading: Reading, calls: Sequence[Called], matches: Matches, until: float
+) -> Diagnosis | None:
+    """Return what is wrong, where an edit of the derived formula gives what was returned."""
+    bench = reading.bench
     equation = next((e for e in bench.setting.backward if e.of == by), None)
     left = None if equation is None else parsed(to_latex(equation.name))
     if equation is None or left is None:
@@ -121,10 +123,13 @@ def _value(side: Node, reading: Reading, call: Called) -> Any:
 
 def _said(left: ast.Node, edit: Edit, right: ast.Node, bench: Bench) -> Diagnosis:
     """Return what is wrong with the formula that the code computes, as it is said of a claim."""
+    text, corrected = f"it returns ${render(edit.node)}$", f"{render(left)} = {render(right)}"
+    if edit.kind == "extra factor":  # what must go from the right formula is missing in the code
+        kind = "derivative" if "'" in edit.text else "term" if edit.text.startswith("the term") else "factor"
+        return Diagnosis(f"missing {kind}", f"{text}: {edit.text.replace('must go', 'is missing')}", corrected)
     verdict = judge_claim(_claim(left, edit.node), bench)
-    text = f"it returns ${render(edit.node)}$"
     if verdict.diagnosis is None:
-        return Diagnosis("another formula", text, f"{render(left)} = {render(right)}")
+        return Diagnosis("another formula", text, corrected)
     return replace(verdict.diagnosis, text=f"{text}: {verdict.diagnosis.text}")
 
 

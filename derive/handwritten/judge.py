@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from derive.batch import batched
 from derive.errors import DeriveError, ModelError, ShapeError
 from derive.expr import Apply, Const, walk
 from derive.handwritten.cause import cause, cause_of_mutation
@@ -23,7 +24,6 @@ from derive.handwritten.program import Program, program
 from derive.handwritten.run import Called, Reading, called, with_notes
 from derive.handwritten.sampling import Sample, floats, reduced, samples, sizes_of
 from derive.handwritten.words import Given, Meaning, Words
-from derive.batch import batched
 from derive.model import Network, trained
 from derive.printer import to_latex
 from derive.read.outline import Place
@@ -35,6 +35,7 @@ from derive.verify.literal import GOOD
 ONE, COLUMNS, ROWS = "one", "columns", "rows"
 SAMPLES = (ONE, COLUMNS, ROWS)
 ORDER = ("refuted", "ill-typed", "undecided", "verified")
+SECONDS = 4.0  # spent on what small edits of formulas may explain
 PLAIN = (0, 1, -1, 2)  # constants that are no sizes
 
 
@@ -90,7 +91,8 @@ def judge_function(network: Network, function: Any, options: Options) -> list[Ju
             break
     assert best is not None
     _, found, reading, calls = best
-    return [_explained(item, own, reading, calls) for item in found]
+    until = time.monotonic() + SECONDS
+    return [_explained(item, reading, calls, until) for item in found]
 
 
 def _rank(found: Sequence[JudgedGradient], calls: Sequence[Called]) -> tuple[int, int, int]:
@@ -114,15 +116,14 @@ def _readings(network: Network, own: Program, options: Options) -> Iterator[Read
         except (ModelError, ShapeError) as error:
             if options.samples is not None:
                 raise DeriveError(f"samples: {options.samples}: {error}") from None
-    met = [(words, bench, many, found) for loosely in (False, True) for words, bench, many in candidates
-           if (found := _meanings(own, words, loosely)) is not None]  # fmt: skip
+    met = []
+    for loosely in (False, True):  # `X` is not `x` where both are names: one sample would hide a missing 1/m
+        if not met:
+            met = [(words, bench, many, found) for words, bench, many in candidates
+                   if (found := _meanings(own, words, loosely)) is not None]  # fmt: skip
     if not met:
         _refuse_words(own, [words for words, _, _ in candidates])
-    seen = set()
     for words, bench, many, meanings in met:
-        if many in seen:
-            continue
-        seen.add(many)
         yield from _laid_out(words, bench, many, meanings, options)
 
 
@@ -160,17 +161,28 @@ def _laid_out(
     elif options.samples == COLUMNS:
         lying = [False]
     batch = ("a mini-batch of the model of one sample",) if many else ()
+    single = ("it is called with one sample, as in the model",) if _has_batch(bench) and not many else ()
     mean = ("the loss of a batch is the mean of its samples' losses",) if many else ()
     total = ("the loss of a batch is the sum of its samples' losses",)
     for summed in ([None, samples] if many else [None]):
         for rows in lying:
             for layout in layouts(bench.setting.network, rows):
-                notes = (*batch, *(total if summed is not None else mean), *layout.described())
+                notes = (*batch, *single, *(total if summed is not None else mean), *layout.described())
                 yield Reading(bench, words, layout, meanings, summed, notes)
 
 
+def _has_batch(bench: Bench) -> bool:
+    """Tell whether a model is one of a single sample, of which a mini-batch can be made."""
+    try:
+        return bench.setting.network.samples is None and bool(batched(bench.setting.network))
+    except (ModelError, ShapeError):
+        return False
+
+
 # ---------------------------------------------------------------- calls
-def _calls(own: Program, reading: Reading, options: Options, known: dict[Any, list[Sample]]) -> tuple[list[Called], str]:
+def _calls(
+    own: Program, reading: Reading, options: Options, known: dict[Any, list[Sample]]
+) -> tuple[list[Called], str]:
     """Call the function at every point; the second is what keeps it from being judged, if anything does."""
     above = own.differentiates or any(m.kind == "cotangent" and m.of == reading.bench.setting.end
                                       for m in reading.meanings.values())  # fmt: skip
@@ -261,7 +273,8 @@ def _verdict(
     precise = f", to the precision of {singles.pop()}, in which it computes" if singles else ""
     ones = sorted({str(c.sample.one) for c in calls if c.sample.one is not None})
     batch = f", with {' and '.join(ones)} = 1 too" if ones else ""
-    reason = f"equal to the derivatives of the model at {len(calls)} random points of different sizes{batch}{precise}"
+    what = "values" if meaning.kind == "value" else "derivatives"
+    reason = f"equal to the {what} of the model at {len(calls)} random points of different sizes{batch}{precise}"
     return Verdict("verified", reason, assumptions), None
 
 
@@ -297,6 +310,8 @@ def _has_numbers(reading: Reading) -> bool:
 def _example(meaning: Meaning, call: Called, reading: Reading) -> Counterexample:
     """Return the point with both values, by the names of the model."""
     values = {name.latex: floats(value).tolist() for name, value in call.sample.values.items()}
+    if call.sample.above != 1 and reading.bench.setting.end is not None:
+        values[rf"\bar{{{reading.bench.setting.end.latex}}}"] = call.sample.above
     met = call.found[meaning]
     if meaning.kind == "value":
         own = floats(call.sample.values[meaning.of])
@@ -325,6 +340,9 @@ def _written_to(own: Program, reading: Reading, calls: Sequence[Called], started
 def _call(own: Program, reading: Reading, call: Called) -> str:
     """Return the call as Python that can be pasted."""
     parts = [f"{word}={_python(value)}" for word, value in call.inputs.items()]
+    if own.differentiates:
+        parts += [f"d{reading.words.code[end.latex]}={_python(reading.value(Meaning('cotangent', end), call.sample))}"
+                  for end in reading.words.ends]  # fmt: skip
     return f"{own.label}({', '.join(parts)})"
 
 
@@ -339,7 +357,7 @@ def _short(value: Any) -> Any:
     return [_short(part) for part in value] if isinstance(value, list) else float(f"{value:.6g}")
 
 
-def _explained(item: JudgedGradient, own: Program, reading: Reading, calls: Sequence[Called]) -> JudgedGradient:
+def _explained(item: JudgedGradient, reading: Reading, calls: Sequence[Called], until: float) -> JudgedGradient:
     """Return a judgement with what is wrong, where a usual slip explains it."""
     verdict = item.claim.verdict
     if verdict.verdict not in ("refuted", "ill-typed") or verdict.diagnosis is not None:
@@ -348,5 +366,5 @@ def _explained(item: JudgedGradient, own: Program, reading: Reading, calls: Sequ
     meaning = next((m for m, word in good[0].words.items() if word == item.word), None)
     if meaning is None or meaning.kind != "cotangent":
         return item
-    found = cause(meaning.of, reading, good)
+    found = cause(meaning.of, reading, good, until)
     return replace(item, claim=replace(item.claim, verdict=replace(verdict, diagnosis=found)))

@@ -142,7 +142,7 @@ def _arrays_for(function: Any) -> tuple[Callable[[Any], Any], Callable[[], Any]]
     tops = {module.partition(".")[0] for module in modules}
     if "torch" in tops:
         return _converted(_torch_tensor), contextlib.nullcontext
-    if "jax" in tops or inner is not function and type(function).__module__.startswith("jax"):
+    if "jax" in tops or (inner is not function and type(function).__module__.startswith("jax")):
         return _converted(import_module("jax.numpy").asarray), _double
     return lambda value: value, contextlib.nullcontext
 

@@ -59,7 +59,8 @@ class Reading:
             return {key: self.value(part, sample) for key, part in meaning.of}
         if meaning.kind == "cotangent":
             own = sample.expected(meaning.of)
-            array = self.layout.arranged(meaning.of, own if meaning.of in self.words.ends else own * self.factor(sample))
+            factor = 1.0 if meaning.of in self.words.ends else self.factor(sample)
+            array = self.layout.arranged(meaning.of, own * factor)
         else:
             array = self.layout.arranged(meaning.of, floats(sample.values[meaning.of]))
         if meaning.of.domain.partition(" ")[0] == "index" and meaning.kind == "value":
@@ -156,7 +157,8 @@ def _sorted(
     found: dict[Meaning, Met] = {}
     words: dict[Meaning, str] = {}
     notes: tuple[str, ...] = ()
-    if isinstance(gradients, tuple) and len(gradients) == 2 and isinstance(gradients[1], dict) and _ends_in_loss(reading):
+    pair = isinstance(gradients, tuple) and len(gradients) == 2 and isinstance(gradients[1], dict)
+    if pair and reading.bench.setting.end is not None:
         found[Meaning("value", reading.words.ends[0])] = gradients[0]
         words[Meaning("value", reading.words.ends[0])] = "the first of the two that are returned"
         gradients = gradients[1]
@@ -184,12 +186,8 @@ def _sorted(
         found[meaning] = as_met(None) if value is None else value
         words[meaning] = str(word)
     if not found:
-        raise DeriveError(f"{program.label} returns no gradient; expected a dict of names and arrays, or arrays in order")
+        raise DeriveError(f"{program.label} returns no gradient; expected a dict of names and arrays, or arrays")
     return found, words, notes
-
-
-def _ends_in_loss(reading: Reading) -> bool:
-    return reading.bench.setting.end is not None
 
 
 def _meant(word: Any, program: Program, reading: Reading) -> Meaning:
