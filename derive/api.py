@@ -15,8 +15,9 @@ from derive import recurrence
 from derive.errors import DeriveError, ModelError
 from derive.expr import Apply, Node, Var, walk
 from derive.generalise import generalised
-from derive.handwritten.judge import JudgedGradient, Options, judge_function
+from derive.handwritten.judge import JudgedGradient, judge_function
 from derive.handwritten.message import explanation
+from derive.handwritten.readings import Options
 from derive.interop import from_sympy, to_sympy
 from derive.jacobian import derive_directional, derive_hessian, derive_hessian_product, derive_jacobian
 from derive.model import Definition, Network, free_variables, ordered
@@ -37,7 +38,7 @@ from derive.verify.claims import judge_claim
 from derive.verify.induction import judge_recurrence
 from derive.verify.judge import Verdict
 from derive.verify.literal import GOOD
-from derive.verify.steps import checked
+from derive.verify.steps import SECOND, checked
 from derive.workbook import Workbook, derive_network, derive_recurrence
 
 
@@ -290,10 +291,10 @@ class Derivation(record.Derivation):
         Raises:
             DeriveError: a parameter, or what it returns, has no meaning in the model.
         """
-        if self.network is None or not any(e.role in ("cotangent", "gradient") for e in self.equations):
+        if self.network is None or any(e.role in SECOND for e in self.equations):
             raise DeriveError(
                 f"{self.title}: code is judged against the gradients of a model with a fixed number of steps; "
-                "write the steps that the function computes as a Model, and take its gradients()"
+                "write what the function computes as a Model, and take its gradients()"
             )
         one = (wrt,) if isinstance(wrt, str) else wrt
         options = Options(

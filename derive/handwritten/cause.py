@@ -74,7 +74,7 @@ def cause(by: Var, reading: Reading, calls: Sequence[Called], until: float) -> D
         return None
     corrected = _formula(case)
     if all(np.shape(m) == np.shape(r) and case.close(m, r) for m, r in zip(case.met, case.right, strict=True)):
-        return Diagnosis("axis of one entry", "an axis of one entry is lost, as by squeeze(), or summed over", corrected)
+        return Diagnosis("axis of one entry", "an axis of one entry is lost, as by squeeze()", corrected)
     for find in (_not_finite, _cut_off, _not_summed, _exchanged, _factor, _transposed, _held, _another, _summed):
         found = find(case)
         if found is not None:
