@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from derive import recurrence
 from derive.errors import DeriveError, ModelError
 from derive.expr import Apply, Node, Var, walk
 from derive.generalise import generalised
+from derive.handwritten.judge import JudgedGradient, judge_function
+from derive.handwritten.message import explanation
+from derive.handwritten.readings import Options
 from derive.interop import from_sympy, to_sympy
 from derive.jacobian import derive_directional, derive_hessian, derive_hessian_product, derive_jacobian
 from derive.model import Definition, Network, free_variables, ordered
@@ -34,7 +37,8 @@ from derive.verify.bench import bench_of_record
 from derive.verify.claims import judge_claim
 from derive.verify.induction import judge_recurrence
 from derive.verify.judge import Verdict
-from derive.verify.steps import checked
+from derive.verify.literal import GOOD
+from derive.verify.steps import SECOND, checked
 from derive.workbook import Workbook, derive_network, derive_recurrence
 
 
@@ -185,10 +189,7 @@ class Model:
         Raises:
             ModelError: there is no such scalar.
         """
-        network = self._ending(loss)
-        derived = derive_network(network)
-        values = {f.name: getattr(derived, f.name) for f in fields(record.Derivation)}
-        return Derivation(**values, network=network)
+        return _with_network(self._ending(loss))
 
     def __str__(self) -> str:
         equations = "; ".join(equation_latex(d.name, d.value) for d in self._definitions)
@@ -199,6 +200,25 @@ class Model:
             f"{d.name.latex} &= {equation_latex(d.name, d.value).split(' = ', 1)[1]}" for d in self._definitions
         )
         return rf"$$\begin{{aligned}} {rows} \end{{aligned}}$$"
+
+
+def derivation_of(path: str | os.PathLike[str], section: str | None = None) -> Derivation:
+    """Return the gradients of a source: of a page's last model, or of the model that a Python file defines.
+
+    Raises:
+        DeriveError: there is no such model, or the source cannot be read.
+    """
+    if ".py" not in Path(path).name:
+        return Model.read(path, section).gradients()
+    own = Workbook(path, section).sections[0]
+    if own.recurrence is not None:
+        return Recurrence.gradients(own.recurrence)  # type: ignore[arg-type]
+    return _with_network(own.network)
+
+
+def _with_network(network: Network) -> Derivation:
+    derived = derive_network(network)
+    return Derivation(**{f.name: getattr(derived, f.name) for f in fields(record.Derivation)}, network=network)
 
 
 class Recurrence(recurrence.Recurrence):
@@ -251,6 +271,53 @@ class Derivation(record.Derivation):
             return judge_recurrence(written, self.recurrence, self)
         assert self.network is not None
         return judge_claim(written, bench_of_record(self.network, self.general or self))
+
+    def judge_code(
+        self, function: Any, *, wrt: str | Sequence[str] | None = None, names: Mapping[str, Any] | None = None,
+        args: Sequence[str] | None = None, samples: str | None = None, sizes: Mapping[str, int] | None = None,
+        tolerance: float | None = None,
+    ) -> list[JudgedGradient]:  # fmt: skip
+        """Judge a backward function written by hand: a verdict on each gradient that it returns.
+
+        Args:
+            function: A function of the model's values and cotangents by name (`W1` is W^{[1]}, `dZ1` its cotangent,
+                `grad_output` that of the output), a torch.autograd.Function, or a JAX function with custom_vjp.
+            wrt: By what the gradients are, in the order in which it returns them; of a dict, those to be judged.
+            names: What words of the code stand for: `{"w": "W^{[1]}", "cache": ("x", "W")}`.
+            args: What its parameters stand for, in order, where it has no names for them.
+            samples: `one`, `columns` or `rows`: what it computes with; None: whatever fits.
+            sizes: Sizes that it insists on, by name.
+            tolerance: A relative tolerance in place of what rounding explains.
+        Raises:
+            DeriveError: a parameter, or what it returns, has no meaning in the model.
+        """
+        if self.network is None or any(e.role in SECOND for e in self.equations):
+            raise DeriveError(
+                f"{self.title}: code is judged against the gradients of a model with a fixed number of steps; "
+                "write what the function computes as a Model, and take its gradients()"
+            )
+        one = (wrt,) if isinstance(wrt, str) else wrt
+        options = Options(
+            None if one is None else tuple(one), names, None if args is None else tuple(args), samples, sizes, tolerance
+        )  # fmt: skip
+        return judge_function(self.network, function, options)
+
+    def assert_matches(self, function: Any, **options: Any) -> dict[str, Verdict]:
+        """Raise an AssertionError that says what is wrong, unless a backward function returns the derived gradients.
+
+        Args:
+            function: As for `judge_code`.
+            options: The same.
+        Returns:
+            The verdict on each gradient, by the word under which it is returned.
+        Raises:
+            AssertionError: a gradient is wrong or could not be judged, or an input was written to.
+            DeriveError: a parameter, or what it returns, has no meaning in the model.
+        """
+        judged = self.judge_code(function, **options)
+        if any(item.claim.verdict.verdict not in GOOD for item in judged):
+            raise AssertionError(explanation(judged))
+        return {item.word: item.claim.verdict for item in judged}
 
     def _functions(self) -> set[str]:
         """Return the names of the arbitrary functions of the model, which a claim may apply."""

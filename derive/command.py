@@ -25,6 +25,29 @@ def size_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--size", "sizes", multiple=True, metavar="NAME=N", help=help_text)(command)
 
 
+CODE = (
+    click.option("--code", metavar="FILE:NAME", help="Judge this backward function, such as layer.py:backward."),
+    click.option("--wrt", metavar="NAMES", help="By what its gradients are, in order, such as x,W,b."),
+    click.option(
+        "--name",
+        "names",
+        multiple=True,
+        metavar="WORD=NAME",
+        help="What a word of the code is in the model: w=W1, cache=x,W,b.",
+    ),
+    click.option(
+        "--samples", type=click.Choice(["one", "columns", "rows"]), help="What it computes with.  [default: what fits]"
+    ),
+)
+
+
+def code_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --code and what says how the function is read."""
+    for option in reversed(CODE):
+        command = option(command)
+    return size_option(command)
+
+
 TRAINING = (
     click.option(
         "--data",

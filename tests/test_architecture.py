@@ -37,10 +37,12 @@ LAYERS = {
         ("read/*",),
         ("verify/*",),
         ("sheet/*",),
+        ("handwritten/*",),
         ("workbook", "report", "progress"),
         ("command",),
         ("api",),
         ("",),  # derive itself: the names that users import
+        ("pytest_plugin",),
         ("commands/*",),
         ("cli",),
         ("__main__",),

@@ -18,7 +18,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_python_blocks_run_as_printed(tmp_path: Path) -> None:
-    first, second = (
+    first, second, third = (
         subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False)
         for block in blocks("python")
     )
@@ -27,6 +27,8 @@ def test_the_python_blocks_run_as_printed(tmp_path: Path) -> None:
     assert loss < 0.1, "four thousand steps separate four quadrants"
     assert second.returncode == 0, second.stderr
     assert "diag(p) - p pᵀ" in second.stdout and second.stdout.splitlines()[-1].endswith("2*X.T*X")
+    assert third.returncode == 0, third.stderr
+    assert "the factor N is missing: it is 1/N times the right gradient" in third.stdout
 
 
 def test_the_second_command_is_what_ci_runs() -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 import codegen
-from derive.command import section_option, source_argument
+from derive.command import code_options, section_option, source_argument
+from derive.commands.handwritten import conventions, judge_file
 from derive.errors import DeriveError
 from derive.files import check_writable
 from derive.report import exit_code, to_json, to_lines
 from derive.sheet.plain import to_text
 from derive.sheet.write import SUFFIXES, save_document
+from derive.verify.claims import JudgedClaim
 from derive.workbook import Workbook
 
 log = logging.getLogger("derive")
@@ -57,24 +61,40 @@ def _check_suffix(output: Path) -> None:
 @source_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @section_option
+@code_options
 @click.pass_context
-def check(ctx: click.Context, source: str, as_json: bool, section: str | None) -> None:
-    """Judge every formula that the page claims.
+def check(
+    ctx: click.Context, /, source: str, as_json: bool, section: str | None, code: str | None, **how: Any
+) -> None:  # fmt: skip
+    """Judge every formula that the page claims, or with --code a backward function.
 
     Exit code 0: every claim holds. 1: one is refuted or ill-typed. 3: one is undecided or unread.
 
     \b
     derive check notes.md
     derive check notes.md --json > report.json
+    derive check notes.md --code layer.py:backward
     """
+    if code is not None:
+        claims = judge_file(source, section, code, **how)
+        _report(ctx, source, claims, [], as_json, conventions(claims))
+    if any(how.values()):
+        raise DeriveError("--wrt, --name, --samples and --size say how a function is read; add --code FILE:NAME")
     book = Workbook(source, section)
     if book.is_page:
         book.refuse_conflicts()
-    claims = list(book.judged())
+    _report(ctx, source, list(book.judged()), book.symbols(), as_json)
+
+
+def _report(
+    ctx: click.Context, source: str, claims: Sequence[JudgedClaim], symbols: list[dict[str, object]], as_json: bool,
+    given: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Print the verdicts and what is taken as given, and end with the exit code that they give."""
     if as_json:
-        click.echo(json.dumps(to_json(source, book.symbols(), claims), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(to_json(source, symbols, claims), indent=1, ensure_ascii=False))
     else:
-        click.echo("\n".join(to_lines(source, claims, log.isEnabledFor(logging.DEBUG))))
+        click.echo("\n".join([*to_lines(source, claims, verbose=log.isEnabledFor(logging.DEBUG)), *given]))
     ctx.exit(exit_code(claims))
 
 

@@ -151,6 +151,13 @@ def _terms(left: ast.Node, bench: Bench) -> list[ast.Node]:
     return [] if tree is None else summands(tree)
 
 
+def choices_held(setting: Setting, of: Var) -> list[frozenset[Var]]:
+    """Return the names and pairs of names between a variable and the end that may wrongly be held constant."""
+    defined = [item.name for item in setting.network.definitions if item.name not in (setting.end, of)]
+    between = [name for name in defined if name in upstream(setting.network, (of,))]
+    return [frozenset(c) for size in (1, 2) for c in itertools.combinations(between, size)][:MOST_HELD]
+
+
 def _held_constant(claim: Equation, bench: Bench) -> Diagnosis | None:
     """Name what a claim holds constant although it depends on the variable: a norm's statistics, a recurrent state."""
     try:
@@ -161,15 +168,12 @@ def _held_constant(claim: Equation, bench: Bench) -> Diagnosis | None:
     of = setting.cotangents.get(left) if isinstance(left, Var) else None
     if of is None:
         return None
-    defined = [item.name for item in setting.network.definitions if item.name not in (setting.end, of)]
-    between = [name for name in defined if name in upstream(setting.network, (of,))]
-    choices = [frozenset(c) for size in (1, 2) for c in itertools.combinations(between, size)][:MOST_HELD]
-    for held in choices:
+    for held in choices_held(setting, of):
         without = replace(setting, held=held, memory={})
         nothing = as_node(0) * ones_like(left)
         vanishes = agrees_as_written(left, nothing, without)  # nothing is left: this explains nothing
         if not vanishes and agrees_as_written(left, right, without):
-            words = " and ".join(f"${name.latex}$" for name in between if name in held)
+            words = " and ".join(f"${item.name.latex}$" for item in setting.network.definitions if item.name in held)
             text = f"it holds only with {words} held constant, which depend on ${of.latex}$"
             primary = setting.primary(left)
             value = next((e.value for e in setting.derivation.equations if e.name == primary), left)

@@ -385,6 +385,14 @@ def _places(node: Node) -> Iterator[sympy.Symbol]:
             yield from (symbol for param in part.params for symbol in sorted(param.free_symbols, key=str))
 
 
+def size_choices(network: Network, free: Iterable[Var], count: int) -> list[dict[sympy.Expr, int]]:
+    """Return several choices of sizes at which a network, with its free variables, can be computed."""
+    shapes = [name.shape for name in (*free, *(item.name for item in network.definitions))]
+    shapes += [shape for item in network.definitions for shape in _inner_shapes(item.value)]
+    places = [symbol for item in network.definitions for symbol in _places(item.value)]
+    return [choose_sizes(shapes, turn, places) for turn in range(count)]
+
+
 def points(
     kind: Kind, network: Network, more: Iterable[Var], count: int, seed: int = 0,
     given: Mapping[sympy.Expr, int] | None = None,
@@ -395,11 +403,8 @@ def points(
     A point that meets a pole, or a root that does not exist, is drawn again, up to `TRIES` times for each.
     """
     free = dict.fromkeys([*free_variables(network), *more])
-    shapes = [name.shape for name in (*free, *(item.name for item in network.definitions))]
-    shapes += [shape for item in network.definitions for shape in _inner_shapes(item.value)]
     made = 0
-    places = [symbol for item in network.definitions for symbol in _places(item.value)]
-    sizes = [{**choose_sizes(shapes, turn, places), **(given or {})} for turn in range(count)]
+    sizes = [{**chosen, **(given or {})} for chosen in size_choices(network, free, count)]
     for attempt in range(TRIES * count):
         rng = random.Random(f"{seed}:{attempt}")
         point = Point(kind, sizes[made], {}, {})
