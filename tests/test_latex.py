@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from derive.errors import UnreadError
-from derive.read.latex import defined_functions, read_formula, read_statements
+from derive.read.latex import (
+    Refused,
+    Statement,
+    defined_functions,
+    read_formula,
+    read_parts,
+    read_statements,
+    standing_letters,
+)
 from derive.read.page import load_page
 from derive.read.spelling import render
 from derive.read.syntax import (
@@ -20,8 +28,14 @@ from derive.read.syntax import (
     Call,
     Cases,
     Derivative,
+    Differential,
+    Dots,
     Entry,
+    Evaluated,
+    Given,
     Group,
+    Implied,
+    Keyword,
     Matrix,
     Name,
     Neg,
@@ -34,6 +48,7 @@ from derive.read.syntax import (
     Relation,
     Sum,
     Transpose,
+    Where,
 )
 
 SEEDS = Path(__file__).parents[2] / "shared" / "seeds"
@@ -205,6 +220,114 @@ def test_a_derivative_is_one_in_every_spelling(latex, tree):
     assert found == tree or (tree is None and isinstance(found, Quotient))
 
 
+def equals(left: Node, right: Node) -> Relation:
+    return Relation((left, right), ("=",))
+
+
+X, Y, Z, P, dots = Name("X"), Name("Y"), Name("Z"), Name("P"), Dots()
+bold_x, bold_w = Name(r"\mathbf{x}"), Name(r"\mathbf{W}")
+BEYOND = {
+    r"dW^{[2]}": Differential(W2),
+    r"d{{w}_{1}}": Differential(Name("w", subs=(one,))),
+    r"\mathrm{d}x": Differential(x),
+    r"\mathbf{dx}": Differential(bold_x),
+    r"dZ^{[2]T}": Transpose(Differential(Name("Z", two, "[]"))),
+    r"dZ x^T": times(Differential(Z), Transpose(x)),
+    r"d(X Y)": Differential(times(X, Y)),
+    r"d(l(x))": Differential(Call(Name("l"), (x,))),
+    r"d(\|x\|^2)": Differential(Power(Norm(x), two)),
+    r"\frac{\partial L}{\partial W}\Big|_{y = x}": Evaluated(gradient, equals(y, x)),
+    r"\left. x + y \right|_{x = 1, y = 2}": Evaluated(Sum("+", x, y), Group((equals(x, one), equals(y, two)))),
+    r"\frac{d}{dx} f(x) |_{x = 1}": Evaluated(Derivative(Call(Name("f"), (x,)), x, "d"), equals(x, one)),
+    r"P(y \mid x, z)": Call(P, (Given((y,), (x, z)),)),
+    r"P(y | x)": Call(P, (Given((y,), (x,)),)),
+    r"P(y = 1)": Call(P, (equals(y, one),)),
+    r"KL(a \| b)": Call(Name("KL"), (Given((a,), (b,), r"\|"),)),
+    r"CE(y, \hat y)": Call(Name("CE"), (y, Name(r"\hat{y}"))),
+    r"np.sum(Z, axis=1, keepdims=True)": Call(
+        Name("sum"), (Z, Keyword("axis", one), Keyword("keepdims", Name("True")))
+    ),
+    r"np.dot(W, x) + b": Sum("+", Product("@", W, x), b),
+    r"X.T @ Y": Product("@", Transpose(X), Y),
+    r"X.T.dot(Y)": Product("@", Transpose(X), Y),
+    r"(X Y).sum(axis=0)": Call(Name("sum"), (times(X, Y), Keyword("axis", Number("0")))),
+    r"x + \cdots + y": Sum("+", Sum("+", x, dots), y),
+    r"[a, \ldots, b]": Group((a, dots, b)),
+    r"\begin{bmatrix} a & \cdots & b \\ \vdots \\ x & & y \end{bmatrix}": Matrix(
+        ((a, dots, b), (dots, dots, dots), (x, dots, y))
+    ),
+    r"[a \quad b]": Matrix(((a, b),)),
+    r"= x": Relation((Implied("left side"), x), ("=",)),
+    r"\nabla_W = x": equals(Derivative(Implied("function"), W, r"\nabla"), x),
+    r"x = 0 \text{ if } i = j": Where(equals(x, Number("0")), "if", equals(i, j)),
+    r"\text{if } i = j: x = 0": Where(equals(x, Number("0")), "if", equals(i, j)),
+    r"x = 0 \quad \text{for } i = 1, \ldots, n": Where(
+        equals(x, Number("0")), "for", equals(i, Group((one, dots, n)))
+    ),
+    r"x = 0 \quad \text{for all samples}": Where(equals(x, Number("0")), "for all samples", None),
+    r"\pd{L}{\bW}": Derivative(L, bold_w),
+    r"\pd{}{\bW} L": Derivative(L, bold_w),
+    r"\norm{\bx}_2 + \tr(\bW^\T)": Sum("+", Norm(bold_x, "2"), Call(Name("tr"), (Transpose(bold_w),))),
+    r"{\partial L \over \partial W}": gradient,
+    r"{\partial L}/{\partial W}": gradient,
+    r"\frac{\partial L}{2 \cdot \partial W}": Quotient(gradient, two),
+    r"{\bf W x}": times(bold_w, bold_x),
+    r"{\rm softmax}(x)": Call(Name("softmax"), (x,)),
+    r"\Large x": x,
+    r"x_1\text{+}y": Sum("+", Name("x", subs=(one,)), y),
+    r"{\sum_i (x - y)}^2": Big("sum", i, None, None, Power(Sum("-", x, y), two)),
+    r"x{}-{}y": Sum("-", x, y),
+    r"g[1]'(x)": Call(Name("g", one, "[]", primes=1), (x,)),
+    r"\sigma^{l}(x)": Call(Name(r"\sigma", Name("l")), (x,)),
+    r"x^{(i)2}": Power(Name("x", i, "()"), two),
+    r"W^{l\top}": Transpose(Power(W, Name("l"))),
+    r"W_{:,j}": Name("W", subs=(Name(":"), j)),
+    r"1\{y = k\}": Call(Name(r"\mathbb{1}"), (equals(y, k),)),
+    r"\theta\_j": Name(r"\theta", subs=(j,)),
+    "x² + ŷ": Sum("+", Power(x, two), Name(r"\hat{y}")),
+    "𝐖 x₁": times(bold_w, Name("x", subs=(one,))),
+    r"\mathbf{A x}": times(Name(r"\mathbf{A}"), bold_x),
+    r"\frac{\partial (-a x - b(1 - y))}{\partial x}": Derivative(
+        Sum("-", Neg(times(a, x)), times(b, Sum("-", one, y))), x
+    ),
+    r"a.(x + y)": Product(r"\cdot", a, Sum("+", x, y)),
+    r"\begin{Bmatrix} x & x > 0 \\ 0 & x <= 0 \end{Bmatrix}": Cases(
+        ((x, Relation((x, Number("0")), (">",))), (Number("0"), Relation((x, Number("0")), (r"\leq",))))
+    ),
+    r"\begin{cases} x \phantom{ab} \text{if $x > 0$} \\ 0 \phantom{ab} \text{otherwise} \end{cases}": Cases(
+        ((x, Relation((x, Number("0")), (">",))), (Number("0"), None))
+    ),
+}
+
+
+@pytest.mark.parametrize(("latex", "tree"), BEYOND.items(), ids=BEYOND)
+def test_what_pages_write_beyond_arithmetic_keeps_its_meaning(latex, tree):
+    assert read_formula(latex) == tree
+    assert read_formula(render(tree)) == tree, render(tree)
+
+
+def test_a_d_that_is_a_quantity_elsewhere_is_not_taken_for_a_differential():
+    assert standing_letters(r"W \in \mathbb{R}^{n \times d}") == {"d"}
+    assert standing_letters(r"\frac{d}{dx} f + dW") == set()
+    with pytest.raises(UnreadError, match="differential or a factor"):
+        read_formula("dW = x", quantities={"d"})
+
+
+def test_a_macro_that_nobody_defined_is_reported_with_what_it_was_taken_for():
+    (statement,) = read_statements(r"\yhat = \bW x + \bW")
+    assert statement.assumed == (
+        r"\yhat, which the page does not define, is read as \hat{y}",
+        r"\bW, which the page does not define, is read as \mathbf{W}",
+    )
+    assert read_statements("y = W x")[0].assumed == ()
+
+
+def test_a_link_that_is_not_understood_leaves_the_rest_of_its_chain():
+    chain, refused = read_parts(r"a = \foo = b")
+    assert isinstance(chain, Statement) and chain.node == equals(a, b)
+    assert isinstance(refused, Refused) and refused.at == 5
+
+
 xi, yi = Name("x", subs=(i,)), Name("y", subs=(i,))
 BIG = {
     r"\sum_{i=1}^{n} x_i y_i + b": Sum("+", Big("sum", i, one, n, times(xi, yi)), b),
@@ -248,6 +371,16 @@ STATEMENTS = {
     r"W \in \mathbb{R}^{n \times k}": [r"W \in \mathbb{R}^{n \times k}"],
     r"w \gets w - a \le b": [r"w \leftarrow w - a \leq b"],
     r"a = b \tag{1} \label{e} \nonumber": ["a = b"],
+    r"a = b \text{ and hence } x = y": ["a = b", "x = y"],
+    r"a = b \implies x = y": ["a = b", "x = y"],
+    r"a &= b & & \text{from eq. (3)} \\ &= x & & \text{since } y = z": ["a = b = x"],
+    r"a = b \quad \text{chain rule}": ["a = b"],
+    r"\boxed{a = b} \quad \boxed{x = y}": ["a = b", "x = y"],
+    r"\left\{ \begin{aligned} a &= b \\ x &= y \end{aligned} \right.": ["a = b", "x = y"],
+    r"x_1, \ldots, x_n \in \mathbb{R}": [r"x_{1} \in \mathbb{R}", r"x_{n} \in \mathbb{R}"],
+    r"\text{Hidden layer} = x": [r"\text{Hidden layer} = x"],
+    r"a = b，x = y": ["a = b", "x = y"],
+    r"a = b % c = d": ["a = b"],
 }
 
 
@@ -264,8 +397,8 @@ def test_a_statement_knows_where_it_begins_and_how_it_was_written():
 UNREAD = {
     r"a + \foo": 5,
     r"f = ?": 5,
-    r"a \text{where} b": 3,
-    r"a \text{ and } b": 3,
+    r"a \text{of} b": 3,
+    r"a \text{ or } b": 3,
     r"a \mod b": 3,
     r"a +": 4,
     r"a + * b": 5,
@@ -276,7 +409,10 @@ UNREAD = {
     r"\frac{a}": 9,
     r"a = = b": 4,
     r"a := b = ": None,
-    r"P(a | b)": 5,
+    r"(a | b)": 4,
+    r"nll(a, b)": 4,
+    r"{a b}^2": 6,
+    r"{a + b}^T": 8,
     r"a \mid b": 3,
     r"f^{-1}(x, y)": 2,
     r"\sin^{-1} x": 5,
@@ -286,7 +422,16 @@ UNREAD = {
     r"ylog(x)": 1,
     r"1e-3": 1,
     r"2 3": 3,
-    r"\nabla_w": None,
+    r"a + \nabla_w": None,
+    r"\nabla": None,
+    r"dW W^T": 1,
+    r"dx^2": 1,
+    r"x \frac{d y}{dx} |_{x = 1}": 18,
+    r"y = 0 \text{ if } x \text{ if } z": 21,
+    r"\pd[2]{f}{x}": 4,
+    r"np.random(3)": 1,
+    r"W^{[l]-1}": 7,
+    r"d(x)^2": 1,
     r"\frac{d}{dx} a \cdot b": 16,
     r"\frac{\partial a + b}{\partial x}": 16,
     r"i = 1, 2, 3": 1,
@@ -323,6 +468,7 @@ def test_the_composition_of_functions_is_no_product():
         (r"\mathcal{L}(\theta) &= 1", {r"\mathcal{L}"}),
         (r"a = g'_k(z)", {"g"}),
         (r"h(x)", {"h"}),
+        (r"a = h_k(x^{(i)}) + x(z)", {"h"}),
         (r"x(1 - x) = y", set()),
         (r"y = a (b)", set()),
         (r"\foo(x) = 1", set()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -10,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from derive.errors import DeriveError
-from derive.read.page import Formula, Heading, Page, Prose, load_page, read_page
+from derive.read.latex import read_parts
+from derive.read.outline import outline
+from derive.read.page import KINDS, Broken, Formula, Heading, Page, Prose, load_page, read_page
 from derive.workbook import Workbook
 
 SEEDS = Path(__file__).parents[2] / "shared" / "seeds"
-KINDS = ("markdown", "latex", "rst", "html", "text")
+MARKUPS = [kind for kind in KINDS if kind != "notebook"]
 
 
 def formulas(page: Page) -> list[str]:
@@ -134,6 +137,103 @@ def test_a_formula_in_plain_text_may_go_over_lines_but_not_over_a_paragraph():
     assert formulas(read_page("$a +\n   b$ and $c\n\nd$", "text")) == ["a +\n   b"]
 
 
+UNCLOSED = {
+    "a blank line ends it": ("before\n\n$$ a = b\n\nand then $$ c = d $$ and $e$", "markdown", 3, ["c = d", "e"]),
+    "a heading ends it": ("$$ a = b\n# Next\n$$\nc = d\n$$", "markdown", 1, ["c = d"]),
+    "prose shows it": ("$$ a = b\nand so we have that $$ c = d $$ holds", "markdown", 1, ["c = d"]),
+    "brackets": ("\\[ a = b\n\n\\[ c = d \\]", "latex", 1, ["c = d"]),
+    "an environment": (
+        "\\begin{align} a &= b\n\nThen\n\\begin{align} c &= d \\end{align}",
+        "latex", 1, ["\\begin{align} c &= d \\end{align}"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "kind", "line", "others"), UNCLOSED.values(), ids=UNCLOSED)
+def test_a_formula_that_is_never_closed_is_said_and_leaves_the_rest_of_the_page(text, kind, line, others):
+    page = read_page(text, kind)
+    (broken,) = (block for block in page.blocks if isinstance(block, Broken))
+    assert (broken.line, "never closed" in broken.reason) == (line, True)
+    assert formulas(page) == others
+    assert [(one.place.line, one.reason) for one in outline(page).unread] == [(line, broken.reason)]
+
+
+def test_an_empty_line_inside_dollars_parts_two_equations():
+    page = read_page("$$\na = b\n\nc = d\n$$\n\nand $e$", "markdown")
+    assert [(block.latex, block.line) for block in page.formulas()] == [("a = b", 2), ("c = d", 4), ("e", 7)]
+
+
+def test_dollars_with_spaces_hold_a_formula_where_it_is_no_money():
+    assert formulas(read_page("is $ a = b $ here, $ \\alpha $; pay $5 or $6, $ x$", "markdown")) == ["a = b", r"\alpha"]
+
+
+def test_doubled_backslashes_are_undone_where_markdown_would():
+    page = read_page("\\\\[ \\\\{a\\\\} = b\\_1 \\\\\\\\ c = d \\\\]", "markdown")
+    assert formulas(page) == ["\\{a\\} = b_1 \\\\ c = d"]
+
+
+PLACES = [
+    ("markdown", "text\n\n  $$ a &= x \\\\\n  AAA &= y $$"),
+    ("markdown", "\\newcommand{\\long}{\\alpha\\beta\\gamma}\n$\\long = x; AAA = y$"),
+    ("latex", "\\def\\v#1{\\mathbf{#1}}\n\\[ \\v{b} = c, % note\n AAA = y \\]"),
+    ("html", "<p>\\(a &lt;<i>b</i> x; AAA = y\\)"),
+    ("rst", "T\n=\n\n.. math::\n   :label: l\n\n   b = c \\\\\n   AAA = y\n"),
+    ("rst", "+-----------+-----------+\n| .. math:: | .. math:: |\n|   b = c,  |   c = d;  |\n"
+            "|   z = w   |   AAA = y |\n+-----------+-----------+\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "text"), PLACES)
+def test_the_place_of_each_statement_is_where_it_stands_in_the_file(kind, text):
+    page = read_page(text, kind)
+    lines = text.split("\n")
+    places = []
+    for formula in page.formulas():
+        assert lines[formula.line - 1][formula.column - 1 :].startswith((formula.latex[:1], "\\long", "\\v"))
+        places += [formula.place(part.column) for part in read_parts(formula.latex) if part.latex.startswith("A")]
+    ((line, column),) = places
+    assert lines[line - 1][column - 1 :].startswith("AAA")
+
+
+def test_the_markdown_cells_of_a_notebook_are_numbered_through(tmp_path):
+    path = tmp_path / "a.ipynb"
+    sources = [["# T\n", "\n", "$a = b$"], "1\n2", "$$ open\n= x", "$c$"]
+    kinds = ["markdown", "code", "markdown", "markdown"]
+    cells = [{"cell_type": kind, "source": source} for kind, source in zip(kinds, sources, strict=True)]
+    path.write_text(json.dumps({"cells": cells}))
+    page = load_page(path)
+    assert [(block.latex, block.line, page.spot(block.line)) for block in page.formulas()] == [
+        ("a = b", 3, (1, 3)), ("c", 8, (4, 1)),
+    ]  # fmt: skip
+    assert [page.spot(block.line) for block in page.blocks if isinstance(block, Broken)] == [(3, 1)]
+    assert (headings(page), page.cells) == ([(1, "T")], (1, 4, 6, 8))
+
+
+def test_wrappers_of_papers_are_displayed_formulas():
+    text = "\\section{S}\n\\alns{\n a &= \\frac{b}{c} \\\\\n d &= e\n}\n\\beq x = y \\eeq\n"
+    text += "\\footnote{\nno = words in a row\n}"
+    assert [" ".join(latex.split()) for latex in formulas(read_page(text, "latex"))] == [
+        r"a &= \frac{b}{c} \\ d &= e", "x = y",
+    ]  # fmt: skip
+
+
+def test_a_formula_that_begins_with_its_relation_goes_on_with_the_chain_before():
+    found = outline(read_page("$a = b$\n\n$= c$\n\n# New\n\n$= d$", "markdown"))
+    assert [(equation.left.base, equation.right.base) for equation in found.equations] == [("a", "b"), ("a", "c")]
+    assert [one.place.line for one in found.unread] == [7]
+
+
+def test_what_holds_under_a_condition_only_is_not_taken_for_what_holds():
+    found = outline(read_page(r"$x_i = 0 \text{ if } i = j$, $y_i = 1 \text{ for } i = 1, \ldots, n$", "markdown"))
+    assert [equation.left.base for equation in found.equations] == ["y"]
+    assert [one.latex for one in found.unread] == ["x_i = 0"]
+
+
+def test_macros_that_the_page_does_not_define_are_listed():
+    found = outline(read_page(r"\newcommand{\bW}{W_b} $\bW = \bx$ and $\R = \bx$", "markdown"))
+    assert [sentence.split(",")[0] for sentence in found.assumed] == [r"\bx", r"\R"]
+
+
 def test_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="markdown"):
         read_page("", "docx")
@@ -155,7 +255,7 @@ def test_broken_utf8_is_replaced(tmp_path):
     assert formulas(load_page(tmp_path / "a.md")) == ["x"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MARKUPS)
 @pytest.mark.parametrize(
     "piece", ["$ a ", r"\[ ", "$$ a\n\n", r"\begin{align} ", "` `` ", "<h1>", "a\n\n", r"\newcommand{\a}{"]
 )
@@ -166,7 +266,7 @@ def test_a_page_of_openings_takes_linear_time(kind, piece):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(alphabet="$\\[](){}`#-=~ \n\tax1<>&;:.|_^%") | st.text(), st.sampled_from(KINDS))
+@given(st.text(alphabet="$\\[](){}`#-=~ \n\tax1<>&;:.|_^%") | st.text(), st.sampled_from(MARKUPS))
 def test_any_text_is_a_page_with_blocks_in_order(text, kind):
     lines = [block.line for block in read_page(text, kind).blocks]
     assert lines == sorted(lines)

@@ -14,11 +14,15 @@ from collections.abc import Iterator, Sequence
 from derive.errors import UnreadError
 from derive.read.nesting import Bracket, Cursor, Item, fail, is_bracket, split, text
 from derive.read.scripts import Reader, argument
-from derive.read.syntax import Call, Derivative, Name, Node, Product, Transpose
-from derive.read.vocabulary import OPERATORS, PRODUCT_SIGNS
+from derive.read.syntax import Call, Derivative, Implied, Name, Node, Product, Quotient, Transpose
+from derive.read.tokens import Token
+from derive.read.vocabulary import OPERATORS, PRODUCT_SIGNS, STYLES
 
 _SIGNS = {r"\partial": r"\partial", "d": "d", r"\text{d}": "d"}
 _SCRIPT = ("_", "^", "'")
+_BARE = 3  # how many items a lone `\nabla_W` has
+_FEW = 6  # items of a name in braces: more are no name, and nothing is read twice for long
+_ENDS = OPERATORS | {r"\at"}
 
 
 def read_fraction(top: Sequence[Item], bottom: Sequence[Item], cursor: Cursor, reader: Reader) -> Node | None:
@@ -27,6 +31,8 @@ def read_fraction(top: Sequence[Item], bottom: Sequence[Item], cursor: Cursor, r
     Raises:
         UnreadError: The fraction looks like a derivative but is none that can be read.
     """
+    if text(top[0]) == r"\partial" and (over := _divided(top, bottom, cursor, reader)) is not None:
+        return over
     sign = _SIGNS.get(text(bottom[0]))
     if sign is None or _SIGNS.get(text(top[0])) != sign:
         return None
@@ -39,7 +45,7 @@ def read_fraction(top: Sequence[Item], bottom: Sequence[Item], cursor: Cursor, r
     if of:
         if split(of, {"+", "-"})[1]:
             fail("a derivative of a sum without brackets", of[0].start)
-        node = _applied(of, reader) or reader.expression(of, top[0].start)
+        node = applied(of, reader) or reader.expression(of, top[0].start)
     else:
         node = operand(cursor, variables[0], reader)
         if cursor.text in PRODUCT_SIGNS:
@@ -49,13 +55,38 @@ def read_fraction(top: Sequence[Item], bottom: Sequence[Item], cursor: Cursor, r
     return node
 
 
-def _applied(items: Sequence[Item], reader: Reader) -> Node | None:
-    r"""Read `L(W x)` as a call where it is all that is differentiated."""
+def _divided(top: Sequence[Item], bottom: Sequence[Item], cursor: Cursor, reader: Reader) -> Node | None:
+    r"""Read `\frac{\partial f}{2 \cdot \partial x}` as the derivative over 2; None where no factor stands before."""
+    at = next((at for at, item in enumerate(bottom) if text(item) == r"\partial"), 0)
+    if not at or len(top) == 1 or text(top[1]) in _SCRIPT or split(bottom, {"+", "-", "/"})[1]:
+        return None
+    before = bottom[: at - 1] if text(bottom[at - 1]) in PRODUCT_SIGNS else bottom[:at]
+    node = read_fraction(top, bottom[at:], cursor, reader)
+    return Quotient(node, reader.expression(before, bottom[0].start)) if node is not None else None
+
+
+def applied(items: Sequence[Item], reader: Reader) -> Node | None:
+    r"""Read `L(W x)` as a call where it is all that is differentiated, perhaps in brackets: `d(L(W x))`."""
+    while len(items) == 1 and isinstance(items[0], Bracket) and items[0].kind == "(" and len(items[0].items) > 1:
+        items = items[0].items
+    first = items[0]
+    named = isinstance(first, Token) and (first.kind == "name" or first.text in STYLES)
+    if not (named or (isinstance(first, Bracket) and _is_small(first))) or not is_bracket(items[-1], "("):
+        return None
     cursor = Cursor(items)
     name = reader.factor(cursor)
+    if cursor.at == len(items):
+        return name
     if not isinstance(name, Name) or cursor.at + 1 != len(items) or not is_bracket(cursor.item, "("):
         return None
     return _call(name, cursor, reader)
+
+
+def _is_small(item: Item) -> bool:
+    r"""Say whether braces hold no more than a name with its scripts, `{{h}_{\theta}}`."""
+    if not isinstance(item, Bracket):
+        return True
+    return item.kind == "{" and len(item.items) <= _FEW and all(_is_small(inner) for inner in item.items)
 
 
 def _call(name: Name, cursor: Cursor, reader: Reader) -> Call:
@@ -126,7 +157,7 @@ def operand(cursor: Cursor, wrt: Node | None, reader: Reader) -> Node:
         if not all(isinstance(arg, Name) for arg in first.args):
             fail(f"{first.function.base}( behind a derivative may be a function or a product", start)
     end = cursor.at
-    while end < len(cursor.items) and text(cursor.items[end]) not in OPERATORS:
+    while end < len(cursor.items) and text(cursor.items[end]) not in _ENDS:
         end += 1
     if end == cursor.at:
         return first
@@ -165,6 +196,8 @@ def read_nabla(cursor: Cursor, reader: Reader) -> Node:
     twice = _squared(cursor)
     wrt = _subscript(cursor, reader) if cursor.text == "_" else None
     twice = twice or _squared(cursor)
+    if wrt is not None and not twice and len(cursor.items) == cursor.at and cursor.at <= _BARE:
+        return Derivative(Implied("function"), wrt, r"\nabla")
     node = Derivative(operand(cursor, wrt, reader), wrt, r"\nabla")
     return Derivative(node, wrt, r"\nabla") if twice else node
 
@@ -212,6 +245,20 @@ def read_slash(cursor: Cursor, reader: Reader) -> Node | None:
         return None
     cursor.at = ahead.at
     return Derivative(of, wrt, _SIGNS[sign])
+
+
+def read_braced_slash(cursor: Cursor, reader: Reader) -> Node | None:
+    r"""Read `{\partial L}/{\partial w}`; None, the cursor unmoved, when it is something else."""
+    top, slash, bottom = (_get(cursor.items, cursor.at + step) for step in range(3))
+    if text(slash) != "/" or not isinstance(top, Bracket) or not isinstance(bottom, Bracket) or bottom.kind != "{":
+        return None
+    if not top.items or not bottom.items or text(top.items[0]) not in _SIGNS:
+        return None
+    ahead = Cursor(cursor.items, cursor.at + 3)
+    node = read_fraction(top.items, bottom.items, ahead, reader) if len(top.items) > 1 else None
+    if node is not None:
+        cursor.at = ahead.at
+    return node
 
 
 def is_composition(node: Node, functions: frozenset[str]) -> bool:

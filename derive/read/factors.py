@@ -9,26 +9,37 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from derive.errors import UnreadError
 from derive.read import vocabulary as words
-from derive.read.calculus import read_fraction, read_nabla, read_partial, read_slash
+from derive.read.assumed import WITH_ARGUMENTS
+from derive.read.calculus import read_braced_slash, read_fraction, read_nabla, read_partial, read_slash
+from derive.read.code import POSTFIX, keyword, read_code, read_postfix
+from derive.read.differentials import read_differential, read_evaluation
+from derive.read.layout import columns, flat, holds, is_nothing, operator
 from derive.read.names import read_base, read_named
-from derive.read.nesting import Bracket, Cursor, Item, fail, is_bracket, split, text
-from derive.read.scripts import Scripts, argument, factors, read_scripts
+from derive.read.nesting import Bracket, Cursor, Item, fail, split, text
+from derive.read.operators import macro_arguments, read_big, read_decorated, read_root
+from derive.read.scripts import Scripts, argument, read_scripts
 from derive.read.skeleton import Skeleton
 from derive.read.syntax import (
     Abs,
     Big,
     Call,
+    Dots,
     Entry,
+    Given,
     Group,
+    Matrix,
     Name,
     Neg,
     Node,
     Norm,
     Number,
     Power,
+    Product,
     Quotient,
     Relation,
+    Sum,
     Transpose,
 )
 from derive.read.tables import read_table
@@ -36,35 +47,49 @@ from derive.read.tokens import Token
 
 MAX_RECURSION = 60
 MAX_TERMS = 200
+MAX_STEPS = 4_000  # a factor is looked at twice where what follows decides how it is read
 _INLINE = 6  # brackets that the grammar sees inside one another: each costs a dozen of its stack frames
 _SCRIPTS = ("_", "^", "'")
+_BARS = (r"\mid", r"\|")
+_FOLLOWING = POSTFIX | {r"\at"}
 INDICATOR = Name(r"\mathbb{1}")
 ENTRYWISE = (r"\circ", r"\odot")  # a power of every entry: X^{\circ 2}
 
 
 class FactorReader:
-    """Reads expressions, knowing which spellings are functions."""
+    """Reads expressions, knowing which spellings are functions and which letters are quantities."""
 
-    def __init__(self, functions: frozenset[str]) -> None:
+    def __init__(self, functions: frozenset[str], quantities: frozenset[str] = frozenset()) -> None:
         self.functions = functions
-        self._depth = 0
+        self.quantities = quantities
+        self._depth = self._steps = 0
         self._commands: dict[str, Callable[[Cursor], Node]] = {
             r"\nabla": lambda cursor: read_nabla(cursor, self),
             r"\partial": lambda cursor: read_partial(cursor, self),
-            r"\sqrt": self._root,
-            r"\sum": self._big,
-            r"\prod": self._big,
-            r"\boxed": self._decorated,
-            r"\underbrace": self._decorated,
-            r"\overbrace": self._decorated,
+            r"\sqrt": lambda cursor: read_root(cursor, self),
+            r"\sum": lambda cursor: read_big(cursor, self),
+            r"\prod": lambda cursor: read_big(cursor, self),
+            r"\boxed": lambda cursor: read_decorated(cursor, self),
+            r"\underbrace": lambda cursor: read_decorated(cursor, self),
+            r"\overbrace": lambda cursor: read_decorated(cursor, self),
+            r"\ldots": self._dots,
         }
 
     def relation(self, items: Sequence[Item], start: int) -> Node:
         """Read an expression or a chain of relations."""
         pieces, signs = split(items, words.RELATIONS)
         starts = [start, *(sign.end for sign in signs)]
-        links = tuple(self.expression(piece, at) for piece, at in zip(pieces, starts, strict=True))
+        links = tuple(self._link(piece, at, bool(signs)) for piece, at in zip(pieces, starts, strict=True))
         return Relation(links, tuple(sign.text for sign in signs)) if signs else links[0]
+
+    def _link(self, items: Sequence[Item], start: int, related: bool) -> Node:
+        r"""Read one side of a relation; words that are all of it, `\text{first layer} = x_1`, are a name."""
+        item = items[0] if len(items) == 1 and related else None
+        if isinstance(item, Token) and item.kind == "prose" and len(item.text) > 1 and item.text.isascii():
+            words_of = item.text.replace("-", " ").split()
+            if all(word.isalnum() for word in words_of) and not words.STOP_WORDS & {word.lower() for word in words_of}:
+                return Name(rf"\text{{{item.text}}}")
+        return self.expression(items, start)
 
     def expression(self, items: Sequence[Item], start: int) -> Node:
         """Read arithmetic."""
@@ -73,8 +98,20 @@ class FactorReader:
             return skeleton.parse(self._compose(items, skeleton, start), start)
 
     def arguments(self, item: Bracket) -> tuple[Node, ...]:
-        """Read the list between two brackets."""
-        return tuple(self.relation(piece, item.start) for piece in split(item.items, {","})[0])
+        """Read the list between two brackets, or the two lists around a bar."""
+        sides, bars = split(item.items, _BARS)
+        if len(bars) > 1:
+            fail("a second bar between two brackets", bars[1].start)
+        if bars:
+            left, right = (tuple(self._listed(side, item.start)) for side in sides)
+            return (Given(left, right, bars[0].text),)
+        return tuple(self._listed(item.items, item.start))
+
+    def _listed(self, items: Sequence[Item], start: int) -> Iterator[Node]:
+        pieces = split(items, {","})[0]
+        for piece in pieces:
+            node = self.relation(piece, start)
+            yield keyword(node) or node if len(pieces) > 1 else node
 
     def factor(self, cursor: Cursor) -> Node:
         """Read one factor with its scripts."""
@@ -105,6 +142,8 @@ class FactorReader:
             return skeleton.place(Power(node, self.expression(exponent[1:], scripts.start), entrywise=True))
         if len(exponent) == 2 and text(exponent[0]) == "-" and text(exponent[1]) in words.TRANSPOSES:
             return skeleton.place(Transpose(Power(node, Neg(Number("1")))))
+        if scripts.turned:
+            return skeleton.place(Transpose(Power(node, self.expression(exponent, scripts.start))))
         return f"{skeleton.place(node)}^{{{self._inner(exponent, skeleton, scripts.start)}}}"
 
     @contextmanager
@@ -112,7 +151,9 @@ class FactorReader:
         """Bound the recursion: a formula can nest without brackets, as in a row of roots."""
         if self._depth >= MAX_RECURSION:
             fail(f"a formula nested more than {MAX_RECURSION} deep", start)
-        self._depth += 1
+        self._depth, self._steps = self._depth + 1, self._steps + 1
+        if self._steps > MAX_STEPS:
+            fail("a formula with too many parts", start)
         try:
             yield
         finally:
@@ -121,16 +162,25 @@ class FactorReader:
     def _compose(self, items: Sequence[Item], skeleton: Skeleton, start: int) -> str:
         """Write a row of items into the skeleton, and see to it that every operator has its operands."""
         cursor, parts = Cursor(items), list[str]()
+        followed = any(text(item) in _FOLLOWING for item in items)
+        term: list[Node] = []
         waiting = 1  # operators since the last operand, one at the beginning: a sign may follow
         while cursor.item is not None:
-            if cursor.text not in words.OPERATORS:
-                parts.append(self._piece(cursor, skeleton))
+            if is_nothing(cursor):
+                cursor.take()
+                continue
+            sign = operator(cursor, waiting)
+            if not sign:
+                parts.append(self._followed(cursor, skeleton, term) if followed else self._piece(cursor, skeleton))
                 waiting = 0
                 continue
             waiting += 1
-            if waiting > 2 or (waiting == 2 and cursor.text not in "+-"):
-                fail(f"{cursor.text} without an operand before it", cursor.start)
-            parts.append(skeleton.sign(text(cursor.take())))
+            if waiting > 2 or (waiting == 2 and sign not in "+-"):
+                fail(f"{sign} without an operand before it", cursor.start)
+            if sign in "+-":
+                term = []
+            cursor.take()
+            parts.append(skeleton.sign(sign))
         if waiting:
             fail("an operand is missing", cursor.start or start)
         if len(parts) > MAX_TERMS:
@@ -147,15 +197,32 @@ class FactorReader:
             skeleton.depth -= 1
             return composed
 
+    def _followed(self, cursor: Cursor, skeleton: Skeleton, term: list[Node]) -> str:
+        r"""Write a factor with what may stand behind it, `|_{x = 0}` and `.T`; `term` holds the factors before it."""
+        node = self.factor(cursor)
+        while cursor.text in _FOLLOWING:
+            evaluation = cursor.text == r"\at"
+            node = read_evaluation(node, cursor, self, term) if evaluation else read_postfix(node, cursor, self)
+        term.append(node)
+        return skeleton.place(node)
+
     def _piece(self, cursor: Cursor, skeleton: Skeleton) -> str:
         """Write one factor into the skeleton."""
         item = cursor.item
         if isinstance(item, Bracket):
             return self._bracket(cursor, item, skeleton)
+        if item is not None and item.kind == "unread":
+            raise UnreadError(item.text, item.start + 1)
         if item is None or item.kind in ("prose", "gap"):
             fail(f"the words {item.text!r}" if item else "an operand is missing", cursor.start)
         if item.text in ("d", r"\text{d}") and (slash := read_slash(cursor, self)):
             return self.scripted(slash, cursor, skeleton)
+        if (change := read_differential(cursor, self)) is not None:
+            return self.scripted(change, cursor, skeleton)
+        if item.text.startswith("np."):
+            return self.scripted(read_code(cursor, self), cursor, skeleton)
+        if item.text in WITH_ARGUMENTS:
+            return self._assumed(item.text, cursor, skeleton)
         if item.kind == "number":
             return self._number(cursor, skeleton)
         if item.kind == "name" or item.text in words.STYLES:
@@ -175,14 +242,20 @@ class FactorReader:
         token = cursor.take()
         if isinstance(cursor.item, Token) and cursor.item.kind == "number":
             fail(f"two numbers side by side, {text(token)} and {cursor.text}", cursor.start)
+        item = cursor.item
+        if text(token) == "1" and isinstance(item, Bracket) and item.kind == r"\{" and holds(item):
+            cursor.take()
+            return self.scripted(Call(INDICATOR, (self.relation(item.items, item.start),)), cursor, skeleton)
         return self.scripted(Number(text(token)), cursor, skeleton)
 
     # ---------------------------------------------------------------- brackets
 
     def _bracket(self, cursor: Cursor, item: Bracket, skeleton: Skeleton) -> str:
+        if item.kind == "{" and (slash := read_braced_slash(cursor, self)):
+            return self.scripted(slash, cursor, skeleton)
         cursor.take()
-        if item.kind == "{":  # braces are not seen: {W^{[2]}}^T is a name with its marks
-            return self._named(self.expression(item.items, item.start), cursor, skeleton)
+        if item.kind == "{":
+            return self._braces(item, cursor, skeleton)
         if item.kind in ("(", "[", r"\{"):
             return self._group(cursor, item, skeleton)
         if item.kind == "|":
@@ -191,10 +264,31 @@ class FactorReader:
             return self._norm(cursor, item, skeleton)
         return self.scripted(read_table(item, self), cursor, skeleton)
 
+    def _braces(self, item: Bracket, cursor: Cursor, skeleton: Skeleton) -> str:
+        r"""Read braces, which nobody sees: `{W^{[2]}}^T` is a name with its marks, `{\sum_i (x_i)}^2` a sum of squares.
+
+        Raises:
+            UnreadError: A script on a sum or a product that only braces hold together: `{a b}^2` looks like a b².
+        """
+        node = self.expression(item.items, item.start)
+        if cursor.text not in _SCRIPTS or len(item.items) < 2 or not isinstance(node, Big | Product | Sum | Neg):
+            return self._named(node, cursor, skeleton)
+        if not isinstance(node, Big):
+            fail("a script on what only braces hold together", cursor.start)
+        start = cursor.at
+        while cursor.text in _SCRIPTS:
+            if text(cursor.take()) != "'":
+                argument(cursor)
+        scripts = cursor.items[start : cursor.at]
+        return skeleton.place(self.expression([*flat(item.items), *scripts], item.start))
+
     def _group(self, cursor: Cursor, item: Bracket, skeleton: Skeleton) -> str:
         """Read `(a + b)`; the grammar sees the brackets unless scripts or a list need the node."""
         if item.kind == "[" and split(item.items, words.RELATIONS)[1]:  # [z > 0] is 1 where it holds
             return self.scripted(Call(INDICATOR, (self.relation(item.items, item.start),)), cursor, skeleton)
+        if item.kind == "[" and (cells := columns(item)):
+            row = tuple(self.expression(cell, item.start) for cell in cells)
+            return self.scripted(Matrix((row,)), cursor, skeleton)
         if split(item.items, {","})[1]:
             return self.scripted(Group(self.arguments(item)), cursor, skeleton)
         if cursor.text in _SCRIPTS:
@@ -202,7 +296,9 @@ class FactorReader:
         return f"({self._inner(item.items, skeleton, item.start)})"
 
     def _norm(self, cursor: Cursor, item: Bracket, skeleton: Skeleton) -> str:
-        arg = self.expression(item.items, item.start)
+        return self._normed(self.expression(item.items, item.start), cursor, skeleton)
+
+    def _normed(self, arg: Node, cursor: Cursor, skeleton: Skeleton) -> str:
         scripts = read_scripts(cursor, self)
         index = [_norm_index(sub) for sub in scripts.subs]
         if len(index) > 1 or None in index:
@@ -212,9 +308,30 @@ class FactorReader:
 
     # ---------------------------------------------------------------- commands with arguments
 
+    def _dots(self, cursor: Cursor) -> Node:
+        cursor.take()
+        return Dots()
+
+    def _assumed(self, command: str, cursor: Cursor, skeleton: Skeleton) -> str:
+        """Read a macro of papers that the page uses and does not define."""
+        start = cursor.start
+        if "frac" in WITH_ARGUMENTS[command]:
+            _, top, bottom = macro_arguments(cursor)
+            return self._quotient(top, bottom, start, cursor, skeleton)
+        cursor.take()
+        arg = self.expression(argument(cursor), start)
+        if command == r"\abs":
+            return self.scripted(Abs(arg), cursor, skeleton)
+        return self._normed(arg, cursor, skeleton)
+
     def _fraction(self, cursor: Cursor, skeleton: Skeleton) -> str:
         start = cursor.take().start
-        top, bottom = argument(cursor), argument(cursor)
+        top = argument(cursor)
+        return self._quotient(top, argument(cursor), start, cursor, skeleton)
+
+    def _quotient(
+        self, top: Sequence[Item], bottom: Sequence[Item], start: int, cursor: Cursor, skeleton: Skeleton
+    ) -> str:
         derivative = read_fraction(top, bottom, cursor, self)
         if derivative is not None:
             return self.scripted(derivative, cursor, skeleton)
@@ -222,50 +339,6 @@ class FactorReader:
             node = Quotient(self.expression(top, start), self.expression(bottom, start))
             return self.scripted(node, cursor, skeleton)
         return rf"\frac{{{self._inner(top, skeleton, start)}}}{{{self._inner(bottom, skeleton, start)}}}"
-
-    def _root(self, cursor: Cursor) -> Node:
-        start = cursor.take().start
-        degree = cursor.take() if is_bracket(cursor.item, "[") else None
-        arg = self.expression(argument(cursor), start)
-        if isinstance(degree, Bracket):
-            return Power(arg, Quotient(Number("1"), self.expression(degree.items, start)))
-        return Call(Name("sqrt"), (arg,))
-
-    def _decorated(self, cursor: Cursor) -> Node:
-        r"""Read `\boxed{x}` and `\underbrace{x}_{note}` as x."""
-        command = cursor.take()
-        node = self.expression(argument(cursor), command.start)
-        note = {r"\underbrace": "_", r"\overbrace": "^"}.get(text(command), "")
-        if note and cursor.text == note:
-            cursor.take()
-            argument(cursor)
-        return node
-
-    def _big(self, cursor: Cursor) -> Node:
-        r"""Read `\sum_{i=1}^{N}` and its body: all that follows up to the next + or -."""
-        command = cursor.take()
-        written: dict[str, Sequence[Item]] = {}
-        while cursor.text in ("_", "^") and cursor.text not in written:
-            sign = text(cursor.take())
-            written[sign] = argument(cursor)
-        index, lower = self._bounds(written["_"]) if "_" in written else (None, None)
-        upper = self.expression(written["^"], command.start) if "^" in written else None
-        end = min(cursor.at + 1, len(cursor.items))
-        while end < len(cursor.items) and text(cursor.items[end]) not in ("+", "-"):
-            end += 1
-        body = self.expression(cursor.items[cursor.at : end], command.end)
-        cursor.at = end
-        return Big(words.BIG[text(command)], index, lower, upper, body)
-
-    def _bounds(self, items: Sequence[Item]) -> tuple[Node, Node | None]:
-        """Read what stands below a sum: `i=1`, `i`, `i,j`, `ij`, `i \\neq j`."""
-        start = items[0].start
-        pieces, signs = split(items, {"="})
-        if len(signs) == 1:
-            return self.expression(pieces[0], start), self.expression(pieces[1], start)
-        listed = [self.relation(piece, start) for piece in split(items, {","})[0]]
-        letters = listed if len(listed) > 1 else factors(listed[0])
-        return Group(tuple(letters)) if len(letters) > 1 else letters[0], None
 
 
 def _norm_index(sub: Node) -> str | None:

@@ -1,7 +1,7 @@
-r"""A formula in LaTeX, read into statements: rows, lists and chains of relations.
+r"""A formula in LaTeX, read into statements: chains of relations, each with its condition.
 
-Only the outermost level stands here; what is between two relation signs is read by `factors.py`. Nothing is
-guessed: what is not understood raises `UnreadError` with the column in the source.
+`clauses.py` has cut it; what is between two relation signs is read by `factors.py`. Nothing is guessed: what is not
+understood raises `UnreadError` with the column in the source.
 """
 
 from __future__ import annotations
@@ -12,46 +12,89 @@ from dataclasses import dataclass
 from derive.errors import UnreadError
 from derive.read import vocabulary as words
 from derive.read.calculus import is_composition
+from derive.read.clauses import Clause, clauses, listed, trimmed
 from derive.read.factors import FactorReader
 from derive.read.names import plain_name
 from derive.read.nesting import Bracket, Cursor, Item, fail, is_bracket, nest, split, text
 from derive.read.scripts import read_scripts
-from derive.read.syntax import Node
+from derive.read.syntax import Group, Implied, Node, Relation, Where
 from derive.read.tokens import Token, scan
 
 MAX_DEPTH = 200
-_CONTINUES = words.RELATIONS | words.OPERATORS
-_STOPS = (",", ";", ".", r"\\", "&")
+_AFTER = words.RELATIONS | words.OPERATORS | {"", "}", ")", "]", ",", ".", ";", r"\\", "&"}
+EQUALITIES = ("=", ":=", r"\equiv", r"\approx", r"\propto", r"\leq", r"\geq", "<", ">")
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a formula: its tree, where it begins (from 1) and how it is written."""
+    """One statement of a formula: its tree, where it begins (from 1) and how it is written.
+
+    `assumed` says of each macro that nobody defined what it was taken to mean.
+    """
 
     node: Node
     column: int
     latex: str
+    assumed: tuple[str, ...] = ()
 
 
-def read_statements(source: str, functions: Collection[str] = frozenset()) -> list[Statement]:
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A statement that is not understood: why, at which column, where it begins and how it is written."""
+
+    reason: str
+    at: int
+    column: int
+    latex: str
+
+
+def read_statements(
+    source: str, functions: Collection[str] = frozenset(), quantities: Collection[str] = frozenset()
+) -> list[Statement]:
     r"""Read all statements of a formula, in order.
 
     Args:
         source: LaTeX without its dollar signs.
         functions: Spellings that the page uses as functions, such as `f` or `\xi`.
+        quantities: Letters that stand for a quantity: where `d` is one, `dx` may be a product and is not read.
     Raises:
         UnreadError: A part that is not understood or has two readings; the column counts from 1.
 
     >>> [statement.latex for statement in read_statements(r"a = 1; \; b &= 2 \\ c &= a b")]
     ['a = 1', 'b &= 2', 'c &= a b']
     """
+    parts = read_parts(source, functions, quantities)
+    refused = next((part for part in parts if isinstance(part, Refused)), None)
+    if refused is not None:
+        raise UnreadError(refused.reason, refused.at)
+    return [part for part in parts if isinstance(part, Statement)]
+
+
+def read_parts(
+    source: str, functions: Collection[str] = frozenset(), quantities: Collection[str] = frozenset()
+) -> list[Statement | Refused]:
+    r"""Read the statements of a formula, each by itself: one that is not understood leaves the others.
+
+    >>> [type(part).__name__ for part in read_parts(r"a &= b \\ c &= \foo")]
+    ['Statement', 'Refused']
+    """
     try:
-        return _statements(source, frozenset(functions))
+        tokens = scan(source, functions)
+        found = clauses(nest(tokens))
+    except UnreadError as error:
+        return [Refused(str(error), error.column or 1, 1, source)]
     except RecursionError:
-        raise UnreadError("the formula is nested too deeply; split it", 1) from None
+        return [Refused("the formula is nested too deeply; split it", 1, 1, source)]
+    if not found:
+        return [Refused("the formula is empty", 1, 1, source)]
+    said = [token for token in tokens if token.assumed]
+    known, letters = frozenset(functions), frozenset(quantities)
+    return [part for clause in found for part in _part(clause, source, said, FactorReader(known, letters))]
 
 
-def read_formula(source: str, functions: Collection[str] = frozenset()) -> Node:
+def read_formula(
+    source: str, functions: Collection[str] = frozenset(), quantities: Collection[str] = frozenset()
+) -> Node:
     r"""Read a formula that is one statement.
 
     Raises:
@@ -60,7 +103,7 @@ def read_formula(source: str, functions: Collection[str] = frozenset()) -> Node:
     >>> read_formula(r"\tfrac{a}{2}") == read_formula(r"\frac a2")
     True
     """
-    statements = read_statements(source, functions)
+    statements = read_statements(source, functions, quantities)
     if len(statements) != 1:
         raise UnreadError(f"{len(statements)} statements where one is expected", 1)
     return statements[0].node
@@ -77,7 +120,7 @@ def defined_functions(source: str) -> set[str]:
     """
     try:
         items = nest(scan(source))
-        pieces = _pieces(items)
+        pieces = [clause.items for clause in clauses(items)]
     except UnreadError:
         return set()
     links = [link for piece in pieces for link in split(piece, ("=", ":=", r"\equiv", r"\triangleq"))[0][:-1]]
@@ -86,8 +129,26 @@ def defined_functions(source: str) -> set[str]:
     return {name for link in links if (name := _defined(link))} | _primed(items)
 
 
+def standing_letters(source: str) -> set[str]:
+    r"""Find whether `d` stands for a quantity in a formula: alone, as in `\mathbb{R}^d`, and not in `\frac{d}{dx}`.
+
+    >>> standing_letters(r"x \in \mathbb{R}^{n \times d}"), standing_letters(r"\frac{d}{dx} f")
+    ({'d'}, set())
+    """
+    try:
+        tokens = scan(source)
+    except UnreadError:
+        return set()
+    texts = ["", "", *(token.text for token in tokens), "", ""]
+    for at, word in enumerate(texts):
+        ends = texts[at + 1] in _AFTER if word == "d" else False
+        if ends and not (texts[at - 1] == "{" and texts[at - 2] == r"\frac"):
+            return {"d"}
+    return set()
+
+
 def _primed(items: Sequence[Item]) -> set[str]:
-    """Collect the letters that are primed and applied: `g` of `g'_k(z)`."""
+    """Collect the letters that are primed and applied, `g` of `g'_k(z)`, and f, g, h before a name in brackets."""
     found: set[str] = set()
     stack = [items]
     while stack:
@@ -101,9 +162,19 @@ def _primed(items: Sequence[Item]) -> set[str]:
                 scripts = read_scripts(cursor, FactorReader(frozenset()))
             except UnreadError:
                 continue
-            if scripts.primes and is_bracket(cursor.item, "("):
+            if is_bracket(cursor.item, "(") and (scripts.primes or _usual(item, cursor.item)):
                 found.add(item.text)
     return found
+
+
+def _usual(token: Token, bracket: Item | None) -> bool:
+    """Say whether `h(x)` is a call for all who read it: the brackets of a product would be idle."""
+    if token.text not in words.USUAL_FUNCTIONS or token.run != token.text or not isinstance(bracket, Bracket):
+        return False
+    try:
+        return all(plain_name(piece, FactorReader(frozenset())) for piece in split(bracket.items, {","})[0])
+    except UnreadError:
+        return False
 
 
 def _defined(link: Sequence[Item]) -> str | None:
@@ -125,19 +196,79 @@ def _defined(link: Sequence[Item]) -> str | None:
     return name.base if name else None
 
 
-def _statements(source: str, functions: frozenset[str]) -> list[Statement]:
-    found = []
-    for piece in _pieces(nest(scan(source, functions))):
-        items = _without(piece, "&")
-        start = piece[0].start
-        node = FactorReader(functions).relation(items, start)
-        _check_depth(node, start)
-        if is_composition(node, functions):
-            fail(r"a composition of functions", start)
-        found.append(Statement(node, start + 1, source[start : items[-1].end]))
-    if not found:
-        raise UnreadError("the formula is empty", 1)
-    return found
+def _part(clause: Clause, source: str, said: Sequence[Token], reader: FactorReader) -> list[Statement | Refused]:
+    items = trimmed(clause.items, "&")
+    start, end = clause.items[0].start, (items or clause.items)[-1].end
+    latex = source[start:end]
+    try:
+        node = _read(items, clause, start, reader)
+    except UnreadError as error:
+        return _without_unread_links(items, clause, source, said, reader) or [
+            Refused(str(error), error.column or start + 1, start + 1, latex)
+        ]
+    except RecursionError:
+        return [Refused("the formula is nested too deeply; split it", start + 1, start + 1, latex)]
+    assumed = dict.fromkeys(token.assumed for token in said if start <= token.start < end)
+    return [Statement(node, start + 1, latex, tuple(assumed))]
+
+
+def _without_unread_links(
+    items: Sequence[Item], clause: Clause, source: str, said: Sequence[Token], reader: FactorReader
+) -> list[Statement | Refused]:
+    """Read a chain `a = b = c` of which b is not understood: it says a = c nonetheless. Nothing for anything else."""
+    links, signs = split(items, words.RELATIONS)
+    if len(links) < 3 or {sign.text for sign in signs} != {"="} or not links[0]:
+        return []
+    found: list[Statement | Refused] = []
+    kept: list[Item] = list(links[0])
+    for sign, link in zip(signs, links[1:], strict=True):
+        refused = _tried(Clause([*links[0], sign, *link]), source, reader)
+        if refused and refused[0].at <= links[0][-1].end:
+            return []
+        found += refused
+        kept += [] if refused else [sign, *link]
+    if not found or len(kept) == len(links[0]):
+        return []
+    return [*_part(Clause(kept, clause.word, clause.condition), source, said, reader), *found]
+
+
+def _tried(clause: Clause, source: str, reader: FactorReader) -> list[Refused]:
+    """Give the refusal of an equation whose right side stands anywhere behind; nothing where it is understood."""
+    try:
+        _read(clause.items, clause, clause.items[0].start, reader)
+    except UnreadError as error:
+        link = split(clause.items, {"="})[0][-1]
+        start = link[0].start if link else clause.items[-1].start
+        latex = "= " + source[start : clause.items[-1].end]
+        return [Refused(str(error), error.column or start + 1, start + 1, latex)]
+    return []
+
+
+def _read(items: Sequence[Item], clause: Clause, start: int, reader: FactorReader) -> Node:
+    node = _related(items, start, reader)
+    if clause.word and isinstance(node, Where):
+        fail("two conditions on one statement", start)
+    if clause.word:
+        given = trimmed(clause.condition, "&", r"\quad")
+        pieces = [_related(piece, piece[0].start, reader) for piece in listed(given)] if given else []
+        condition = Group(tuple(pieces)) if len(pieces) > 1 else next(iter(pieces), None)
+        node = Where(node, clause.word, condition)
+    _check_depth(node, start)
+    if is_composition(node, reader.functions):
+        fail(r"a composition of functions", start)
+    return node
+
+
+def _related(items: Sequence[Item], start: int, reader: FactorReader) -> Node:
+    r"""Read a chain of relations; one that begins with its sign goes on with the formula before."""
+    if not items or text(items[0]) not in EQUALITIES or len(items) == 1:
+        pieces, signs = split(items, {":"})
+        if len(signs) == 1 and all(pieces) and split(pieces[0], EQUALITIES)[1] and split(pieces[1], EQUALITIES)[1]:
+            return Where(reader.relation(pieces[1], start), "if", reader.relation(pieces[0], start))
+        return reader.relation(items, start)
+    rest = reader.relation(items[1:], items[0].end)
+    links, signs_ = (rest.links, rest.signs) if isinstance(rest, Relation) else ((rest,), ())
+    return Relation((Implied("left side"), *links), (text(items[0]), *signs_))
 
 
 def _check_depth(node: Node, start: int) -> None:
@@ -154,111 +285,3 @@ def _children(part: object) -> list[object]:
     if isinstance(part, tuple):
         return list(part)
     return [getattr(part, slot) for slot in getattr(part, "__slots__", ()) if not isinstance(getattr(part, slot), str)]
-
-
-# -------------------------------------------------------------------- rows, lists, continuation
-
-
-def _pieces(items: Sequence[Item]) -> list[list[Item]]:
-    """Cut a formula into its statements, each a row of items."""
-    while len(items) == 1 and is_bracket(items[0], "{"):
-        items = items[0].items  # type: ignore[union-attr]  # is_bracket has just said so
-    rows = _rows(items)
-    if len({any(text(item) in words.RELATIONS for item in row) for row in rows}) > 1:
-        fail("rows of which only some state a relation", items[0].start)
-    lines = [line for row in rows for line in _lines(row)]
-    return [piece for line in lines for piece in _listed(line)]
-
-
-def _rows(items: Sequence[Item]) -> list[list[Item]]:
-    """Cut at `\\\\`, and join a row that goes on with the one before."""
-    rows: list[list[Item]] = []
-    for row in split(items, {r"\\"})[0]:
-        row = _trim(row)
-        if not row:
-            continue
-        if rows and _goes_on(rows[-1], row):
-            rows[-1] += row
-        else:
-            rows.append(row)
-    return rows
-
-
-def _goes_on(before: Sequence[Item], row: Sequence[Item]) -> bool:
-    r"""Decide whether a row continues: `&= c` and `+ c` do, `-c` after `&` or where it relates nothing."""
-    bare = _without(row, "&", r"\quad")
-    if not bare:
-        return False
-    if text(before[-1]) in _CONTINUES:
-        return True
-    first = text(bare[0])
-    if first == "-":
-        related = any(text(item) in words.RELATIONS for item in bare)
-        return text(row[0]) == "&" or (not related and any(text(item) in words.RELATIONS for item in before))
-    return first in _CONTINUES
-
-
-def _lines(row: Sequence[Item]) -> list[list[Item]]:
-    r"""Cut a row at `;`, and at `\quad` and `&` where each side states a relation of its own."""
-    lines: list[list[Item]] = []
-    for piece in split(row, {";"})[0]:
-        for line in _cut_where_related(piece, "&", columns=2):
-            lines += _cut_where_related(line, r"\quad", columns=1)
-    return [trimmed for line in lines if (trimmed := _trim(line))]
-
-
-def _cut_where_related(row: Sequence[Item], separator: str, columns: int) -> list[list[Item]]:
-    cells = split(row, {separator})[0]
-    lines = [_joined(cells[at : at + columns]) for at in range(0, len(cells), columns)]
-    lines = [line for line in lines if _trim(line)]
-    if len(lines) > 1 and all(_relates(line) for line in lines):
-        return lines
-    return [list(row)] if separator == "&" else [_without(row, separator)]
-
-
-def _relates(line: Sequence[Item]) -> bool:
-    """Say whether a line has a relation with something on both sides."""
-    pieces, signs = split(_without(line, "&"), words.RELATIONS)
-    return bool(signs) and all(_trim(piece) for piece in pieces)
-
-
-def _joined(cells: Sequence[Sequence[Item]]) -> list[Item]:
-    return [item for cell in cells for item in cell]
-
-
-def _listed(line: Sequence[Item]) -> list[list[Item]]:
-    r"""Cut at commas: `Z, a` and `a = 1, b = 2` are statements, `x, y \in S` says one thing of each."""
-    pieces = [_trim(piece) for piece in split(line, {","})[0]]
-    if len(pieces) == 1:
-        return [list(line)]
-    if any(not piece for piece in pieces):
-        fail("a comma with nothing beside it", line[0].start)
-    related = [any(text(item) in words.RELATIONS for item in piece) for piece in pieces]
-    if any(related) and not all(related):
-        return _distributed(pieces, related)
-    return pieces
-
-
-def _distributed(pieces: list[list[Item]], related: list[bool]) -> list[list[Item]]:
-    ends = next((at for at, item in enumerate(pieces[-1]) if text(item) == r"\in"), None)
-    if any(related[:-1]) or ends is None:
-        fail("a list of which only a part states a relation", pieces[0][0].start)
-    return [*(piece + pieces[-1][ends:] for piece in pieces[:-1]), pieces[-1]]
-
-
-def _trim(row: Sequence[Item]) -> list[Item]:
-    """Drop gaps at both ends and the punctuation that closes a row."""
-    kept = list(row)
-    while kept and (text(kept[-1]) in _STOPS or _is_gap(kept[-1])):
-        kept.pop()
-    while kept and _is_gap(kept[0]):
-        kept.pop(0)
-    return kept
-
-
-def _is_gap(item: Item) -> bool:
-    return text(item) == r"\quad"
-
-
-def _without(row: Sequence[Item], *dropped: str) -> list[Item]:
-    return [item for item in row if text(item) not in dropped]

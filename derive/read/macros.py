@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
+from derive.read.traced import Traced
+
 _MAX_STEPS = 500
 _MAX_DEFINITIONS = 2_000
 _MAX_LENGTH = 20_000
-_MAX_GROWTH = 5_000_000
+_MAX_GROWTH = 1_000_000
 _DEFINITION = re.compile(
     r"\\(?:re|provide)?newcommand\*?\s*(?:\{\s*\\([A-Za-z]+)\s*\}|\\([A-Za-z]+))\s*(?:\[\s*(\d)\s*\])?\s*(\[[^\[\]{}]*\])?\s*\{"
     r"|\\def\s*\\([A-Za-z]+)\s*((?:#\d)*)\s*\{"
@@ -42,14 +44,19 @@ class Macros:
         names = "|".join(sorted(self.known, key=len, reverse=True))
         self._call = re.compile(rf"\\({names or '(?!)'})(?![A-Za-z])")
 
-    def expand(self, latex: str) -> str:
+    def expand(self, formula: Traced) -> Traced:
         r"""Expand all macros, as far as the budget goes; definitions inside the formula are taken out.
 
-        >>> Macros({"pd": Macro(2, r"\frac{\partial #1}{\partial #2}")}).expand(r"\pd{L}w")
+        >>> macros = Macros({"pd": Macro(2, r"\frac{\partial #1}{\partial #2}")})
+        >>> macros.expand(Traced.of(r"\pd{L}w", 0, 7)).text
         '\\frac{\\partial L}{\\partial w}'
         """
-        latex = _without_definitions(latex)
-        at = 0
+        if len(formula.text) > _MAX_LENGTH:  # it will be refused for its length
+            return formula
+        formula = _without_definitions(formula)
+        if self._call.search(formula.text) is None:
+            return formula
+        latex, places, at = formula.text, list(formula.places), 0
         for _ in range(_MAX_STEPS):
             call = self._call.search(latex, at)
             if call is None or self.budget <= 0 or len(latex) > _MAX_LENGTH:
@@ -57,10 +64,11 @@ class Macros:
             body, end = _applied(self.known[call[1]], latex, call.end())
             if end == call.end() and latex[end : end + 1].isalpha() and body[-1:].isalpha():
                 body += " "
-            latex = latex[: call.start()] + body + latex[end:]
-            self.budget -= max(0, len(body) - (end - call.start()))
             at = call.start()
-        return latex
+            latex = latex[:at] + body + latex[end:]
+            places[at:end] = [places[at]] * len(body)
+            self.budget -= max(0, len(body) - (end - at))
+        return Traced(latex, tuple(places))
 
 
 def find_macros(text: str) -> Macros:
@@ -80,14 +88,14 @@ def find_macros(text: str) -> Macros:
     return Macros(known)
 
 
-def _without_definitions(latex: str) -> str:
+def _without_definitions(formula: Traced) -> Traced:
     at = 0
-    while match := _DEFINITION.search(latex, at):
-        body, end = _group(latex, match.end() - 1)
+    while match := _DEFINITION.search(formula.text, at):
+        body, end = _group(formula.text, match.end() - 1)
         if body is None:
-            return latex[: match.start()]
-        latex, at = latex[: match.start()] + latex[end:], match.start()
-    return latex
+            return formula[: match.start()]
+        formula, at = formula.put(match.start(), end, ""), match.start()
+    return formula
 
 
 def _applied(macro: Macro, latex: str, at: int) -> tuple[str, int]:

@@ -8,93 +8,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
 
 from derive.read.blocks import Builder
+from derive.read.delimiters import DELIMITERS, Taker, between, is_mathematics, pass_over, scan, skip
+from derive.read.traced import Traced
 
-# A taker gets the builder and the opening, and gives the place where the scan goes on.
-Taker: TypeAlias = Callable[[Builder, re.Match[str]], int]
-
-_MATH = r"(?:equation|align|alignat|gather|eqnarray|multline|split|displaymath|math|flalign)"
 _LEVELS = {"part": 1, "chapter": 1, "section": 1, "subsection": 2, "subsubsection": 3, "paragraph": 4}
-
-
-def scan(builder: Builder, openings: Mapping[str, Taker], start: int = 0) -> None:
-    """Go through the text once; at each opening, its taker decides."""
-    groups = "|".join(f"(?P<taker{index}>{pattern})" for index, pattern in enumerate(openings))
-    opening = re.compile(groups, re.MULTILINE)
-    takers = {f"taker{index}": taker for index, taker in enumerate(openings.values())}
-    at = start
-    while match := opening.search(builder.text, at):
-        at = max(takers[str(match.lastgroup)](builder, match), match.start() + 1)
-
-
-def _between(closing: str, display: bool | None, paragraph: bool = False) -> Taker:
-    """Take a formula up to a closing; `display` None means: when it stands alone on its lines."""
-
-    def take(builder: Builder, match: re.Match[str]) -> int:
-        close = builder.find(closing, match.end())
-        if close is None or (paragraph and close.start() > builder.paragraph_end(match.end())):
-            return match.end()
-        alone = builder.alone(match.start(), close.end()) if display is None else display
-        builder.formula((match.start(), close.end()), (match.end(), close.start()), alone)
-        return close.end()
-
-    return take
-
-
-def _dollar(builder: Builder, match: re.Match[str]) -> int:
-    """Take `$x$`; `$5 and $6` is money: a space stands before the second sign."""
-    close = builder.find(r"(?<!\\)\$", match.end())
-    if close is None or close.start() > builder.paragraph_end(match.end()):
-        return match.end()
-    inner = builder.text[match.end() : close.start()]
-    after = builder.text[close.end() : close.end() + 1]
-    if not inner or inner[0].isspace() or inner[-1].isspace() or after.isdigit():
-        return match.end()
-    builder.formula((match.start(), close.end()), (match.end(), close.start()), False)
-    return close.end()
-
-
-def _environment(builder: Builder, match: re.Match[str]) -> int:
-    name = re.escape(re.sub(r"^\\begin\s*\{|\}$", "", match[0]))
-    close = builder.find(rf"\\end\s*\{{{name}\}}", match.end())
-    if close is None:
-        return match.end()
-    # the environment stays in the formula: its rows and its & have a meaning
-    builder.formula((match.start(), close.end()), (match.start(), close.end()), True)
-    return close.end()
-
-
-def _skip(closing: str | None, to_end: bool = False) -> Taker:
-    """Leave out all up to a closing; with none, the opening alone or the rest of the page."""
-
-    def take(builder: Builder, match: re.Match[str]) -> int:
-        close = builder.find(closing, match.end()) if closing else match
-        end = close.end() if close else len(builder.text) if to_end else match.end()
-        if close or to_end:
-            builder.skip(match.start(), end)
-        return end
-
-    return take
-
-
-def _pass_over(_builder: Builder, match: re.Match[str]) -> int:
-    return match.end()
-
-
-# In this order: what is escaped is no opening.
-_DELIMITERS: dict[str, Taker] = {
-    rf"\\begin\s*\{{{_MATH}\*?\}}": _environment,
-    r"\\\\\[(?!\d*(?:pt|em|ex))": _between(r"\\\\\]", True),
-    r"\\\\\(": _between(r"\\\\\)", False, paragraph=True),
-    r"(?<!\\)\\\[": _between(r"\\\]", True),
-    r"(?<!\\)\\\(": _between(r"\\\)", False, paragraph=True),
-    r"\\\$": _pass_over,
-    r"\$\$": _between(r"\$\$", None, paragraph=True),
-    r"\$": _dollar,
-}
 
 
 # -------------------------------------------------------------------- Markdown
@@ -125,7 +44,8 @@ def _hashes(builder: Builder, match: re.Match[str]) -> int:
     return match.end()
 
 
-def _underlined(builder: Builder, match: re.Match[str]) -> int:
+def underlined(builder: Builder, match: re.Match[str]) -> int:
+    """Take a heading with a rule below it."""
     builder.heading(1 if match["rule"][0] == "=" else 2, match["over"], match.start("over"), match.end())
     return match.end()
 
@@ -137,13 +57,13 @@ def markdown(builder: Builder) -> None:
         builder.skip(0, front.end())
     openings: dict[str, Taker] = {
         r"^[ \t>]*(?:[-*+][ \t]+)?(?P<fence>`{3,}|~{3,})(?P<language>[^`\n]*)$": _fence,
-        r"<!--": _skip("-->"),
-        r"<(?:script|style)\b": _skip(r"</(?:script|style)\s*>"),
+        r"<!--": skip("-->"),
+        r"<(?:script|style)\b": skip(r"</(?:script|style)\s*>"),
         r"^ {0,3}(?P<hashes>#{1,6})[ \t]+(?P<title>[^\n]+)$": _hashes,
-        r"(?:\A|(?<=\n\n))(?P<over>[^\s#>|$`-][^\n|]{0,200})\n(?P<rule>={2,}|-{3,})[ \t\r]*$": _underlined,
-        r"\$`": _between(r"`\$", False, paragraph=True),
+        r"(?:\A|(?<=\n\n))(?P<over>[^\s#>|$`-][^\n|]{0,200})\n(?P<rule>={2,}|-{3,})[ \t\r]*$": underlined,
+        r"\$`": between(r"`\$", False, paragraph=True),
         r"`+": _inline_code,
-        **_DELIMITERS,
+        **DELIMITERS,
     }
     scan(builder, openings, front.end() if front else 0)
 
@@ -156,58 +76,47 @@ def _section(builder: Builder, match: re.Match[str]) -> int:
     return match.end()
 
 
+# Short names that papers give to the two ends of a displayed formula.
+_PAIRS = (("beq", "eeq"), ("bea", "eea"), ("be", "ee"), ("ba", "ea"), ("beqn", "eeqn"), ("beqa", "eeqa"))
+_MOST_WRAPPED = 4_000
+
+
+def _wrapped(builder: Builder, match: re.Match[str]) -> int:
+    r"""Take `\aln{ … }` over several lines, a wrapper of the paper's own around `align`."""
+    start = match.end()
+    depth = 1
+    for brace in re.compile(r"\\.|[{}]", re.DOTALL).finditer(builder.text, start, start + _MOST_WRAPPED):
+        depth += {"{": 1, "}": -1}.get(brace[0], 0)
+        if depth == 0:
+            inner = builder.text[start : brace.start()]
+            if re.search(r"=|&", inner) and re.search(r"\\[A-Za-z]|[_^]", inner) and is_mathematics(inner):
+                builder.formula((match.start(), brace.end()), (start, brace.start()), True)
+                return brace.end()
+            break
+    return start
+
+
 def latex(builder: Builder) -> None:
     """Scan a LaTeX document; what stands before `\\begin{document}` is left out."""
     begin = builder.find(r"\\begin\s*\{document\}", 0)
     if begin:
         builder.skip(0, begin.end())
     openings: dict[str, Taker] = {
-        r"\\[\\%]": _pass_over,
-        r"%[^\n]*": _skip(None),
-        r"\\begin\s*\{(?:verbatim|lstlisting|minted|comment|tikzpicture)\*?\}": _skip(
+        r"\\[\\%]": pass_over,
+        r"%[^\n]*": skip(None),
+        r"\\begin\s*\{(?:verbatim|lstlisting|minted|comment|tikzpicture)\*?\}": skip(
             r"\\end\s*\{(?:verbatim|lstlisting|minted|comment|tikzpicture)\*?\}"
         ),
-        r"\\end\s*\{document\}": _skip(None),
+        r"\\end\s*\{document\}": skip(None),
         r"\\(?P<level>part|chapter|(?:sub){0,2}section|paragraph)\*?\s*"
         r"\{(?P<title>(?:[^{}\n]|\{[^{}\n]*\})*)\}": _section,
-        **_DELIMITERS,
-        r"\$": _between(r"(?<!\\)\$", False, paragraph=True),
+        **DELIMITERS,
+        r"\$": between(r"(?<!\\)\$", False, paragraph=True),
+        r"^[ \t]*\\(?P<wrapper>[A-Za-z]+)[ \t]*\{[ \t]*$": _wrapped,
     }
+    openings |= {rf"\\{opening}(?![A-Za-z])": between(rf"\\{closing}(?![A-Za-z])", True) for opening, closing in _PAIRS}
     del openings[r"\\\\\[(?!\d*(?:pt|em|ex))"], openings[r"\\\\\("]
     scan(builder, openings, begin.end() if begin else 0)
-
-
-# -------------------------------------------------------------------- reStructuredText
-
-
-def _indented_end(builder: Builder, at: int, indent: int) -> int:
-    """Give where the block ends that is indented deeper than `indent`."""
-    dedent = builder.find(rf"^ {{0,{indent}}}[^ \n\r]", at)
-    return dedent.start() if dedent else len(builder.text)
-
-
-def _directive(builder: Builder, match: re.Match[str]) -> int:
-    end = _indented_end(builder, match.end(), len(match["indent"]))
-    if match["directive"] != "math":
-        builder.skip(match.start(), end)
-        return end
-    start = match.end()
-    while option := re.compile(r"\s*:\w+:[^\n]*").match(builder.text, start, end):
-        start = option.end()
-    builder.formula((match.start(), end), (start, end), True)
-    return end
-
-
-def rst(builder: Builder) -> None:
-    """Scan reStructuredText."""
-    openings: dict[str, Taker] = {
-        r"^(?P<indent> *)\.\. (?P<directive>math|code|code-block|sourcecode|raw|plot|doctest)::": _directive,
-        r"^(?P<over>[^\s.:$`][^\n]{0,200})\n(?P<rule>={3,}|-{3,}|~{3,}|\^{3,}|\*{3,})[ \t\r]*$": _underlined,
-        r":math:`": _between("`", False, paragraph=True),
-        r"``": _skip("``"),
-        **_DELIMITERS,
-    }
-    scan(builder, openings)
 
 
 # -------------------------------------------------------------------- HTML and plain text
@@ -222,22 +131,22 @@ def _tag_heading(builder: Builder, match: re.Match[str]) -> int:
 
 
 def _math_script(builder: Builder, match: re.Match[str]) -> int:
-    return _between(r"(?i)</script\s*>", "display" in match[0])(builder, match)
+    return between(r"(?i)</script\s*>", "display" in match[0])(builder, match)
 
 
 def html_page(builder: Builder) -> None:
     """Scan HTML, with the delimiters and the scripts of MathJax and KaTeX."""
     openings: dict[str, Taker] = {
-        r"<!--": _skip("-->"),
+        r"<!--": skip("-->"),
         r"(?i:<script\b[^<>]*math/tex[^<>]*>)": _math_script,
-        r"(?i:<(?:script)\b)": _skip(r"(?i)</script\s*>"),
-        r"(?i:<(?:style)\b)": _skip(r"(?i)</style\s*>"),
-        r"(?i:<(?:pre)\b)": _skip(r"(?i)</pre\s*>"),
-        r"(?i:<(?:code)\b)": _skip(r"(?i)</code\s*>"),
-        r"(?i:<annotation\b[^<>]*x-tex[^<>]*>)": _between(r"(?i)</annotation\s*>", False),
+        r"(?i:<(?:script)\b)": skip(r"(?i)</script\s*>"),
+        r"(?i:<(?:style)\b)": skip(r"(?i)</style\s*>"),
+        r"(?i:<(?:pre)\b)": skip(r"(?i)</pre\s*>"),
+        r"(?i:<(?:code)\b)": skip(r"(?i)</code\s*>"),
+        r"(?i:<annotation\b[^<>]*x-tex[^<>]*>)": between(r"(?i)</annotation\s*>", False),
         r"(?i:<h(?P<rank>[1-6])\b[^<>]*>)": _tag_heading,
-        r"<[^<>$]*>": _pass_over,
-        **_DELIMITERS,
+        r"<[^<>$]*>": pass_over,
+        **DELIMITERS,
     }
     scan(builder, openings)
 
@@ -247,14 +156,14 @@ def plain_html(text: str) -> str:
     return html.unescape(re.sub(r"<[^<>]*>", " ", text))
 
 
-def latex_in_html(text: str) -> str:
+def latex_in_html(formula: Traced) -> Traced:
     """Give the LaTeX of a formula in HTML: tags dropped, entities resolved."""
-    return html.unescape(re.sub(r"</?[A-Za-z][^<>]*>", " ", text))
+    return formula.sub(r"</?[A-Za-z][^<>]*>", " ").sub(r"&#?\w{1,12};", lambda match: html.unescape(match[0]))
 
 
-def latex_uncommented(text: str) -> str:
+def latex_uncommented(formula: Traced) -> Traced:
     """Drop the comments of a formula in LaTeX."""
-    return re.sub(r"(?<!\\)%[^\n]*", "", text)
+    return formula.sub(r"(?<!\\)%[^\n]*\n?[ \t]*", " ")  # TeX passes over the end of the line too
 
 
 def _lone_line(builder: Builder, match: re.Match[str]) -> int:
@@ -268,6 +177,6 @@ def plain_text(builder: Builder) -> None:
     openings: dict[str, Taker] = {
         r"(?:\A|(?<=\n\n))(?P<lone>[^\s$][^\n$]{0,68}[^\s.,:;!?$)\]*])"
         r"[ \t]*(?=\n[ \t]*(?:\n|\Z))": _lone_line,
-        **_DELIMITERS,
+        **DELIMITERS,
     }
     scan(builder, openings)

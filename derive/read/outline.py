@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from derive.errors import UnreadError
 from derive.read import syntax as ast
-from derive.read.blocks import Formula, Heading, Page, Prose
-from derive.read.latex import Statement, defined_functions, read_statements
+from derive.read.blocks import Broken, Formula, Heading, Page, Prose
+from derive.read.latex import Statement, defined_functions, read_parts, standing_letters
 from derive.read.spelling import render
 
 EQUALS = ("=", ":=", r"\equiv", r"\triangleq")
 _LABEL = re.compile(r"^([ \t]*)(?:[-*+]|\d+\.)\s+\*\*(.+?)\*\*", re.MULTILINE)
+_NEAR = 12  # lines between a formula and the next that goes on with its chain
+_TAGGED = re.compile(r"\s*\\tag\*?\s*\{[^{}]*\b(?:if|when|where|assuming|provided|only)\b")
 _PLACEHOLDER = re.compile(r"const", re.IGNORECASE)  # `some_constant` stands for another number each time
 
 
@@ -57,25 +58,26 @@ class Outline:
     equations: list[Equation] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     declared: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    domains: dict[str, str] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
     prose: dict[int, str] = field(default_factory=dict)
     headings: dict[int, tuple[str, ...]] = field(default_factory=dict)
     updates: list[Equation] = field(default_factory=list)
+    assumed: dict[str, None] = field(default_factory=dict)  # what macros were taken to mean, in order
 
 
 def outline(page: Page) -> Outline:
     """Read every formula of a page; nothing is judged yet."""
     functions = {name for formula in page.formulas() for name in defined_functions(formula.latex)}
+    quantities = {letter for formula in page.formulas() for letter in standing_letters(formula.latex)}
     found = Outline()
     for formula, place in _placed(page, found):
-        try:
-            statements = read_statements(formula.latex, functions)
-        except UnreadError as error:
-            if _states_something(formula.latex):
-                found.unread.append(Unread(formula.latex, str(error), place))
-            continue
-        for statement in statements:
-            _take(statement, formula, place, found)
+        for part in read_parts(formula.latex, functions, quantities):
+            if isinstance(part, Statement):
+                found.assumed.update(dict.fromkeys(part.assumed))
+                take(part, formula, place, found)
+            elif _states_something(part.latex):
+                found.unread.append(Unread(part.latex, part.reason, _at(place, formula, part.column)))
     return found
 
 
@@ -105,10 +107,14 @@ def _placed(page: Page, found: Outline) -> Iterator[tuple[Formula, Place]]:
             labels = _open_labels(block, labels)
             found.prose[section] = found.prose.get(section, "") + " " + block.text
         else:
-            yield block, Place(
+            place = Place(
                 found.headings[section], section, labels[0][1] if labels else "", block.line, block.column,
                 _words(blocks[k - 1] if k else None), _words(blocks[k + 1] if k + 1 < len(blocks) else None),
             )  # fmt: skip
+            if isinstance(block, Broken):
+                found.unread.append(Unread(block.text, block.reason, place))
+            else:
+                yield block, place
 
 
 def _open_labels(block: Prose, labels: list[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -123,10 +129,15 @@ def _words(block: object) -> str:
     return block.text if isinstance(block, Prose) else ""
 
 
-def _take(statement: Statement, formula: Formula, place: Place, found: Outline) -> None:
-    node = statement.node
-    line, column = position(formula, statement.column)
-    at = Place(place.headings, place.section, place.label, line, column, place.before, place.after)
+def take(statement: Statement, formula: Formula, place: Place, found: Outline) -> None:
+    """Note what a statement of a formula says: a definition or a claim, a declaration, an update."""
+    at = _at(place, formula, statement.column)
+    node = _continued(statement, at, found)
+    if node is None:
+        return
+    if isinstance(node, ast.Relation) and _TAGGED.match(formula.latex[statement.column - 1 + len(statement.latex) :]):
+        found.unread.append(Unread(statement.latex, "it holds under a condition in words, which is not read", at))
+        return
     if isinstance(node, ast.Name):
         _take_mention(node, place.after, found)
     if not isinstance(node, ast.Relation):
@@ -136,19 +147,54 @@ def _take(statement: Statement, formula: Formula, place: Place, found: Outline) 
     elif r"\leftarrow" in node.signs or is_update(node):
         found.updates.append(Equation(node.links[0], node.links[1], statement.latex, at))
     elif all(sign in EQUALS for sign in node.signs) and not _is_placeholder(node):
-        for left, right in _pairs(node):
+        for left, right in pairs(node):
             found.equations.append(Equation(left, right, statement.latex, at))
 
 
-def position(formula: Formula, column: int) -> tuple[int, int]:
-    """Return line and column in the file of a place in a formula."""
-    before = formula.latex[: column - 1]
-    if "\n" in before:
-        return formula.line + before.count("\n"), len(before) - before.rfind("\n")
-    return formula.line, formula.column + len(before)
+def _at(place: Place, formula: Formula, column: int) -> Place:
+    line, column = formula.place(column)
+    return replace(place, line=line, column=column)
 
 
-def _pairs(node: ast.Relation) -> Iterator[tuple[ast.Node, ast.Node]]:
+def _continued(statement: Statement, at: Place, found: Outline) -> ast.Node | None:
+    """Return what a statement says: with the left side of the chain before it, without a condition that only counts.
+
+    What holds only where something else does is noted as unread, and so is a chain without its beginning.
+    """
+    node = statement.node
+    reason = ""
+    if isinstance(node, ast.Where):
+        if counts(node):
+            node = node.body
+        elif isinstance(node.body, ast.Relation):
+            reason = f"it holds only {node.word} something does, and conditions are not used here"
+    if isinstance(node, ast.Relation) and isinstance(node.links[0], ast.Implied):
+        before = found.equations[-1] if found.equations else None
+        near = before is not None and before.place.section == at.section and at.line - before.place.line <= _NEAR
+        if before is None or not near:
+            reason = "the formula begins with its relation, and no equation stands right before it"
+        else:
+            node = replace(node, links=(before.left, *node.links[1:]))
+    if reason and _states_something(statement.latex):
+        found.unread.append(Unread(statement.latex, reason, at))
+    return None if reason else node
+
+
+def counts(node: ast.Where) -> bool:
+    r"""Tell whether a condition only says what an index runs over: `\text{for } i = 1, \ldots, n`, `for all i`."""
+    if node.word.split(" ")[0].lower() != "for":
+        return False
+    condition = node.condition
+    if isinstance(condition, ast.Group):
+        return all(counts(replace(node, condition=item)) for item in condition.items)
+    if isinstance(condition, ast.Relation):
+        ends = condition.links[-1]
+        listed = isinstance(ends, ast.Group) or any(isinstance(part, ast.Dots) for part in walk(ends))
+        return condition.signs == (r"\in",) or (condition.signs == ("=",) and listed)
+    return condition is None or isinstance(condition, ast.Name)
+
+
+def pairs(node: ast.Relation) -> Iterator[tuple[ast.Node, ast.Node]]:
     """Yield the equations of a chain: a = b = c says a = b, then b = c; a name or call stays the left side."""
     links = node.links
     if len(links) > 2 and isinstance(links[0], ast.Name) and isinstance(links[1], ast.Call):

@@ -13,8 +13,10 @@ from derive.read.nesting import Bracket, Cursor, Item, fail, split, text
 from derive.read.skeleton import Skeleton
 from derive.read.syntax import Group, Name, Node, Product
 from derive.read.tokens import Token
-from derive.read.vocabulary import STYLES, TRANSPOSES
+from derive.read.vocabulary import OPERATORS, RELATIONS, STYLES, TRANSPOSES
 
+_SIGN_MARKS = {"*": "*", r"\ast": "*", r"\star": "*", "+": "+", "-": "-"}
+_ALL = (":", r"\cdot")  # a whole row or column: W_{i,:}
 _INDEX_WORDS = frozenset(("min", "hid", "in"))
 
 
@@ -22,6 +24,7 @@ class Reader(Protocol):
     """The reader of expressions, as the readers of their parts see it."""
 
     functions: frozenset[str]
+    quantities: frozenset[str]
 
     def expression(self, items: Sequence[Item], start: int) -> Node:
         """Read arithmetic."""
@@ -56,6 +59,7 @@ class Scripts:
     primes: int = 0
     transposed: bool = False
     exponent: Sequence[Item] = ()
+    turned: bool = False  # a transpose behind the exponent: `W^{l\top}`
 
 
 def argument(cursor: Cursor) -> Sequence[Item]:
@@ -99,8 +103,13 @@ def read_scripts(cursor: Cursor, reader: Reader) -> Scripts:
 def _subs(items: Sequence[Item], start: int, reader: Reader) -> tuple[Node, ...]:
     if word := bare_word(items):
         return (word,)
+    if len(items) == 1 and isinstance(items[0], Bracket) and split(items[0].items, RELATIONS)[1]:
+        items = items[0].items  # 1_{\{y = k\}}: the brackets say nothing
     subs: list[Node] = []
     for piece in split(items, {","})[0]:
+        if len(piece) == 1 and text(piece[0]) in _ALL:
+            subs.append(Name(text(piece[0])))
+            continue
         node: Node = bare_word(piece) or reader.relation(piece, start)
         subs += list(node.items) if isinstance(node, Group) else factors(node)
     return tuple(subs)
@@ -110,7 +119,7 @@ def factors(node: Node) -> list[Node]:
     """List the factors of a juxtaposed product: the indices of `jk`."""
     found: list[Node] = []
     while isinstance(node, Product) and not node.sign:
-        found.append(node.right)
+        found += factors(node.right)[::-1]
         node = node.left
     return [node, *found[::-1]]
 
@@ -138,12 +147,26 @@ def _superscript(found: Scripts, items: Sequence[Item], reader: Reader) -> None:
         found.primes += primes
         found.transposed = bool(rest)
         _mark(found, marks, reader)
-    elif len(items) == 1 and text(items[0]) in ("*", r"\ast", r"\star"):
-        found.mark = Name("*")
+    elif len(items) == 1 and text(items[0]) in _SIGN_MARKS:
+        found.mark = Name(_SIGN_MARKS[text(items[0])])
+    elif marks and len(rest) == 1 and getattr(rest[0], "kind", "") == "number":  # x^{(i)2}: the mark, then a power
+        _mark(found, marks, reader)
+        found.exponent = rest
+    elif marks and all(mark.kind == "[" for mark in marks):
+        fail("what follows the mark of a layer in a superscript", rest[0].start)
+    elif _ends_transposed(items):
+        found.exponent, found.turned = items[:-1], True
     elif word := _word(items):
         found.mark = word
     else:
         found.exponent = items
+
+
+def _ends_transposed(items: Sequence[Item]) -> bool:
+    r"""Say whether a transpose ends a superscript: `{l\top}`, `{lT}`; `{nT}` may be a power."""
+    if len(items) < 2 or text(items[-1]) not in TRANSPOSES or text(items[-2]) in OPERATORS:
+        return False
+    return text(items[-1]) != "T" or text(items[0]) in ("l", "L", r"\ell")
 
 
 def _mark(found: Scripts, marks: Sequence[Bracket], reader: Reader) -> None:

@@ -15,8 +15,14 @@ from derive.read.syntax import (
     Call,
     Cases,
     Derivative,
+    Differential,
+    Dots,
     Entry,
+    Evaluated,
+    Given,
     Group,
+    Implied,
+    Keyword,
     Matrix,
     Name,
     Neg,
@@ -29,8 +35,10 @@ from derive.read.syntax import (
     Relation,
     Sum,
     Transpose,
+    Where,
 )
 
+_DIFFERENTIALS = (Name("d"), Name(r"\text{d}"))  # before a factor they would be a differential's
 _TIGHT = (Number, Name, Call, Abs, Norm, Matrix, Group, Entry)
 
 
@@ -70,6 +78,8 @@ class _Speller:
             Transpose: self.transpose,
             Call: self.call,
             Derivative: self.derivative,
+            Differential: lambda node: rf"\mathrm{{d}}{_in_brackets(self.differentiated(node.arg))}",
+            Evaluated: self.evaluated,
             Big: self.big,
             Norm: self.norm,
             Abs: lambda node: rf"\left|{self.spell(node.arg)}\right|",
@@ -77,6 +87,11 @@ class _Speller:
             Cases: self.cases,
             Matrix: self.matrix,
             Group: lambda node: _in_brackets(self.listed(node.items)),
+            Given: lambda node: f"{self.listed(node.left)} {node.sign} {self.listed(node.right)}",
+            Keyword: lambda node: f"{node.name}={self.spell(node.value)}",
+            Dots: lambda node: r"\ldots",
+            Implied: lambda node: "",
+            Where: self.where,
             Relation: self.relation,
         }
 
@@ -116,13 +131,16 @@ class _Speller:
             left = self.spell(node.left) if _is_signed(node.left) else self.operand(node.left)
             return f"{left} {node.sign} {right}"
         right = self.spell(node.right)
-        if isinstance(node.right, Product | Sum | Neg | Big | Number) or self.reaches(node.right):
+        numeric = right[:1].isdigit() or right.startswith((r"\infty", r"\pi", "."))
+        if numeric or isinstance(node.right, Product | Sum | Neg | Big | Number) or self.reaches(node.right):
             right = _in_brackets(right)
-        left = self.spell(node.left)
+        called = right.startswith((r"\left(", r"\left.")) and self.could_call(_last(node.left), node.right)
         if isinstance(node.left, Sum | Neg | Big) or _is_signed(node.left) or self.reaches(node.left):
-            left = _in_brackets(left)
-        elif right.startswith(r"\left(") and self.could_call(_last(node.left), node.right):
+            left = _in_brackets(self.spell(node.left))
+        elif called or _last(node.left) in _DIFFERENTIALS:
             left = self.guarded(node.left)
+        else:
+            left = self.spell(node.left)
         return f"{left} {right}"
 
     def guarded(self, node: Node) -> str:
@@ -135,6 +153,8 @@ class _Speller:
     def could_call(self, node: Node, right: Node) -> bool:
         while isinstance(node, Power | Transpose):
             node = node.base if isinstance(node, Power) else node.arg
+        while isinstance(right, Power | Transpose | Entry):
+            right = right.base if isinstance(right, Power) else right.arg
         if node == Number(r"\pi"):
             return isinstance(right, Group)
         if not isinstance(node, Name):
@@ -175,7 +195,9 @@ class _Speller:
 
     def power(self, node: Power) -> str:
         mark = r"\circ " if node.entrywise else ""
-        return f"{self.base(node.base)}^{{{mark}{self.spell(node.exponent)}}}"
+        exponent = self.spell(node.exponent)
+        apart = "{}" if exponent.startswith(r"\left(") else ""  # a bracket alone would be a mark
+        return f"{self.base(node.base)}^{{{mark}{apart}{exponent}}}"
 
     def transpose(self, node: Transpose) -> str:
         arg = node.arg
@@ -192,17 +214,35 @@ class _Speller:
         return f"{self.name(function)}{_in_brackets(self.listed(node.args))}"
 
     def derivative(self, node: Derivative) -> str:
+        if isinstance(node.of, Implied):
+            return rf"\nabla_{{{self.spell(node.wrt)}}}" if node.wrt is not None else r"\nabla"
         if node.sign == r"\nabla":
             of = self.spell(node.of) if isinstance(node.of, Name | Call) else _in_brackets(self.spell(node.of))
             return (r"\nabla " if node.wrt is None else rf"\nabla_{{{self.spell(node.wrt)}}} ") + of
         assert node.wrt is not None
-        of, wrt = self.spell(node.of), self.spell(node.wrt)
+        of, wrt = self.differentiated(node.of), self.spell(node.wrt)
         loose = isinstance(node.of, Sum | Neg | Relation | Big | Power | Entry) or self.reaches(node.of)
         if loose or (isinstance(node.of, Product) and of.endswith(r"\right)")):  # L (x) would be a call here
             of = _in_brackets(of)
         if not isinstance(node.wrt, Name | Call) or self.reaches(node.wrt):
             wrt = _in_brackets(wrt)
         return rf"\frac{{{node.sign} {of}}}{{{node.sign} {wrt}}}"
+
+    def differentiated(self, node: Node) -> str:
+        """Spell what is differentiated: L (x), all of it, would be a call there."""
+        spelled = self.spell(node)
+        if not isinstance(node, Product) or node.sign or not isinstance(node.left, Name):
+            return spelled
+        name = self.name(node.left)
+        apart = spelled.startswith(f"{name} ") and spelled.endswith(r"\right)")
+        return _in_brackets(name) + spelled.removeprefix(name) if apart else spelled
+
+    def evaluated(self, node: Evaluated) -> str:
+        return rf"\left.{self.spell(node.arg)}\right|_{{{self.listed(_items(node.where))}}}"
+
+    def where(self, node: Where) -> str:
+        condition = "" if node.condition is None else self.listed(_items(node.condition))
+        return rf"{self.spell(node.body)} \quad \text{{{node.word}}} {condition}".strip()
 
     def big(self, node: Big) -> str:
         index = "" if node.index is None else self.listed(_items(node.index))

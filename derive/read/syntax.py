@@ -52,7 +52,10 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    r"""`left` times `right`; `sign` as written: "" (juxtaposed), `\cdot`, `\times`, `*`, `\circ`, `\odot`…"""
+    r"""`left` times `right`; `sign` as written: "" (juxtaposed), `\cdot`, `\times`, `*`, `\circ`, `\odot`…
+
+    `@` is the matrix product of Python, also where the page writes `np.dot(a, b)`.
+    """
 
     sign: str
     left: Node
@@ -98,6 +101,25 @@ class Derivative:
     of: Node
     wrt: Node | None
     sign: str = r"\partial"  # or "d", or r"\nabla"
+
+
+@dataclass(frozen=True, slots=True)
+class Differential:
+    r"""`d arg`: `dW^{[1]}`, `\mathrm{d}x`, `d(A X)`, `\mathbf{dx}`; not the `d x` below a fraction.
+
+    Some pages mean an increment by it (`df = tr(…)`), some the gradient of the loss (`dW = dZ a^T`), and where `d`
+    is a quantity it is a product: the tree says what is written.
+    """
+
+    arg: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    r"""`arg |_{where}`: `arg` at a point; `where` is a relation `x = 0`, a list of them, or the point alone."""
+
+    arg: Node
+    where: Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +178,55 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    r"""What stands between the brackets of `P(a, b | c)`: `left` before the bar, `right` behind it.
+
+    `sign` is `\mid` for one bar, `\|` for two, as in `KL(p \| q)`. It is always the only argument of a `Call`.
+    """
+
+    left: tuple[Node, ...]
+    right: tuple[Node, ...]
+    sign: str = r"\mid"
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """An argument with its name, `axis = 1` in `sum(Z, axis = 1)`."""
+
+    name: str
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Dots:
+    r"""`\ldots`, `\cdots`, `\vdots`, `...`: what the reader is to go on with by himself; any of them is the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Implied:
+    r"""What is not written.
+
+    `what` is "left side" before a formula that begins with its relation, `= x + 1`, which goes on with the chain of
+    the formula before; "function" where a gradient names none, `\nabla_W = \delta x^T`.
+    """
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    r"""A statement that is said under a condition: `a_i = 0 \text{ if } i = j`, `\ldots \text{ for all } i`.
+
+    `word` is how the page begins the condition (`if`, `for all`), `condition` what follows; None where the word says
+    it all. Without the condition the body may be false.
+    """
+
+    body: Node
+    word: str
+    condition: Node | None
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     r"""A chain `a = b = c`: `links[0] signs[0] links[1] …`; signs `=`, `:=`, `\leftarrow`, `<`, `\in`, `\approx`…"""
 
@@ -174,6 +245,8 @@ Node: TypeAlias = (
     | Transpose
     | Call
     | Derivative
+    | Differential
+    | Evaluated
     | Big
     | Norm
     | Abs
@@ -181,21 +254,32 @@ Node: TypeAlias = (
     | Cases
     | Matrix
     | Group
+    | Given
+    | Keyword
+    | Dots
+    | Implied
+    | Where
     | Relation
 )
 NODES = (
-    Number, Name, Neg, Sum, Product, Quotient, Power, Transpose, Call, Derivative, Big, Norm, Abs, Entry, Cases,
-    Matrix, Group, Relation,
+    Number, Name, Neg, Sum, Product, Quotient, Power, Transpose, Call, Derivative, Differential, Evaluated, Big, Norm,
+    Abs, Entry, Cases, Matrix, Group, Given, Keyword, Dots, Implied, Where, Relation,
 )  # fmt: skip
 
 
 def children(node: Node) -> Iterator[Node]:
     """Yield the trees directly below a node, scripts and functions included, in reading order."""
     for slot in fields(node):
-        part = getattr(node, slot.name)
-        for item in part if isinstance(part, tuple) else (part,):
-            if isinstance(item, NODES):
-                yield item
+        yield from _trees(getattr(node, slot.name))
+
+
+def _trees(part: object) -> Iterator[Node]:
+    """Yield a tree, or those in a tuple: the rows of a matrix are tuples in a tuple."""
+    if isinstance(part, NODES):
+        yield part
+    elif isinstance(part, tuple):
+        for item in part:
+            yield from _trees(item)
 
 
 def map_children(node: Node, change: Callable[[Node], Node]) -> Node:
@@ -203,8 +287,15 @@ def map_children(node: Node, change: Callable[[Node], Node]) -> Node:
     changed: dict[str, Any] = {}
     for slot in fields(node):
         part = getattr(node, slot.name)
-        if isinstance(part, NODES):
-            changed[slot.name] = change(part)
-        elif isinstance(part, tuple) and part and isinstance(part[0], NODES):
-            changed[slot.name] = tuple(map(change, part))
+        if (new := _mapped(part, change)) is not part:
+            changed[slot.name] = new
     return replace(node, **changed) if changed else node
+
+
+def _mapped(part: Any, change: Callable[[Node], Node]) -> Any:
+    if isinstance(part, NODES):
+        return change(part)
+    if isinstance(part, tuple) and part:
+        new = tuple(_mapped(item, change) for item in part)
+        return new if any(a is not b for a, b in zip(new, part, strict=True)) else part
+    return part

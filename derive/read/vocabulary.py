@@ -16,7 +16,9 @@ FUNCTION_WORDS = _set(
     "sinh cosh sin cos tan max min det",
 )
 # Letters that name a function when a bracket follows, and a quantity when none does.
-FUNCTION_LETTERS = _set(r"\sigma \phi \varphi \psi")
+FUNCTION_LETTERS = _set(r"\sigma \varsigma \phi \varphi \psi")
+# Letters that a bracket with a plain name in it, `h(x)`, shows to be functions: nobody writes a product so.
+USUAL_FUNCTIONS = _set("f g h")
 # Operators whose bracket may be of any kind and hold a relation: E[x], 1{x > 0}. Without a relation in it, a one
 # is the vector of ones.
 BRACKET_OPERATORS = _set(r"\mathbb{E} \mathbb{1} \mathbf{1} \mathbb{I}")
@@ -39,18 +41,22 @@ ACCENTS = _set(r"\hat \bar \tilde \vec \dot \ddot \check \breve \overline \under
 STYLES = ACCENTS | {rf"\{font}" for font in FONTS}
 
 RELATIONS = _set(
-    r"= := \equiv \leftarrow < > \leq \geq \neq \approx \in \propto \to \sim \mapsto \triangleq",
+    r"= := \equiv \leftarrow < > \leq \geq \neq \approx \in \propto \to \sim \mapsto \triangleq :",
 )
-PRODUCT_SIGNS = _set(r"\cdot \times * \ast \circ \odot \otimes \bullet \oslash")
+# Between two statements: what follows is said to follow.
+ARROWS = _set(r"\Rightarrow \Leftrightarrow \Leftarrow")
+PRODUCT_SIGNS = _set(r"\cdot \times * \ast \circ \odot \otimes \bullet \oslash @")
 OPERATORS = PRODUCT_SIGNS | {"+", "-", "/"}
 BIG = {r"\sum": "sum", r"\prod": "prod"}
 # Commands that begin a factor.
-LEADING = STYLES | frozenset(BIG) | _set(r"\frac \sqrt \nabla \partial \boxed \underbrace \overbrace")
+LEADING = STYLES | frozenset(BIG) | _set(r"\frac \sqrt \nabla \partial \boxed \underbrace \overbrace \ldots")
 
 SIGNS = (
     LEADING
     | OPERATORS
     | RELATIONS
+    | ARROWS
+    | _set(r"\mid \over , ;")
     | _set(r"\prime \top \intercal \star ' \| \lvert \rvert \lVert \rVert \{ \} | ( ) [ ] { }")
 )
 # One spelling for several: the value stands in the tree.
@@ -59,26 +65,41 @@ SAME = {
     r"\ne": r"\neq", r"\gets": r"\leftarrow", r"\rightarrow": r"\to", r"\leqslant": r"\leq",
     r"\geqslant": r"\geq", r"\coloneqq": ":=", r"\lt": "<", r"\gt": ">", r"\lbrace": r"\{", r"\rbrace": r"\}",
     r"\lbrack": "[", r"\rbrack": "]", r"\Vert": r"\|", "||": r"\|", r"\vert": "|", r"\widehat": r"\hat",
-    r"\widetilde": r"\tilde", r"\cal": r"\mathcal", r"\bf": r"\mathbf", r"\prime": "'",
-}  # fmt: skip
-UNICODE = {
-    "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\epsilon", "ϵ": r"\epsilon",
-    "ζ": r"\zeta", "η": r"\eta", "θ": r"\theta", "ι": r"\iota", "κ": r"\kappa", "λ": r"\lambda", "μ": r"\mu",
-    "ν": r"\nu", "ξ": r"\xi", "π": r"\pi", "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau", "υ": r"\upsilon",
-    "φ": r"\phi", "ϕ": r"\phi", "χ": r"\chi", "ψ": r"\psi", "ω": r"\omega", "Γ": r"\Gamma", "Δ": r"\Delta",
-    "Θ": r"\Theta", "Λ": r"\Lambda", "Ξ": r"\Xi", "Π": r"\Pi", "Σ": r"\Sigma", "Υ": r"\Upsilon", "Φ": r"\Phi",
-    "Ψ": r"\Psi", "Ω": r"\Omega", "ℓ": r"\ell", "∞": r"\infty", "∂": r"\partial", "∇": r"\nabla",
-    "·": r"\cdot", "⋅": r"\cdot", "×": r"\times", "⊙": r"\odot", "∘": r"\circ", "⊗": r"\otimes", "−": "-",
-    "–": "-", "≤": r"\leq", "≥": r"\geq", "≠": r"\neq", "≈": r"\approx", "∈": r"\in", "←": r"\leftarrow",
-    "→": r"\to", "′": "'", "’": "'", "∑": r"\sum", "∏": r"\prod", "⊤": r"\top", "‖": r"\|", "∥": r"\|",
+    r"\widetilde": r"\tilde",
+    "<=": r"\leq", ">=": r"\geq", "..": r"\ldots", "...": r"\ldots", "....": r"\ldots",
+    r"\cdots": r"\ldots", r"\dots": r"\ldots", r"\vdots": r"\ldots", r"\ddots": r"\ldots",
+    r"\hdots": r"\ldots", r"\dotsc": r"\ldots", r"\dotsb": r"\ldots", r"\dotsm": r"\ldots",
+    r"\parallel": r"\|", r"\colon": ":", r"\implies": r"\Rightarrow", r"\iff": r"\Leftrightarrow",
+    r"\impliedby": r"\Leftarrow", r"\Longrightarrow": r"\Rightarrow", r"\longrightarrow": r"\to",
+    r"\Longleftrightarrow": r"\Leftrightarrow", r"\longleftarrow": r"\leftarrow", r"\fbox": r"\boxed",
+    r"\cal": r"\mathcal", r"\bf": r"\mathbf", r"\prime": "'",
 }  # fmt: skip
 # After these, TeX takes so many arguments of one character each where no brace stands.
 BARE_ARGUMENTS = {r"\frac": 2, "^": 1, "_": 1, r"\sqrt": 1}
 
+# Font switches, which hold up to the closing brace.
+SWITCHES = {
+    "bf": "mathbf", "bfseries": "mathbf", "cal": "mathcal", "rm": "rm", "rmfamily": "rm", "it": "", "sf": "", "tt": "",
+}  # fmt: skip
+# Arguments with a name, as NumPy has them.
+KEYWORDS = _set("axis dim keepdims keepdim")
+
 TRANSPOSES = _set(r"T \top \intercal \text{T}")
-# Words in \text{...} that are never a name.
-STOP_WORDS = _set(
-    "and or if where for with otherwise else when then is let given such that subject the of by as from",
-    "since all each not iff while so we have thus hence because",
+# Words in \text{...} that are never a name: between statements, before a condition, before a comment.
+CONNECTIVES = _set(
+    "and so hence thus therefore then with where let also but we have get obtain that is gives giving yields gradient",
+    "implies which this means such note now here finally because while i.e",
+)
+CONDITIONS = _set("if for when whenever given unless assuming provided iff otherwise else subject s.t s.t.")
+CONDITION_PHRASES = _set("subject") | {"such that", "subject to"}
+CONSTRAINTS = frozenset(("s.t", "s.t.", "subject to", "such that", "assuming", "given"))
+# What makes of a remark a condition.
+QUALIFIERS = CONDITIONS | _set("only not up to except where in case all each every some any with without or")
+COMMENTS = _set("from by since using via see because as")
+STOP_WORDS = (
+    _set("or of the all each not", "and so hence thus therefore then with where let also but we have while because")
+    | CONDITIONS
+    | COMMENTS
+    | _set("is such that which gives yields implies")
 )
 OTHERWISE = _set("otherwise else elsewhere")
