@@ -309,10 +309,9 @@ REFUSED: list[tuple[str, Node, type[DeriveError], str]] = [
     (r"\left(A_{ij} x\right)_{ij}", A, UnreadError, "among entries"),
     (r"\left(x_i + y\right)_i", x, UnreadError, "among entries"),
     (r"\left(\sum_j A_{ij} x\right)_i", z, UnreadError, "among entries"),
-    (r"\left(\operatorname{softmax}(x_i)\right)_i", x, UnreadError, "among entries"),
     # the number of indices
     (r"\left(x_{ij}\right)_{ij}", X, UnreadError, "is a vector"),
-    (r"\left(A_{i}\right)_{i}", z, UnreadError, "is a matrix"),
+    (r"\left(A_{i}\right)_{i}", z, UnreadError, "is a vector among"),
     (r"\left(V_{ij}\right)_{ij}", A, UnreadError, "V"),
     # other brackets, sums and indices
     (r"\left([2 i = j]\right)_{ij}", X, UnreadError, "[i = j + c]"),
@@ -329,7 +328,7 @@ REFUSED: list[tuple[str, Node, type[DeriveError], str]] = [
     (r"\|x\|_p", s, UnreadError, "norm"),
     (r"\|A\|_2", s, UnreadError, "norm"),
     (r"\|A\|_1", s, UnreadError, "norm"),
-    (r"V^T", V, ShapeError, "write it with indices"),
+    (r"V^T", V, UnreadError, "write it with indices"),
     (r"V x", z, DeriveError, "tensor"),
     (r"\operatorname{tr}(A)", s, ShapeError, "m and n"),
     (r"\det(A)", s, ShapeError, "m and n"),

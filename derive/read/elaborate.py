@@ -1,6 +1,6 @@
-r"""From what is written to operations: a formula's tree becomes a term once the kinds of its names are known.
+r"""From what is written to operations: a formula becomes a part of an array once the kinds of its names are known.
 
-Which product is meant follows from the kinds. Formulas in indices stand in `indexed.py`.
+Which product is meant follows from the kinds. What stands in the place of an index is read in `indexed.py`.
 """
 
 from __future__ import annotations
@@ -16,24 +16,39 @@ from derive.errors import ShapeError, UnreadError
 from derive.op import TABLE
 from derive.ops import table
 from derive.read import syntax as ast
-from derive.read.indexed import bare_sum, comprehended, undefined
+from derive.read.indexed import (
+    at_places,
+    extents_of,
+    free_letters,
+    indices_of,
+    is_letter,
+    is_relation_of_indices,
+    numbered,
+    place_of,
+    relation_of_indices,
+)
+from derive.read.parts import (
+    Part,
+    entrywise,
+    is_number,
+    multiply,
+    number,
+    ordered,
+    stretched,
+    total,
+    transpose,
+    whole,
+)
 from derive.read.spelling import render
 from derive.read.terms import (
     DEPTH,
-    ENTRY_KIND,
     HADAMARD,
-    ROWS,
-    STACK_KINDS,
     Function,
     Meaning,
     Term,
     cotangent_key,
-    entrywise,
-    key_of,
-    multiply,
     new_size,
     second_key,
-    transpose,
     usual,
     with_constant,
 )
@@ -43,12 +58,12 @@ from derive.shapes import ROW
 MOST_BASE, MOST_POWER = 10**6, 64  # of numbers whose power is computed
 
 
-def elaborate(node: ast.Node, meaning: Meaning) -> Term:
-    """Return the term of a formula without relation.
+def elaborate(node: ast.Node, meaning: Meaning) -> Part:
+    """Return what a formula without relation says, as a part of an array.
 
     Raises:
         ShapeError: the kinds do not fit, such as a product of two column vectors.
-        UnreadError: a part has no meaning here; the message names it.
+        UnreadError: something in it has no meaning here; the message names it.
     """
     handler = _HANDLERS.get(type(node))
     if handler is None:
@@ -56,112 +71,163 @@ def elaborate(node: ast.Node, meaning: Meaning) -> Term:
     return handler(node, meaning)
 
 
-def _number(node: ast.Number, meaning: Meaning) -> Term:
+def by_entries(node: ast.Node, letters: tuple[str, ...], meaning: Meaning) -> Term:
+    """Return the array of which a formula is the entry at the given indices."""
+    part = elaborate(node, replace(meaning, indices=meaning.indices | set(letters)))
+    if part.kind != "scalar":
+        raise UnreadError(f"${render(node)}$ is a {part.kind} among entries; give it indices")
+    return ordered(part, letters, node)
+
+
+def _number(node: ast.Number, meaning: Meaning) -> Part:
     try:
         value = Fraction(node.text)
     except ValueError:
         raise UnreadError(f"{node.text} is no number that can be used here") from None
-    return Term("#", leaf=sympy.Rational(value.numerator, value.denominator))
+    return number(sympy.Rational(value.numerator, value.denominator))
 
 
-def _name(node: ast.Name, meaning: Meaning) -> Term:
-    key, index = _key(node, meaning)
-    if key in meaning.sizes and not index:
-        return Term("#", leaf=sympy.Symbol(key, integer=True, positive=True))
-    if key not in meaning.kinds:
+# ---------------------------------------------------------------- names
+def _name(node: ast.Name, meaning: Meaning) -> Part:
+    if render(node) in meaning.sizes:
+        return number(sympy.Symbol(render(node), integer=True, positive=True))
+    found = _known(node, meaning)
+    if found is None:
         return _usual_name(node, meaning)
-    kind = meaning.kinds[key]
-    if not index:
-        return Term("", kind=kind, leaf=key)
-    if kind not in ENTRY_KIND:
-        raise ShapeError(f"${render(node)}$: {key} is a {kind} and has no entries")
-    return Term("", kind=ENTRY_KIND[kind], leaf=key, stacked=index)
+    key, places = found
+    return at_places(whole(Term("", kind=meaning.kinds[key], leaf=key)), places, node)
 
 
-def _key(node: ast.Name, meaning: Meaning) -> tuple[str, str]:
-    """Return a name's key and the index that it is an entry along; a name of its own, such as z_i, has none."""
-    full = render(node)
-    runs = any(render(sub) in meaning.indices for sub in node.subs)
-    if full in meaning.kinds and not (runs and render(replace(node, subs=())) in meaning.kinds):
-        return full, ""
-    return key_of(node, meaning.indices)
+def _known(node: ast.Name, meaning: Meaning) -> tuple[str, list[dict[str, sympy.Expr]]] | None:
+    """Return the name of an array, and the places of its entries that are meant; None for a name not known.
+
+    A name of its own, such as z_i beside z, comes before an entry of another.
+    """
+    full, bare = render(node), render(replace(node, subs=()))
+    places = [place_of(sub, meaning) for sub in node.subs]
+    runs = any(place is not None for place in places)
+    if full in meaning.kinds and not (runs and bare in meaning.kinds):
+        return full, []
+    for found in (places, [place or numbered(sub) for sub, place in zip(node.subs, places, strict=True)]):
+        kept = tuple(sub for sub, place in zip(node.subs, found, strict=True) if place is None)
+        key = render(replace(node, subs=kept))
+        if key in meaning.kinds:
+            return key, [place for place in found if place is not None]
+    return None
 
 
-def _usual_name(node: ast.Name, meaning: Meaning) -> Term:
+def _usual_name(node: ast.Name, meaning: Meaning) -> Part:
     """Read what needs no definition: the identity matrix and the vector of ones."""
     if node == ast.Name("I"):
         size = new_size()
-        return Term(table.SELECTION, kind="matrix", params=(size, sympy.Integer(0), size, sympy.Integer(1)))
-    if node.base in ONES and node == ast.Name(node.base):
-        return Term(table.ONES, kind="vector", params=(new_size(),))
+        return whole(Term(table.SELECTION, kind="matrix", params=(size, sympy.Integer(0), size, sympy.Integer(1))))
+    if node.base in ONES and node == ast.Name(node.base, subs=node.subs[:1]):
+        length = [sympy.Symbol(render(sub), integer=True, positive=True) for sub in node.subs]
+        if all(render(sub) in meaning.sizes for sub in node.subs):
+            return whole(Term(table.ONES, kind="vector", params=(*length, *([] if length else [new_size()]))))
     raise undefined(node, meaning)
 
 
-def _negative(node: ast.Neg, meaning: Meaning) -> Term:
-    return entrywise("neg", elaborate(node.arg, meaning))
+def undefined(node: ast.Name, meaning: Meaning) -> UnreadError:
+    """Return the error of a name without meaning; an array with an index that nothing binds is told as such."""
+    free = [render(sub) for sub in node.subs if is_letter(sub) and render(sub) not in meaning.indices]
+    if free and render(replace(node, subs=())) in meaning.kinds:
+        return UnreadError(f"${render(node)}$: the index {free[0]} is neither summed over nor an index of the result")
+    return UnreadError(f"the symbol ${render(node)}$ is not defined here")
 
 
-def _sum(node: ast.Sum, meaning: Meaning) -> Term:
+# ---------------------------------------------------------------- arithmetic
+def _negative(node: ast.Neg, meaning: Meaning) -> Part:
+    return entrywise(table.NEG, elaborate(node.arg, meaning))
+
+
+def _sum(node: ast.Sum, meaning: Meaning) -> Part:
     left, right = elaborate(node.left, meaning), elaborate(node.right, meaning)
-    if left.kind != right.kind and not any(term.op == "#" for term in (left, right)):
+    left, right = _beside(left, right, meaning)
+    loose = meaning.stretch and "scalar" in (left.kind, right.kind)
+    if left.kind != right.kind and not loose and not any(map(is_number, (left, right))):
+        if left.letters or right.letters:
+            lone = left if right.letters else right
+            raise UnreadError(f"${render(node)}$: a whole {lone.kind} among entries; give it indices")
         raise ShapeError(f"${render(node)}$ adds a {left.kind} and a {right.kind}")
-    return entrywise("add" if node.sign == "+" else "sub", left, right)
+    return entrywise(table.ADD if node.sign == "+" else table.SUB, left, right)
 
 
-def _product(node: ast.Product, meaning: Meaning) -> Term:
+def _beside(left: Part, right: Part, meaning: Meaning) -> tuple[Part, Part]:
+    """Return parts that go together entry by entry: a vector beside a matrix is stretched, where that is meant."""
+    if meaning.stretch and not left.letters and not right.letters:
+        if left.kind == "matrix" and right.kind in ("vector", "row"):
+            return left, stretched(right, meaning.stretch)
+        if right.kind == "matrix" and left.kind in ("vector", "row"):
+            return stretched(left, meaning.stretch), right
+    return left, right
+
+
+def _product(node: ast.Product, meaning: Meaning) -> Part:
     left, right = elaborate(node.left, meaning), elaborate(node.right, meaning)
     if node.sign == r"\oslash":
         return _divided(left, right, node)
     if "scalar" in (left.kind, right.kind):
-        return entrywise("mul", left, right)
+        return entrywise(table.MUL, left, right)
     if node.sign in HADAMARD or (node.sign == "*" and left.kind == right.kind == "vector"):
+        left, right = _beside(left, right, meaning)
         if left.kind != right.kind:
             raise ShapeError(f"${render(node)}$ is an entrywise product of a {left.kind} and a {right.kind}")
-        return entrywise("mul", left, right)
+        return entrywise(table.MUL, left, right)
     if left.kind == right.kind == "vector":
         if meaning.dot == "entrywise" or (meaning.dot == "hadamard" and node.sign):
-            return entrywise("mul", left, right)
+            return entrywise(table.MUL, left, right)
         if node.sign:
             return multiply(transpose(left), right, node)
     return multiply(left, right, node)
 
 
-def _transpose(node: ast.Transpose, meaning: Meaning) -> Term:
-    return transpose(elaborate(node.arg, meaning))
+def _differential(node: ast.Differential, meaning: Meaning) -> Part:
+    """Read d G as a product where all names are known, d among them; as a differential it has no meaning here."""
+    if meaning.exact and ("d" in meaning.sizes or "d" in meaning.kinds):
+        return _product(ast.Product("", ast.Name("d"), node.arg), meaning)
+    raise UnreadError(f"${render(node)}$ is not understood here")
 
 
-def _quotient(node: ast.Quotient, meaning: Meaning) -> Term:
+def _transpose(node: ast.Transpose, meaning: Meaning) -> Part:
+    arg = elaborate(node.arg, meaning)
+    if arg.letters and arg.kind == "scalar":
+        raise ShapeError(f"${render(node)}$ transposes a number")  # then w_j is a vector, and w a matrix
+    return transpose(arg)
+
+
+def _quotient(node: ast.Quotient, meaning: Meaning) -> Part:
     return _divided(elaborate(node.top, meaning), elaborate(node.bottom, meaning), node)
 
 
-def _divided(top: Term, bottom: Term, node: ast.Node) -> Term:
-    if bottom.op == "#" and bottom.leaf == 0:
+def _divided(top: Part, bottom: Part, node: ast.Node) -> Part:
+    if bottom == number(0):
         raise UnreadError(f"${render(node)}$ divides by zero")
-    if top.op == "#" and bottom.op == "#":
-        return Term("#", leaf=top.leaf / bottom.leaf)  # type: ignore[operator]
+    if is_number(top) and is_number(bottom):
+        return number(top.term.leaf / bottom.term.leaf)  # type: ignore[operator]
     if bottom.kind not in ("scalar", top.kind) and top.kind != "scalar":
         raise ShapeError(f"${render(node)}$ divides a {top.kind} by a {bottom.kind}")
-    return entrywise("div", top, bottom)
+    return entrywise(table.DIV, top, bottom)
 
 
-def _power(node: ast.Power, meaning: Meaning) -> Term:
+def _power(node: ast.Power, meaning: Meaning) -> Part:
     exponent = elaborate(node.exponent, meaning)
-    if isinstance(node.base, ast.Norm) and node.base.p in ("", "2", "F") and exponent.leaf == 2:
-        return _squared_norm(elaborate(node.base.arg, meaning), node)
+    if isinstance(node.base, ast.Norm) and node.base.p in ("", "2", "F") and exponent == number(2):
+        return _squared_norm(elaborate(node.base.arg, meaning))
     base = elaborate(node.base, meaning)
-    if exponent.op == table.NEG and exponent.args[0].op == "#":
-        exponent = Term("#", leaf=-exponent.args[0].leaf)  # type: ignore[operator]
-    if exponent.kind != "scalar" or exponent.stacked:
+    if exponent.term.op == table.NEG and exponent.term.args[0].op == "#":
+        exponent = number(-exponent.term.args[0].leaf)  # type: ignore[operator]
+    if exponent.kind != "scalar" or exponent.letters:
         raise UnreadError(f"the power ${render(node)}$ is not understood here")
-    if base.kind == "matrix" and not node.entrywise and not base.stacked:
+    if base.kind == "matrix" and not node.entrywise:
         return _matrix_power(base, exponent, node)
-    if exponent.op != "#" and base.kind == "row":
+    if not is_number(exponent) and base.kind == "row":
         raise UnreadError(f"the power ${render(node)}$ is not understood here")
-    if base.op == "#" and exponent.op == "#":
-        return Term("#", leaf=_number_power(base.leaf, exponent.leaf, node))
-    if exponent.leaf == sympy.Rational(1, 2):
-        return entrywise("sqrt", base)
-    return entrywise("pow", base, exponent)
+    if is_number(base) and is_number(exponent):
+        return number(_number_power(base.term.leaf, exponent.term.leaf, node))
+    if exponent == number(sympy.Rational(1, 2)):
+        return entrywise(table.SQRT, base)
+    return entrywise(table.POW, base, exponent)
 
 
 def _number_power(base: Any, exponent: Any, node: ast.Node) -> sympy.Expr:
@@ -172,40 +238,50 @@ def _number_power(base: Any, exponent: Any, node: ast.Node) -> sympy.Expr:
     return base**exponent
 
 
-def _matrix_power(base: Term, exponent: Term, node: ast.Node) -> Term:
+def _matrix_power(base: Part, exponent: Part, node: ast.Node) -> Part:
     """Read X^{-1} as the inverse; whether X^2 is X X or of every entry, pages leave open."""
-    if exponent.leaf == -1:
-        return Term(table.INVERSE, (base,), "matrix")
+    if exponent == number(-1) and not base.letters:
+        return whole(Term(table.INVERSE, (base.term,), "matrix"))
     raise UnreadError(
         f"the power ${render(node)}$ of a matrix may be a product or of every entry; write X X, or ^{{\\circ k}}"
     )
 
 
-def _squared_norm(arg: Term, node: ast.Node) -> Term:
-    if arg.stacked:
-        raise UnreadError(f"${render(node)}$: the norm of an entry is not read here")
-    square = entrywise("pow", arg, Term("#", leaf=sympy.Integer(2)))
-    return Term("sum", (square,)) if arg.kind != "scalar" else square
+def _squared_norm(arg: Part) -> Part:
+    square = entrywise(table.POW, arg, number(2))
+    if arg.kind == "scalar":
+        return square
+    if not arg.letters:
+        return Part(Term(table.SUM, (square.term,)))
+    inside = square.axes[len(square.letters) :]
+    return total(replace(square, letters=square.axes, kind="scalar"), inside)
 
 
 _NORMS = {"1": "norm1", r"\infty": "norminf"}
 
 
-def _norm(node: ast.Norm, meaning: Meaning) -> Term:
+def _norm(node: ast.Norm, meaning: Meaning) -> Part:
     arg = elaborate(node.arg, meaning)
-    if node.p in _NORMS and not arg.stacked and arg.kind == "vector":
-        return Term(_NORMS[node.p], (arg,))
+    if node.p in _NORMS and not arg.letters and arg.kind == "vector":
+        return Part(Term(_NORMS[node.p], (arg.term,)))
     if node.p not in ("", "2", "F") or (node.p == "2" and arg.kind == "matrix"):
         raise UnreadError(f"the norm ${render(node)}$ is not read; of a vector 1, 2 and \\infty are, of a matrix F")
-    return entrywise("sqrt", _squared_norm(arg, node))
+    return entrywise(table.SQRT, _squared_norm(arg))
 
 
-def _absolute(node: ast.Abs, meaning: Meaning) -> Term:
-    return entrywise("abs", elaborate(node.arg, meaning))
+def _absolute(node: ast.Abs, meaning: Meaning) -> Part:
+    """Read |x| entry by entry; of a matrix it is the determinant."""
+    arg = elaborate(node.arg, meaning)
+    if arg.kind == "matrix" and not arg.letters:
+        return whole(Term(table.DET, (arg.term,)))
+    return entrywise("abs", arg)
 
 
-def _call(node: ast.Call, meaning: Meaning) -> Term:
+# ---------------------------------------------------------------- functions
+def _call(node: ast.Call, meaning: Meaning) -> Part:
     name = render(replace(node.function, primes=0))
+    if is_relation_of_indices(node):
+        return relation_of_indices(node, meaning)
     if isinstance(node.args[0], ast.Relation):
         return _indicator(node, elaborate(node.args[0].links[0], meaning), meaning)
     if name in meaning.kinds:
@@ -213,7 +289,7 @@ def _call(node: ast.Call, meaning: Meaning) -> Term:
     function = meaning.functions.get(name)
     if name in _SUMS_ALONG and function in (None, Function()) and len(node.args) == 1:
         arg = elaborate(node.args[0], meaning)
-        return Term(table.SUM, (arg,), _kind_of(table.SUM, arg, _SUMS_ALONG[name]), params=(_SUMS_ALONG[name],))
+        return _of_whole(table.SUM, arg, node, _SUMS_ALONG[name])
     if function is None or (function == Function() and node.function.subs):
         known = _with_constant(node, meaning)
         if known is not None:
@@ -233,19 +309,18 @@ def _call(node: ast.Call, meaning: Meaning) -> Term:
     return _apply(function, name, node, elaborate(node.args[0], meaning))
 
 
-def _indicator(node: ast.Call, left: Term, meaning: Meaning) -> Term:
+def _indicator(node: ast.Call, left: Part, meaning: Meaning) -> Part:
     """Read [z > 0], entry by entry."""
     relation = node.args[0]
     assert isinstance(relation, ast.Relation)
     if node.function.base not in INDICATORS or len(relation.signs) != 1 or relation.signs[0] not in ("<", ">"):
         raise UnreadError(f"${render(node)}$ is not understood here; of indicators, [a > b] is")
     right = elaborate(relation.links[1], meaning)
-    zero = right.op == "#" and right.leaf == 0
-    inside = left if zero else entrywise(table.SUB, left, right)
+    inside = left if right == number(0) else entrywise(table.SUB, left, right)
     return entrywise("step", inside if relation.signs[0] == ">" else entrywise(table.NEG, inside))
 
 
-def _with_constant(node: ast.Call, meaning: Meaning) -> Term | None:
+def _with_constant(node: ast.Call, meaning: Meaning) -> Part | None:
     """Read a function with what else it depends on below its name: softmax_row(Z), LeakyReLU_c(z)."""
     bare = render(replace(node.function, subs=(), primes=0))
     function = meaning.functions.get(bare) or usual(bare) or with_constant(bare)
@@ -254,8 +329,7 @@ def _with_constant(node: ast.Call, meaning: Meaning) -> Term | None:
     (sub,), row = node.function.subs, TABLE[function.op]
     axis = _AXES.get(render(sub))
     if row.body is None and axis is not None and not node.function.primes:
-        arg = elaborate(node.args[0], meaning)
-        return Term(function.op, (arg,), _kind_of(function.op, arg, axis), params=(axis,))
+        return _of_whole(function.op, elaborate(node.args[0], meaning), node, axis)
     if row.arity != 2 or node.function.primes:
         return None
     return entrywise(function.op, elaborate(node.args[0], meaning), elaborate(sub, meaning))
@@ -265,41 +339,57 @@ _SUMS_ALONG = {r"\text{rowsum}": 1, r"\text{colsum}": 0}
 _AXES = {"row": 1, "col": 0, r"\text{row}": 1, r"\text{col}": 0, r"\text{rows}": 1, r"\text{columns}": 0}
 
 
-def _apply(function: Function, name: str, node: ast.Call, arg: Term) -> Term:
+def _apply(function: Function, name: str, node: ast.Call, arg: Part) -> Part:
     primes = node.function.primes
     if not function.op or function.body is not None:
         return entrywise("function", arg, params=(primes, name))
     row = TABLE[function.op]
     if row.body is None:
-        return _whole(function.op, node, arg)
+        return _whole_function(function.op, node, arg)
     own_name = name != function.op and row.prime
     params = (primes, name) if own_name else (primes,) if primes else ()
-    if function.op == table.SQRT and arg.op == "#":
-        return Term("#", leaf=sympy.sqrt(arg.leaf))
+    if function.op == table.SQRT and is_number(arg):
+        return number(sympy.sqrt(arg.term.leaf))
     return entrywise(function.op, arg, params=params)
 
 
 _SAMPLE = {"vector": (sympy.Integer(2),), "row": (ROW, sympy.Integer(2)), "matrix": (sympy.Integer(2),) * 2}
 
 
-def _kind_of(op: str, arg: Term, *params: object) -> str:
+def _kind_of(op: str, kind: str, *params: object) -> str:
     """Return the kind of a function of a whole array; raises ShapeError where it takes no such array."""
-    sample = _SAMPLE.get(arg.kind)
+    sample = _SAMPLE.get(kind)
     if sample is None:
-        raise ShapeError(f"{op} of a {arg.kind}")
+        raise ShapeError(f"{op} of a {kind}")
     shape = TABLE[op].shape((sample,), *params)
     return "row" if shape[:1] == (ROW,) else ("scalar", "vector", "matrix")[len(shape)]
 
 
-def _whole(op: str, node: ast.Call, arg: Term) -> Term:
-    """Apply a function of all entries: softmax to a vector or to a stack of scalars, tr and det to a matrix."""
-    if arg.stacked and not node.function.primes and arg.kind == "scalar":
-        if _kind_of(op, replace(arg, kind="vector")) == "scalar":
-            return Term(op, (replace(arg, stacked="", kind="vector"),), "scalar")
-        return Term(op, (arg,), arg.kind, stacked=arg.stacked)
-    if node.function.primes or arg.stacked or (arg.kind == "matrix" and TABLE[op].define and not TABLE[op].signatures):
+def _of_whole(op: str, arg: Part, node: ast.Call, *params: object) -> Part:
+    """Apply a function to a whole array."""
+    if arg.letters:
+        raise UnreadError(f"${render(node)}$: a function of all entries is not read of an entry")
+    return whole(Term(op, (arg.term,), _kind_of(op, arg.kind, *params), params=params))
+
+
+def _whole_function(op: str, node: ast.Call, arg: Part) -> Part:
+    """Apply a function of all entries: softmax to a vector, or to z_j, which means all of them; tr and det to a matrix.
+
+    Of the vector at each index (the rows of a matrix) softmax is that of every row.
+    """
+    row, primes = TABLE[op], node.function.primes
+    if len(arg.letters) == 1 and arg.kind == "scalar" and not primes:
+        kind = _kind_of(op, "vector")
+        return Part(Term(op, (arg.term,), kind), () if kind == "scalar" else arg.letters)
+    if len(arg.letters) == 1 and arg.kind == "vector" and not primes and row.define and not row.signatures:
+        kind = _kind_of(op, "matrix", 1)
+        return Part(Term(op, (arg.term,), kind, params=(1,)), arg.letters, "vector" if kind == "matrix" else "scalar")
+    if arg.letters and op == table.SUM and not primes:
+        inside = arg.axes[len(arg.letters) :]
+        return total(replace(arg, letters=arg.axes, kind="scalar"), inside)
+    if primes or arg.letters or (arg.kind == "matrix" and row.define and not row.signatures):
         raise ShapeError(f"${render(node)}$ needs a vector; this is a {arg.kind}")
-    return Term(op, (arg,), _kind_of(op, arg))
+    return whole(Term(op, (arg.term,), _kind_of(op, arg.kind)))
 
 
 def _with_arguments(function: Function, node: ast.Call) -> ast.Node:
@@ -318,116 +408,73 @@ def substitute(node: ast.Node, values: Mapping[str, ast.Node]) -> ast.Node:
     return ast.map_children(node, lambda part: substitute(part, values))
 
 
-class _Whole:
-    """What formulas in indices need of those without."""
-
-    def __call__(self, node: ast.Node, meaning: Meaning) -> Term:
-        return elaborate(node, meaning)
-
-    @staticmethod
-    def apply(node: ast.Call, term: Term, meaning: Meaning) -> Term:
-        """Return a function of one argument, entry by entry."""
-        if isinstance(node.args[0], ast.Relation):
-            return _indicator(node, term, meaning)
-        name = render(replace(node.function, primes=0))
-        function = meaning.functions.get(name)
-        if function is None or (function.op and TABLE[function.op].body is None):
-            raise UnreadError(f"the function {name} is not read among entries")
-        return _apply(function, name, node, term)
-
-
-WHOLE = _Whole()
-
-
-def _big(node: ast.Big, meaning: Meaning) -> Term:
+# ---------------------------------------------------------------- sums and entries
+def _big(node: ast.Big, meaning: Meaning) -> Part:
     if meaning.steps[0] and node.index == ast.Name(meaning.steps[0]) and node.kind == "sum":
         return _over_steps(node, meaning)
-    try:
-        return _sum_of_stack(node, meaning)
-    except UnreadError:
-        try:
-            return bare_sum(node, meaning, WHOLE)
-        except (UnreadError, ShapeError):
-            pass
-        raise
+    indices = indices_of(node)
+    if node.kind != "sum" or not indices or not all(map(is_letter, indices)):
+        raise UnreadError(f"${render(node)}$ is not read; only sums over indices are")
+    letters = tuple(map(render, indices))
+    extents = extents_of(node, letters, meaning)
+    body = elaborate(node.body, replace(meaning, indices=meaning.indices | set(letters)))
+    if not set(letters) <= set(body.letters):
+        raise UnreadError(f"${render(node)}$ sums over an index that stands nowhere in it")
+    return total(body, letters, extents)
 
 
-def _over_steps(node: ast.Big, meaning: Meaning) -> Term:
+def _over_steps(node: ast.Big, meaning: Meaning) -> Part:
     """Read a sum over all steps of a recurrence."""
     if node.lower != ast.Number("1") or node.upper != ast.Name(meaning.steps[1]):
         raise UnreadError(f"${render(node)}$: a sum over steps runs from 1 to {meaning.steps[1]}")
     body = elaborate(node.body, meaning)
-    return Term(table.SERIES, (body,), body.kind, params=meaning.steps)
+    return replace(body, term=Term(table.SERIES, (body.term,), body.term.kind, params=meaning.steps))
 
 
-def _sum_of_stack(node: ast.Big, meaning: Meaning) -> Term:
-    if node.kind != "sum" or not isinstance(node.index, ast.Name):
-        raise UnreadError(f"${render(node)}$ is not read; only sums with an index are")
-    index = render(node.index)
-    body = elaborate(node.body, replace(meaning, indices=meaning.indices | {index}))
-    if body.op == ROWS and body.stacked == index:
-        _extent(node, meaning)
-        number, vector = (replace(arg, stacked="", kind=kind) for arg, kind in zip(body.args, STACK_KINDS, strict=True))
-        return multiply(transpose(vector), number, node)
-    if body.stacked != index or body.kind != "scalar":
-        raise UnreadError(f"${render(node)}$: the sum over {index} is not understood here")
-    return Term("sum", (replace(body, stacked="", kind="vector"),), extent=_extent(node, meaning))
+def _entry(node: ast.Entry, meaning: Meaning) -> Part:
+    """Read (formula in i)_i as an array, and (W x)_i with a running i as an entry."""
+    letters = tuple(render(sub) for sub in node.subs)
+    if all(map(is_letter, node.subs)) and set(letters) & free_letters(node.arg):
+        return whole(by_entries(node.arg, letters, meaning))
+    places = [place_of(sub, meaning) for sub in node.subs]
+    if any(place is None for place in places):
+        raise UnreadError(f"${render(node)}$: an index is not understood")
+    return at_places(elaborate(node.arg, meaning), [place for place in places if place is not None], node)
 
 
-def _extent(node: ast.Big, meaning: Meaning) -> sympy.Expr | None:
-    """Return how many entries a sum runs over, where its limits say it; anything but all of them is not read."""
-    lower, upper = node.lower, node.upper
-    if lower == ast.Number("0") and isinstance(upper, ast.Sum) and (upper.sign, upper.right) == ("-", ast.Number("1")):
-        lower, upper = ast.Number("1"), upper.left
-    if lower not in (None, ast.Number("1")):
-        raise UnreadError(f"${render(node)}$: a sum that does not begin at the first entry is not read")
-    if isinstance(upper, ast.Number) and upper.text.isdigit():
-        return sympy.Integer(upper.text)
-    if upper is None:
-        return None
-    if not isinstance(upper, ast.Name):
-        raise UnreadError(f"${render(node)}$: its upper limit is no size of the model")
-    known = meaning.exact or render(upper) in meaning.sizes
-    return sympy.Symbol(render(upper), integer=True, positive=True) if known else None
-
-
-def _entry(node: ast.Entry, meaning: Meaning) -> Term:
-    """Read (formula in i)_i as an array, and (W x)_i with a running i as an entry of a stack."""
-    found = comprehended(node, meaning, WHOLE)
-    if found is not None:
-        return found
-    running = [render(sub) for sub in node.subs]
-    term = elaborate(node.arg, meaning)
-    if len(running) == 1 and running[0] in meaning.indices and term.kind in ENTRY_KIND and not term.stacked:
-        return replace(term, kind=ENTRY_KIND[term.kind], stacked=running[0])
-    raise UnreadError(f"${render(node)}$ is not understood here")
-
-
-def _derivative(node: ast.Derivative, meaning: Meaning) -> Term:
+def _derivative(node: ast.Derivative, meaning: Meaning) -> Part:
     if isinstance(node.of, ast.Derivative) and node.of.wrt == node.wrt and isinstance(node.wrt, ast.Name):
         return _second_derivative(node, node.of, node.wrt, meaning)
     if not isinstance(node.of, ast.Name) or not isinstance(node.wrt, ast.Name):
         raise UnreadError(f"the derivative ${render(node)}$ is not understood here")
-    key = cotangent_key(render(node.of), render(node.wrt))
-    by, index = _key(node.wrt, meaning)
-    if key not in meaning.kinds and index:
-        key = cotangent_key(render(node.of), by)
+    key, places = cotangent_key(render(node.of), render(node.wrt)), []
+    if key not in meaning.kinds:
+        of, rows = _stripped(node.of, meaning)
+        by, columns = _stripped(node.wrt, meaning)
+        key, places = cotangent_key(of, by), [*rows, *columns]
     if key not in meaning.kinds:
         met = f"${render(node)}$: the model here does not lead"
         raise UnreadError(f"{met} from ${render(node.wrt)}$ to ${render(node.of)}$")
-    kind = meaning.kinds[key]
-    return Term("", kind=ENTRY_KIND.get(kind, kind) if index else kind, leaf=key, stacked=index)
+    return at_places(whole(Term("", kind=meaning.kinds[key], leaf=key)), places, node)
 
 
-def _second_derivative(node: ast.Node, inner: ast.Derivative, by: ast.Name, meaning: Meaning) -> Term:
+def _stripped(name: ast.Name, meaning: Meaning) -> tuple[str, list[dict[str, sympy.Expr]]]:
+    """Return a name without its indices, and these."""
+    found = [place_of(sub, meaning) or numbered(sub) for sub in name.subs]
+    kept = tuple(sub for sub, place in zip(name.subs, found, strict=True) if place is None)
+    return render(replace(name, subs=kept)), [place for place in found if place is not None]
+
+
+def _second_derivative(node: ast.Node, inner: ast.Derivative, by: ast.Name, meaning: Meaning) -> Part:
     key = second_key(render(inner.of), render(by))
     if key not in meaning.kinds:
         raise UnreadError(f"${render(node)}$: the model here has no such second derivative")
-    return Term("", kind=meaning.kinds[key], leaf=key)
+    return whole(Term("", kind=meaning.kinds[key], leaf=key))
 
 
-_HANDLERS: dict[type, Callable[[Any, Meaning], Term]] = {
+_HANDLERS: dict[type, Callable[[Any, Meaning], Part]] = {
     ast.Number: _number, ast.Name: _name, ast.Neg: _negative, ast.Sum: _sum, ast.Product: _product,
     ast.Transpose: _transpose, ast.Quotient: _quotient, ast.Power: _power, ast.Norm: _norm, ast.Abs: _absolute,
     ast.Call: _call, ast.Big: _big, ast.Derivative: _derivative, ast.Entry: _entry,
+    ast.Differential: _differential,
 }  # fmt: skip

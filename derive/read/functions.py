@@ -12,7 +12,7 @@ from derive.expr import Apply, Const, Node, Var
 from derive.ops.elementwise import scalar_field
 from derive.ops.table import TABLE
 from derive.read import syntax as ast
-from derive.read.elaborate import elaborate
+from derive.read.elaborate import by_entries, elaborate
 from derive.read.shaping import Sizes, build, measure
 from derive.read.spelling import render
 from derive.read.terms import Function, Meaning, usual
@@ -53,7 +53,7 @@ def _as_sympy(call: ast.Call, body: ast.Node, functions: Mapping[str, Function])
         return None
     key = render(call.args[0])
     try:
-        term = elaborate(body, Meaning({key: "scalar"}, functions))
+        term = elaborate(body, Meaning({key: "scalar"}, functions)).term
         sizes = Sizes()
         measure(term, sizes)
         expr = scalar_to_sympy(build(term, sizes, {key: Var(key)}))
@@ -89,7 +89,8 @@ def _defines_whole(call: ast.Call, body: ast.Node, functions: Mapping[str, Funct
     index = frozenset(render(sub) for sub in arg.subs)
     key = render(replace(arg, subs=()))
     try:
-        term = elaborate(body, Meaning({key: "vector"}, {**functions, "": ANY}, indices=index))
+        meaning = Meaning({key: "vector"}, {**functions, "": ANY}, indices=index)
+        term = by_entries(body, tuple(sorted(index)), meaning)
         sizes = Sizes()
         measure(term, sizes)
         vector = Var(key, sizes.shape(key, "vector"))

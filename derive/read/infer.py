@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from derive.errors import DeriveError, ModelError, ShapeError
 from derive.expr import Apply, Const, Node, Var, rebuild, substitute, variables, walk
 from derive.model import Definition, Network, free_variables, is_data, ordered, outputs, trained
-from derive.notation import batch_name, delta_name, split_name
+from derive.notation import bare_letter, batch_name, delta_name, split_name
 from derive.ops import table
 from derive.read import syntax as ast
 from derive.read.facts import Facts, key_without_indices
@@ -116,7 +116,7 @@ def _base_meaning(sketch: Sketch, written: Sequence[Written], facts: Facts, foun
     }
     sizes |= {word for shape in found.declared.values() for word in shape if not word.isdigit()}
     sizes -= {key_without_indices(w.left) for w in written if isinstance(w.left, ast.Name)}
-    return Meaning({}, facts.functions_at(sketch.order, called), frozenset(sizes))
+    return Meaning({}, facts.functions_at(sketch.order, called), frozenset(sizes), given=bool(found.domains))
 
 
 def called_functions(node: ast.Node) -> list[str]:
@@ -160,7 +160,7 @@ def _assemble(sketch: Sketch, written: Sequence[Written], reading: Reading, fact
     keys = [_left_key(w) for w in written]
     used = list(reading.meaning.kinds)
     _name_sizes(reading.sizes, keys, used, reading.meaning.sizes)
-    names, notes = _variables(reading, written)
+    names, notes = _variables(reading, written, found.domains)
     if facts.assumes_sigmoid(reading.meaning.functions):
         notes.append(rf"${SIGMA}$ is the logistic sigmoid, $1 / (1 + e^{{-z}})$")
     built = [
@@ -189,7 +189,9 @@ def _left_key(written: Written) -> str:
     return key_without_indices(written.left) if isinstance(written.left, ast.Name) else render(written.left)
 
 
-def _variables(reading: Reading, written: Sequence[Written]) -> tuple[dict[str, Var], list[str]]:
+def _variables(
+    reading: Reading, written: Sequence[Written], told: Mapping[str, str]
+) -> tuple[dict[str, Var], list[str]]:
     """Return a variable for each name; a stack of vectors w_j becomes the matrix W of its rows."""
     names: dict[str, Var] = {}
     notes: list[str] = []
@@ -204,7 +206,7 @@ def _variables(reading: Reading, written: Sequence[Written]) -> tuple[dict[str, 
         ):
             latex = capital
             notes.append(f"the rows of ${capital}$ are the vectors ${key}_j^T$")
-        names[key] = Var(latex, reading.sizes.resolved(reading.sizes.shape(key, kind)))
+        names[key] = Var(latex, reading.sizes.resolved(reading.sizes.shape(key, kind)), told.get(key, "real"))
     return names, notes
 
 
@@ -291,7 +293,7 @@ def _with_cotangents(network: Network, names: Mapping[str, Var], facts: Facts, w
     }
     letter = layer_letter(written)
     if letter and network.loss is None:
-        own.update({out: delta_name(out.latex) for out in outputs(network)})
+        own.update({out: delta_name(out.latex) for out in outputs(network) if bare_letter(out.latex) in "zZ"})
         above = [v for v in free_variables(network) if f"{letter}+1" in v.latex]
         free = [v for v in free_variables(network) if v not in above and not is_data(v)]
         network = replace(network, parameters=tuple(free))

@@ -14,10 +14,10 @@ from derive.notation import bare_letter, split_name
 from derive.read import syntax as ast
 from derive.read.elaborate import elaborate
 from derive.read.outline import names_in, walk
-from derive.read.shaping import Sizes, measure
+from derive.read.parts import Part, is_number, ordered
+from derive.read.shaping import Sizes, declared_shape, kind_of, measure
 from derive.read.spelling import render
 from derive.read.terms import Meaning, Term, is_running, key_of
-from derive.shapes import Shape
 
 LOSSES = frozenset(["L", "J", "E", "C", r"\ell", "MSE", "BCE", "CE", "NLL", "loss", "Loss", "cost", "Cost"])
 SCALARS = frozenset([r"\alpha", r"\eta", r"\lambda", r"\epsilon", r"\varepsilon", "N", "m", "n", "d", "k", "K"])
@@ -64,7 +64,7 @@ def is_loss_name(key: str) -> bool:
 def costs(key: str, uses: Sequence[ast.Node], evidence: Evidence) -> dict[str, float]:
     """Return how unusual each kind would be for a name; a kind left out is impossible."""
     if key in evidence.declared:
-        return {KINDS[len(evidence.declared[key])]: 0.0}
+        return {kind_of(declared_shape(evidence.declared[key])): 0.0}
     said = evidence.words.get(key, "")
     base = _by_spelling(key, uses)
     if any(isinstance(use, ast.Transpose) for use in uses) and "scalar" in base:
@@ -110,18 +110,18 @@ def readings(equations: Sequence[Written], base: Meaning, evidence: Evidence) ->
     """
     sizes = Sizes()
     for key, lengths in evidence.declared.items():
-        sizes.shapes[key] = tuple(_length(word) for word in lengths)
+        sizes.shapes[key] = declared_shape(lengths)
+    if base.given:  # what else is called a size is one of those that shapes are made of
+        told = {symbol for shape in sizes.shapes.values() for length in shape for symbol in length.free_symbols}
+        named = {sympy.Symbol(word, integer=True, positive=True) for word in base.sizes}
+        sizes.unknown.update(named - told)
     found = False
     failure: list[DeriveError] = []
     for reading in _search(list(equations), Reading(base, sizes, ()), evidence, failure, list(equations)):
         found = True
         yield reading
     if not found:
-        raise failure[0] if failure else ShapeError("the equations do not fit together")
-
-
-def _length(word: str) -> sympy.Expr:
-    return sympy.Integer(int(word)) if word.isdigit() else sympy.Symbol(word, integer=True, positive=True)
+        raise failure[-1 if base.given else 0] if failure else ShapeError("the equations do not fit together")
 
 
 def _search(
@@ -133,7 +133,9 @@ def _search(
     equation, *others = rest
     known = {*so_far.meaning.kinds, *so_far.meaning.sizes, *(identity_names(everything) - {*evidence.declared})}
     new = [key for key in _keys(equation) if key not in known]
-    options = [sorted(costs(key, _uses(key, everything), evidence).items(), key=lambda pair: pair[1]) for key in new]
+    named = _keys(Written(equation.left, equation.left))
+    options = [sorted(_options(key, key in named, everything, evidence).items(), key=lambda pair: pair[1])
+               for key in new]  # fmt: skip
     strict = replace(equation, is_loss=False)
     choices = list(itertools.islice(_cheapest(options), TRIES))
     scalar_loss = [kinds for kinds in choices if equation.is_loss and kinds[-1:] == ("scalar",)]
@@ -149,6 +151,18 @@ def _search(
         yield from _search(others, Reading(meaning, sizes, (*so_far.terms, terms)), evidence, failure, everything)
 
 
+def _options(key: str, is_named: bool, equations: list[Written], evidence: Evidence) -> dict[str, float]:
+    """Return how unusual each kind would be for a name; what an equation names may be a row as well: z = x^T A."""
+    if key == UNNAMED:
+        return dict.fromkeys((*KINDS, "row"), 0.0)
+    found = costs(key, _uses(key, equations), evidence)
+    if is_named and "vector" in found and key not in evidence.declared:
+        found = found | {"row": found["vector"] + LYING}
+    return found
+
+
+LYING = 4.0  # how much less usual a row is than a vector
+UNNAMED = r"\mathit{f}"  # what a formula is called that has no name; its spelling says nothing of it
 SCALAR_LETTERS = frozenset(
     [
         r"\alpha", r"\beta", r"\gamma", r"\epsilon", r"\varepsilon", r"\eta", r"\lambda", r"\mu", r"\rho",
@@ -223,11 +237,13 @@ def fit(equation: Written, meaning: Meaning, sizes: Sizes) -> tuple[tuple[Term, 
     own = frozenset(render(s) for n in names_in(equation.left) if _is_own_name(n, meaning) for s in n.subs)
     inside = replace(meaning, indices=equation_indices(equation.left) - own)
     first: DeriveError | None = None
-    for dot in ("inner", "hadamard", "entrywise")[: 3 if equation.is_loss else 2]:
-        trial = sizes.copy()
+    dots = ("inner", "hadamard", "entrywise")[: 3 if equation.is_loss else 2]
+    stretches = ("", "columns", "rows") if meaning.given else ("",)
+    for stretch, dot in itertools.product(stretches, dots):
+        trial, here = sizes.copy(), replace(inside, dot=dot, stretch=stretch)
         try:
-            left, right = (elaborate(side, replace(inside, dot=dot)) for side in (equation.left, equation.right))
-            return (left, _meet(left, right, trial, equation)), trial
+            left, right = (elaborate(side, here) for side in (equation.left, equation.right))
+            return _meet(left, right, trial, equation), trial
         except ShapeError as error:
             first = first or error
     assert first is not None
@@ -239,20 +255,20 @@ def _is_own_name(name: ast.Name, meaning: Meaning) -> bool:
     return bool(name.subs) and render(name) in meaning.kinds
 
 
-def _meet(left: Term, right: Term, sizes: Sizes, equation: Written) -> Term:
-    """Unify the sides' shapes; a loss that came out as a vector is read as that of one entry."""
-    one, other = measure(left, sizes), measure(right, sizes)
-    if equation.is_loss and left.kind == "scalar" and right.kind == "vector" and not right.stacked:
+def _meet(left: Part, right: Part, sizes: Sizes, equation: Written) -> tuple[Term, Term]:
+    """Return both sides as whole arrays of one shape; a loss that came out as a vector is that of one entry."""
+    one = left.term
+    shape, other = measure(one, sizes), measure(right.term, sizes)
+    if equation.is_loss and left.kind == "scalar" and right.kind == "vector" and not right.letters:
         sizes.unify(other[0], sympy.Integer(1), f"the loss ${render(equation.left)}$ must be a scalar")
-        return Term("sum", (right,))
-    if left.stacked != right.stacked and (left.stacked or right.stacked):
-        raise ShapeError(f"${render(equation.left)}$ has an index that the other side does not have, or the reverse")
-    if left.kind != right.kind and not _fits_number(right, one):
+        return one, Term("sum", (right.term,))
+    lost = [letter for letter in right.letters if letter not in left.letters]
+    if lost:
+        raise ShapeError(f"${render(equation.left)}$ lacks the index {', '.join(lost)} of its right side")
+    if left.kind != right.kind and not (is_number(right) and left.kind == "scalar"):
         raise ShapeError(f"${render(equation.left)}$ is a {left.kind}, the right side a {right.kind}")
-    if left.kind == right.kind:
-        sizes.unify_shapes(one, other, f"${render(equation.left)}$ and its right side")
-    return right
-
-
-def _fits_number(right: Term, shape: Shape) -> bool:
-    return right.op == "#" and not shape
+    if is_number(right) and not shape:
+        return one, right.term
+    term = ordered(right, left.letters, equation.right)
+    sizes.unify_shapes(shape, measure(term, sizes), f"${render(equation.left)}$ and its right side")
+    return one, term

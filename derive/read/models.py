@@ -35,11 +35,12 @@ class Sketch:
     order: int
     assumptions: tuple[str, ...] = ()
     carried: bool = False
+    downstream: str = "L"
 
     @property
     def loss_key(self) -> str:
-        """The loss's spelling; `L` for any loss downstream."""
-        return "L" if self.loss is None else render(self.loss.equation.left)
+        """The loss's spelling; that of any loss downstream where the model has none."""
+        return self.downstream if self.loss is None else render(self.loss.equation.left)
 
     def defined(self) -> set[str]:
         """Return the names that it defines."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import sympy
 
@@ -12,10 +14,42 @@ from derive.errors import ShapeError, UnreadError
 from derive.expr import Apply, Const, Node, Var
 from derive.op import TABLE
 from derive.ops import table
-from derive.read.terms import KIND_OF_RANK, ROWS, UNKNOWN, Term
+from derive.read.terms import KIND_OF_RANK, UNKNOWN, Term
 from derive.shapes import ROW, Shape, axes
 
 RANKS = {"row": 1, **{kind: rank for rank, kind in enumerate(KIND_OF_RANK)}}
+
+
+def declared_shape(words: Iterable[str]) -> Shape:
+    """Return the shape that a page or a claims file writes: of a column `n × 1` that of a vector, of `1 × n` a row.
+
+    Raises:
+        UnreadError: a size is no whole number, no letter, and no product of these.
+
+    >>> declared_shape(["h", "1"]), declared_shape(["1", "2*m"]), declared_shape(["1", "1"])
+    ((h,), (ROW, 2*m), ())
+    """
+    shape = tuple(map(_length, words))
+    if len(shape) != 2 or 1 not in shape:
+        return shape
+    rows, columns = shape
+    return () if rows == columns else (rows,) if columns == 1 else (ROW, columns)
+
+
+def _length(word: str) -> sympy.Expr:
+    factors = [factor.strip() for factor in word.split("*")]
+    if not all(re.fullmatch(r"[0-9]{1,9}|\\?[^\W\d]\w*(?:[_^]\{?[\w()\[\]]+\}?)*", factor) for factor in factors):
+        raise UnreadError(f"the size {word!r:.40} is not read; write a letter or a number")
+    sizes = (
+        sympy.Integer(int(factor)) if factor.isdigit() else sympy.Symbol(factor, integer=True, positive=True)
+        for factor in factors
+    )
+    return sympy.Mul(*sizes)
+
+
+def kind_of(shape: Shape) -> str:
+    """Return the kind of an array: scalar, vector, row, matrix, or a tensor of more axes."""
+    return "row" if shape[:1] == (ROW,) else KIND_OF_RANK[len(shape)]
 
 
 @dataclass(slots=True)
@@ -68,8 +102,13 @@ class Sizes:
     def shape(self, key: str, kind: str) -> Shape:
         """Return the shape of a name, with unknown sizes when it is first met."""
         if key not in self.shapes:
-            self.shapes[key] = tuple(self.fresh() for _ in range(RANKS[kind]))
+            lying = (ROW,) if kind == "row" else ()
+            self.shapes[key] = (*lying, *(self.fresh() for _ in range(RANKS[kind])))
         return self.shapes[key]
+
+    def resolved_in(self, value: Any) -> Any:
+        """Return a number with every size in it replaced by its representative."""
+        return value.xreplace({symbol: self.find(symbol) for symbol in value.free_symbols}) if self.parents else value
 
     def resolved(self, shape: Shape) -> Shape:
         """Return a shape with every length replaced by its representative."""
@@ -85,10 +124,7 @@ def measure(term: Term, sizes: Sizes) -> Shape:
     if term.op == "#":
         return ()
     if term.op == "":
-        kind = {"scalar": "vector", "vector": "matrix", "row": "matrix"}[term.kind] if term.stacked else term.kind
-        return sizes.shape(str(term.leaf), kind)
-    if term.op == ROWS:
-        raise UnreadError("a number times a vector for each index is read under a sum over this index alone")
+        return sizes.shape(str(term.leaf), term.kind)
     sizes.unknown.update(p for p in term.params if isinstance(p, sympy.Symbol) and p.name.startswith(UNKNOWN))
     shapes = [measure(arg, sizes) for arg in term.args]
     row = TABLE[term.op]
@@ -106,8 +142,6 @@ def measure(term: Term, sizes: Sizes) -> Shape:
         for shape in tensors[1:]:
             sizes.unify_shapes(tensors[0], shape, term.op)
         return tensors[0] if tensors else ()
-    if term.stacked:
-        return shapes[0]
     return row.shape(tuple(map(sizes.resolved, shapes)), *term.params)
 
 
@@ -150,7 +184,7 @@ def _lie(shape: Shape) -> tuple[bool, int]:
 def build(term: Term, sizes: Sizes, names: Mapping[str, Var]) -> Node:
     """Return a term as an expression; every name has its variable already."""
     if term.op == "#":
-        return Const(term.leaf)
+        return Const(sizes.resolved_in(term.leaf))
     if term.op == "":
         return names[str(term.leaf)]
     params = (sizes.find(p) if isinstance(p, sympy.Expr) else p for p in term.params)

@@ -21,10 +21,10 @@ from derive.read.kinds import Reading, Written, fit
 from derive.read.latex import read_formula
 from derive.read.models import Sketch
 from derive.read.outline import Equation, walk
-from derive.read.shaping import Sizes, build
+from derive.read.shaping import Sizes, build, kind_of
 from derive.read.spelling import render
-from derive.read.terms import KIND_OF_RANK, Function, Meaning, cotangent_key, second_key
-from derive.shapes import ROW, Shape
+from derive.read.terms import Function, Meaning, cotangent_key, is_running, second_key
+from derive.shapes import Shape
 from derive.verify.setting import Partial, Setting
 from derive.verify.steps import second_order, setting_for
 
@@ -42,6 +42,7 @@ class Bench:
     names: Mapping[str, Var]
     jacobians: bool = False  # whether ∂y/∂x of a vector y is read, with the axes of y first
     general: General | None = None  # where sizes given as numbers are symbols
+    layout: str = ""  # in which a claim is known to be made
 
     def written_as(self, node: Node) -> Node:
         """Return an expression with the sizes as they are written."""
@@ -61,11 +62,6 @@ class Bench:
         )
         model = replace(self.model, reading=replace(self.model.reading, sizes=sizes))
         return replace(self, model=model, names=names, general=None)
-
-
-def kind_of(var: Var) -> str:
-    """Return the kind of a variable: scalar, vector, row, matrix, or a tensor of more axes."""
-    return "row" if var.shape[:1] == (ROW,) else KIND_OF_RANK[len(var.shape)]
 
 
 def make_bench(model: ReadModel, facts: Facts) -> Bench:
@@ -125,7 +121,7 @@ def bench_for(network: Network, given: Iterable[Var] = (), steps: tuple[str, str
     found = {v.latex: v for item in network.definitions for v in (*variables(item.value), item.name)}
     found |= {v.latex: v for v in given}
     names = {render(tree) if (tree := parsed(latex)) is not None else latex: var for latex, var in found.items()}
-    kinds = {key: kind_of(var) for key, var in names.items()}
+    kinds = {key: kind_of(var.shape) for key, var in names.items()}
     symbols = {str(s) for var in found.values() for length in var.shape for s in length.free_symbols}
     functions = {name: Function(op) for item in network.definitions for op, name in _printed_functions(item.value)}
     reading = Reading(
@@ -188,7 +184,7 @@ def _meaning(claim: Equation, bench: Bench) -> tuple[Meaning, Sizes]:
     reading = bench.model.reading
     called = called_functions(claim.left) + called_functions(claim.right)
     functions = {**bench.facts.functions_at(bench.model.sketch.order, called), **reading.meaning.functions}
-    kinds = {**{key: kind_of(var) for key, var in bench.names.items()}, **reading.meaning.kinds}
+    kinds = {**{key: kind_of(var.shape) for key, var in bench.names.items()}, **reading.meaning.kinds}
     sizes = reading.sizes.copy()
     sizes.shapes.update({key: var.shape for key, var in bench.names.items()})
     return replace(reading.meaning, kinds=kinds, functions=functions), sizes
@@ -200,12 +196,21 @@ def with_partials(claim: Equation, bench: Bench) -> tuple[Setting, dict[str, Var
     for part in (p for side in (claim.left, claim.right) for p in walk(side)):
         if not (isinstance(part, ast.Derivative) and isinstance(part.wrt, ast.Name)):
             continue
+        part = replace(part, of=_bare(part.of, names), wrt=_bare(part.wrt, names))
+        assert isinstance(part.wrt, ast.Name)
         found = _partial(part, part.wrt, names, bench)
         if found is not None:
             key, partial, shape = found
             name = Var(compact(key), shape)
             names[key], partials[name] = name, partial
     return replace(bench.setting, partials=partials), names
+
+
+def _bare(node: ast.Node, names: Mapping[str, Var]) -> ast.Node:
+    """Return a name without its indices, where it is not known with them."""
+    if not isinstance(node, ast.Name) or render(node) in names:
+        return node
+    return replace(node, subs=tuple(sub for sub in node.subs if not (is_running(sub) or isinstance(sub, ast.Number))))
 
 
 def _partial(
