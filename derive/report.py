@@ -41,7 +41,7 @@ def claim_json(claim: JudgedClaim) -> dict[str, Any]:
     verdict = claim.verdict
     example, diagnosis = verdict.counterexample, verdict.diagnosis
     return {
-        "id": None, "line": claim.place.line, "column": claim.place.column, "latex": claim.latex,
+        "id": claim.id, "line": claim.place.line, "column": claim.place.column, "latex": claim.latex,
         "lhs": claim.lhs, "rhs": claim.rhs, "verdict": verdict.verdict, "assumptions": list(verdict.assumptions),
         "reason": verdict.reason, "seconds": round(claim.seconds, 4),
         "counterexample": None if example is None else

@@ -26,8 +26,9 @@ from derive.recurrence import Recurrence
 from derive.sheet.compose import ClaimLine, Part, compose
 from derive.sheet.document import Document
 from derive.stable.forms import StableForm
-from derive.verify.claims import JudgedClaim, judge_page
+from derive.verify.claims import JudgedClaim
 from derive.verify.induction import checked_recurrence
+from derive.verify.pages import judge_page
 from derive.verify.steps import checked
 
 
@@ -137,7 +138,7 @@ class Workbook:
         self.path = str(path)
         self.wanted = section
         if Path(self.path).suffix == ".jsonl":
-            raise DeriveError(f"{self.path}: claims files are not read yet; write the claims on a page")
+            raise DeriveError(f"{self.path}: claims files have no model of their own; use `derive check` alone")
         self.is_page = ".py" not in Path(self.path).name
         if self.is_page:
             page = load_page(self.path, content)

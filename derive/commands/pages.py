@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from derive.command import code_options, section_option, source_argument
 from derive.commands.handwritten import conventions, judge_file
 from derive.errors import DeriveError
 from derive.files import check_writable
-from derive.report import exit_code, to_json, to_lines
+from derive.read.claims_file import load_entries
+from derive.report import claim_json, exit_code, to_json, to_lines
 from derive.sheet.plain import to_text
 from derive.sheet.write import SUFFIXES, save_document
+from derive.verify.cases import judge_entries
 from derive.verify.claims import JudgedClaim
 from derive.workbook import Workbook
 
@@ -74,12 +76,15 @@ def check(
     derive check notes.md
     derive check notes.md --json > report.json
     derive check notes.md --code layer.py:backward
+    derive check claims.jsonl > verdicts.jsonl
     """
     if code is not None:
         claims = judge_file(source, section, code, **how)
         _report(ctx, source, claims, [], as_json, conventions(claims))
     if any(how.values()):
         raise DeriveError("--wrt, --name, --samples and --size say how a function is read; add --code FILE:NAME")
+    if source.endswith(".jsonl"):
+        _answer(ctx, judge_entries(load_entries(source)))
     book = Workbook(source, section)
     if book.is_page:
         book.refuse_conflicts()
@@ -96,6 +101,15 @@ def _report(
     else:
         click.echo("\n".join([*to_lines(source, claims, verbose=log.isEnabledFor(logging.DEBUG)), *given]))
     ctx.exit(exit_code(claims))
+
+
+def _answer(ctx: click.Context, claims: Iterable[JudgedClaim]) -> None:
+    """Print one object a line for the entries of a claims file, each as soon as it is judged."""
+    done = []
+    for claim in claims:
+        click.echo(json.dumps(claim_json(claim), ensure_ascii=False))
+        done.append(claim)
+    ctx.exit(exit_code(done))
 
 
 @click.command()

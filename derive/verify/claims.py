@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
@@ -16,14 +15,12 @@ from derive.op import TABLE
 from derive.ops import table
 from derive.printer import to_latex
 from derive.read import syntax as ast
-from derive.read.facts import Facts
-from derive.read.infer import build_model, called_functions
+from derive.read.infer import called_functions
 from derive.read.kinds import is_loss_name
-from derive.read.models import Sketch, claim_sketch
-from derive.read.outline import Equation, Outline, Place, walk
+from derive.read.outline import Equation, Place, walk
 from derive.read.spelling import render
-from derive.verify.bench import Bench, make_bench, parsed, right_side, sides, with_partials
-from derive.verify.chain import generic_chain
+from derive.shapes import axes
+from derive.verify.bench import Bench, parsed, right_side, sides, with_partials
 from derive.verify.diagnose import diagnose
 from derive.verify.judge import Diagnosis, Verdict
 from derive.verify.literal import GOOD, agrees_as_written, judge_as_written
@@ -35,7 +32,10 @@ MOST_HELD = 60  # names and pairs of names tried as constants
 
 @dataclass(frozen=True, slots=True)
 class JudgedClaim:
-    """A claim with its verdict: where it stands, both sides as LaTeX, the section's title, the time it took."""
+    """A claim with its verdict: where it stands, both sides as LaTeX, the section's title, the time it took.
+
+    `id` is what a claims file calls it.
+    """
 
     latex: str
     place: Place
@@ -44,49 +44,7 @@ class JudgedClaim:
     verdict: Verdict
     title: str
     seconds: float
-
-
-def judge_page(found: Outline, facts: Facts, sketches: Sequence[Sketch]) -> Iterator[JudgedClaim]:
-    """Judge every claim of a page, in order, and report what was not read."""
-    results = [*_judged(found, facts, sketches)]
-    results += [JudgedClaim(u.latex, u.place, "", "", Verdict("unread", u.reason), "", 0.0) for u in facts.unread]
-    yield from sorted(results, key=lambda claim: (claim.place.line, claim.place.column))
-
-
-def _judged(found: Outline, facts: Facts, sketches: Sequence[Sketch]) -> Iterator[JudgedClaim]:
-    for section, group in itertools.groupby(facts.claims, lambda item: item[1].place.section):
-        claims = list(group)
-        bench = _bench(section, claims, found, facts, sketches)
-        for _, claim in claims:
-            started = time.perf_counter()
-            verdict, title = _judge_one(claim, section, sketches, bench)
-            yield JudgedClaim(
-                claim.latex, claim.place, render(claim.left), render(claim.right), verdict, title,
-                time.perf_counter() - started,
-            )  # fmt: skip
-
-
-def _judge_one(
-    claim: Equation, section: int, sketches: Sequence[Sketch], bench: Bench | DeriveError | None
-) -> tuple[Verdict, str]:
-    generic = generic_chain(claim, sketches, section)
-    if generic is not None:
-        return generic, "any functions"
-    if not isinstance(bench, Bench):
-        reason = str(bench) if bench is not None else "no model on the page defines what it speaks of"
-        return Verdict("unread", reason), ""
-    return judge_claim(claim, bench), bench.model.sketch.title
-
-
-def _bench(
-    section: int, claims: Sequence[tuple[int, Equation]], found: Outline, facts: Facts, sketches: Sequence[Sketch]
-) -> Bench | DeriveError | None:
-    """Return the bench for a section's claims, the error that keeps it from being made, or None without a model."""
-    sketch = claim_sketch(section, claims, sketches, found, facts)
-    try:
-        return None if sketch is None else make_bench(build_model(sketch, facts, found), facts)
-    except DeriveError as error:
-        return error
+    id: str | None = None
 
 
 def judge_claim(claim: Equation, bench: Bench) -> Verdict:
@@ -215,12 +173,13 @@ def _jacobian(claim: Equation, setting: Setting, names: Mapping[str, Var]) -> Va
     partial = setting.partials.get(name) if name is not None else None
     if name is None or partial is None:
         return None
-    return name if len(partial.of.shape) == len(partial.by.shape) == 1 else None
+    return name if len(axes(partial.of.shape)) == len(axes(partial.by.shape)) == 1 else None
 
 
 NUMERATOR = "numerator layout: the rows of a Jacobian are the entries of what is differentiated"
 DENOMINATOR = "denominator layout: the columns of a Jacobian are the entries of what is differentiated"
 ENTRYWISE = "each entry depends on its own alone: the diagonal of the Jacobian"
+JACOBIANS = {"numerator": NUMERATOR, "denominator": DENOMINATOR}
 
 
 def _judge_jacobian(claim: Equation, setting: Setting, bench: Bench) -> Verdict:
@@ -231,6 +190,8 @@ def _judge_jacobian(claim: Equation, setting: Setting, bench: Bench) -> Verdict:
         (replace(claim, left=ast.Transpose(claim.left)), DENOMINATOR),
         *(() if is_matrix else ((replace(claim, right=ast.Call(ast.Name("diag"), (claim.right,))), ENTRYWISE),)),
     )
+    if bench.layout in JACOBIANS:
+        readings = tuple(pair for pair in readings if pair[1] == JACOBIANS[bench.layout])
     failed: list[ShapeError] = []
     refuted: list[Verdict] = []
     for written, convention in readings:

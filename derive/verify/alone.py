@@ -1,0 +1,98 @@
+"""Claims that need no model: they say themselves what they differentiate, or are of functions of one number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from derive.errors import DeriveError
+from derive.read import syntax as ast
+from derive.read.claims_file import Case, Entry
+from derive.read.facts import Facts
+from derive.read.kinds import UNNAMED
+from derive.read.naming import with_one_sign
+from derive.read.outline import Equation, Outline, names_in, walk
+from derive.read.spelling import render
+from derive.read.terms import Function
+from derive.shapes import axes
+from derive.verify.claims import judge_claim
+from derive.verify.judge import Verdict
+from derive.verify.own_model import LAST, Own, Quantities, bench_of, derivatives_in, laid_out, mention
+
+FALSE = ("refuted", "ill-typed")
+
+LAYOUT = {
+    "numerator": "numerator layout: the gradient of a number has the shape of the transposed variable",
+    "denominator": "the gradient of a number has the shape of the variable",
+}
+MOST_AXES = 2  # of a derivative that is written as a matrix
+_ENTRY = Entry(None, 0, (), "", {}, "")  # of a claim that comes from a page
+
+
+def judge_alone(claim: Equation, found: Outline, facts: Facts, layout: str) -> Verdict | None:
+    """Judge a claim of a page that says itself what it differentiates: d/dx (x^T A x); None for any other.
+
+    Which letters are vectors and matrices is what they usually are, or what the page says.
+    """
+    left = with_one_sign(claim.left)
+    claim = replace(claim, left=left)
+    if isinstance(left, ast.Call) or (isinstance(left, ast.Derivative) and isinstance(left.of, ast.Call)):
+        others = set(names_in(claim.right)) - set(names_in(left))
+        return None if others else judge_slope(Case(_ENTRY, found, facts, (claim,)), claim)
+    if not isinstance(left, ast.Derivative) or isinstance(left.of, ast.Name | ast.Derivative):
+        return None
+    found = replace(found, declared={**_numbers(claim), **found.declared})
+    own = Quantities(Facts(functions=facts.functions), []).own(claim)
+    case = Case(replace(_ENTRY, layout=layout), found, facts, (claim,))
+    verdict = _judge_own(own, case)
+    if verdict.verdict in FALSE and found.declared:  # what is said of a letter may be said of another formula
+        free = _judge_own(own, replace(case, found=replace(found, declared={})))
+        verdict = free if free.verdict not in FALSE else verdict
+    return replace(verdict, assumptions=(*verdict.assumptions, LAYOUT[layout]))
+
+
+def _numbers(claim: Equation) -> dict[str, tuple[str, ...]]:
+    """Return the names of a claim as numbers, where nothing in it hints at anything else: d/dv (x - u v)^2."""
+    parts = [part for side in (claim.left, claim.right) for part in walk(side)]
+    names = names_in(claim.left) + names_in(claim.right)
+    hints = any(isinstance(part, ast.Transpose | ast.Norm | ast.Big | ast.Entry | ast.Matrix) for part in parts)
+    plain = all(len(name.base) == 1 and name.base.islower() and not name.subs for name in names)
+    return {} if hints or not plain else {render(name): () for name in names}
+
+
+def _judge_own(own: Own, case: Case) -> Verdict:
+    try:
+        bench = bench_of(own, case)
+        wrt = derivatives_in(own.claim.left)[0].wrt
+        of, by = (bench.names.get(key) for key in (UNNAMED, "" if wrt is None else render(wrt)))
+        if of is not None and by is not None and len(axes(of.shape)) + len(axes(by.shape)) > MOST_AXES:
+            return Verdict("unread", f"the derivative of a matrix by ${by.latex}$ has more than two axes")
+        return judge_claim(laid_out(own.claim, bench), bench)
+    except DeriveError as error:
+        return Verdict("unread", str(error))
+
+
+# ---------------------------------------------------------------- functions of one number
+def judge_slope(case: Case, claim: Equation) -> Verdict | None:
+    """Judge a claim about the derivative of a function of one number, which it is of each entry; None for any other."""
+    left = claim.left
+    if isinstance(left, ast.Derivative) and isinstance(left.of, ast.Call) and left.of.args == (left.wrt,):
+        left = replace(left.of, function=replace(left.of.function, primes=left.of.function.primes + 1))
+    if not (isinstance(left, ast.Call) and left.function.primes and len(left.args) == 1):
+        return None
+    name, (arg,) = render(replace(left.function, primes=0)), left.args
+    function = case.facts.functions_at(LAST, [name])[name]
+    if not isinstance(arg, ast.Name) or not (function.op or _is_of_numbers(function, case)):
+        return None
+    found = replace(case.found, declared={**case.found.declared, render(arg): ()})
+    claim = replace(claim, left=left)
+    own = Own(claim, [mention(replace(claim, left=arg))], mentions=True)
+    return judge_claim(claim, bench_of(own, replace(case, found=found)))
+
+
+def _is_of_numbers(function: Function, case: Case) -> bool:
+    """Tell whether a function's formula is one of numbers: nothing in it speaks of several entries."""
+    if function.body is None or len(function.parameters) != 1:
+        return False
+    names = {render(name) for name in names_in(function.body)} - set(function.parameters)
+    several = any(isinstance(part, ast.Transpose | ast.Big | ast.Norm | ast.Entry) for part in walk(function.body))
+    return not several and all(case.found.declared.get(name) == () for name in names)

@@ -1,0 +1,151 @@
+"""A claim and the model that it brings along: quantities written as functions, or written out where differentiated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from derive.read import syntax as ast
+from derive.read.claims_file import Case
+from derive.read.facts import Definition, Facts, key_without_indices
+from derive.read.infer import build_model
+from derive.read.kinds import UNNAMED
+from derive.read.models import Sketch
+from derive.read.outline import Equation, names_in, walk
+from derive.read.spelling import render
+from derive.verify.bench import Bench, make_bench
+
+ANY_NAME = r"\mathcal{L}"  # of a loss downstream that a claim does not speak of
+LAST = 10**6  # the order of what stands after all equations of a model
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A claim, and the definitions that it speaks of; `mentions`: they only mention its symbols."""
+
+    claim: Equation
+    definitions: list[Definition]
+    mentions: bool = False
+
+
+class Quantities:
+    """Reads `J(w, b)` as the quantity J where a claim differentiates it, and what is written out as one, too."""
+
+    def __init__(self, facts: Facts, definitions: Sequence[Definition]) -> None:
+        self.functions = {name: (order, f) for order, name, f, _ in facts.functions if f.body is not None}
+        self.definitions = list(definitions)
+
+    def own(self, claim: Equation) -> Own:
+        """Return a claim about quantities alone, with the definitions of those."""
+        claim = replace(claim, left=self._unprimed(claim.left), right=self._unprimed(claim.right))
+        derivatives = derivatives_in(claim.left) + derivatives_in(claim.right)
+        called = {render(p.of.function) for p in derivatives if isinstance(p.of, ast.Call) and _of_names(p.of)}
+        named = {render(p.of) for p in derivatives if isinstance(p.of, ast.Name)}
+        wanted = called | (named & self.functions.keys())
+        definitions = list(self.definitions)
+        for name in sorted(wanted & self.functions.keys() - {item.key for item in definitions}):
+            order, function = self.functions[name]
+            assert function.body is not None
+            definitions.append(Definition(name, Equation(ast.Name(name), function.body, name, claim.place), order))
+        claim = self._in(claim, wanted)
+        definitions = [replace(item, equation=self._in(item.equation, wanted)) for item in definitions]
+        left = claim.left
+        if isinstance(left, ast.Derivative) and not isinstance(left.of, ast.Name | ast.Derivative):
+            equation = Equation(ast.Name(UNNAMED), left.of, render(left.of), claim.place)
+            claim = replace(claim, left=replace(left, of=ast.Name(UNNAMED)))
+            definitions = [*definitions, Definition(UNNAMED, equation, LAST)]
+        return Own(claim, definitions or [mention(claim)], not definitions)
+
+    def _unprimed(self, node: ast.Node) -> ast.Node:
+        """Return a formula with C'(w) as the derivative of C by w, where C is a quantity that is defined."""
+        if isinstance(node, ast.Call) and node.function.primes == 1 and len(node.args) == 1:
+            name = replace(node.function, primes=0)
+            if any(item.key == render(name) for item in self.definitions) and isinstance(node.args[0], ast.Name):
+                return ast.Derivative(name, node.args[0])
+        return ast.map_children(node, self._unprimed)
+
+    def _in(self, equation: Equation, wanted: set[str]) -> Equation:
+        return replace(equation, left=self._named(equation.left, wanted), right=self._named(equation.right, wanted))
+
+    def _named(self, node: ast.Node, wanted: set[str]) -> ast.Node:
+        """Return a formula with J(w, b) as J, where the arguments are its own."""
+        if isinstance(node, ast.Call) and render(node.function) in wanted and _of_names(node):
+            own = self.functions.get(render(node.function))
+            if own is None or tuple(map(render, node.args)) == own[1].parameters:
+                return node.function
+        return ast.map_children(node, lambda part: self._named(part, wanted))
+
+
+def _of_names(call: ast.Call) -> bool:
+    return all(isinstance(arg, ast.Name) for arg in call.args)
+
+
+def mention(claim: Equation) -> Definition:
+    """Return a definition that mentions all symbols of a claim about no model: the sum of their squares."""
+    names = dict.fromkeys(names_in(claim.left) + names_in(claim.right))
+    total: ast.Node = ast.Number("0")
+    for name in names:
+        total = ast.Sum("+", total, ast.Power(ast.Norm(name), ast.Number("2")))
+    return Definition("f", Equation(ast.Name("f"), total, "", claim.place), 0)
+
+
+def derivatives_in(node: ast.Node) -> list[ast.Derivative]:
+    """Return the derivatives in a formula."""
+    return [part for part in walk(node) if isinstance(part, ast.Derivative)]
+
+
+# ---------------------------------------------------------------- the model
+def sketch_of(own: Own) -> Sketch:
+    """Return all definitions as one model, what is differentiated being its loss."""
+    ordered = _ordered(own.definitions)
+    of = next((part.of for part in derivatives_in(own.claim.left) + derivatives_in(own.claim.right)), None)
+    wanted = render(of) if isinstance(of, ast.Name) else ""
+    loss = next((item for item in ordered if item.key == wanted), None)
+    forward = tuple(item for item in ordered if item is not loss)
+    return Sketch("", 0, (), forward, loss, LAST, downstream=wanted or ANY_NAME)
+
+
+def _ordered(definitions: Sequence[Definition]) -> list[Definition]:
+    """Return definitions in an order in which each comes after those that it uses."""
+    found: dict[str, Definition] = {}
+    by_key = {item.key: item for item in definitions}
+    active: set[str] = set()
+
+    def visit(item: Definition) -> None:
+        if item.key in active:
+            return
+        active.add(item.key)
+        for name in names_in(item.equation.right):
+            if key_without_indices(name) in by_key:
+                visit(by_key[key_without_indices(name)])
+        found[item.key] = item
+
+    for item in definitions:
+        visit(item)
+    return list(found.values())
+
+
+def bench_of(own: Own, case: Case) -> Bench:
+    """Return the bench of an entry's model; what is differentiated is its loss where it is a number.
+
+    Whether it is one, the names in it tell: that it is differentiated says nothing of it.
+    """
+    sketch = sketch_of(own)
+    open_end = replace(sketch, loss=None, definitions=sketch.all(), downstream=ANY_NAME)
+    model = build_model(sketch if sketch.loss is None else open_end, case.facts, case.found)
+    if sketch.loss is not None and not model.names[sketch.loss.key].shape:
+        model = build_model(sketch, case.facts, case.found)
+    return replace(make_bench(model, case.facts), jacobians=True, layout=case.entry.layout)
+
+
+def laid_out(claim: Equation, bench: Bench) -> Equation:
+    """Return a claim with derivatives of scalars in the shapes of variables, if it is made in numerator layout."""
+
+    def turned(node: ast.Node) -> ast.Node:
+        if isinstance(node, ast.Derivative):
+            of = bench.names.get(key_without_indices(node.of)) if isinstance(node.of, ast.Name) else None
+            return node if of is not None and of.shape else ast.Transpose(node)
+        return ast.map_children(node, turned)
+
+    whole = bench.layout == "numerator"
+    return replace(claim, left=turned(claim.left), right=turned(claim.right)) if whole else claim

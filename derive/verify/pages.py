@@ -1,0 +1,106 @@
+"""The claims of a page: each judged in the model that its section speaks of, or by itself."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+
+from derive.errors import DeriveError
+from derive.read import syntax as ast
+from derive.read.facts import GREEK_DELTA, Facts, key_without_indices
+from derive.read.infer import build_model
+from derive.read.models import Sketch, claim_sketch
+from derive.read.outline import Equation, Outline, walk
+from derive.read.spelling import render
+from derive.read.vocabulary import ONES
+from derive.verify.alone import judge_alone
+from derive.verify.bench import Bench, make_bench
+from derive.verify.chain import generic_chain
+from derive.verify.claims import JudgedClaim, judge_claim
+from derive.verify.judge import Verdict
+from derive.verify.literal import GOOD
+
+FALSE = ("refuted", "ill-typed")
+LAYOUTS = ("denominator", "numerator")  # the usual one first
+
+
+def judge_page(found: Outline, facts: Facts, sketches: Sequence[Sketch]) -> Iterator[JudgedClaim]:
+    """Judge every claim of a page, in order, and report what was not read."""
+    results = [*_judged(found, facts, sketches, _page_layout(found, facts))]
+    results += [JudgedClaim(u.latex, u.place, "", "", Verdict("unread", u.reason), "", 0.0) for u in facts.unread]
+    yield from sorted(results, key=lambda claim: (claim.place.line, claim.place.column))
+
+
+def _page_layout(found: Outline, facts: Facts) -> str:
+    """Return the layout in which more of the page's claims hold: shapes of variables, unless those of transposes do."""
+    count = dict.fromkeys(LAYOUTS, 0)
+    for _, claim in facts.claims:
+        verdicts = {layout: judge_alone(claim, found, facts, layout) for layout in LAYOUTS}
+        holds = [layout for layout, verdict in verdicts.items() if verdict is not None and verdict.verdict in GOOD]
+        if len(holds) == 1:
+            count[holds[0]] += 1
+    return max(LAYOUTS, key=lambda layout: count[layout])
+
+
+def _judged(
+    found: Outline, facts: Facts, sketches: Sequence[Sketch], layout: str
+) -> Iterator[JudgedClaim]:  # fmt: skip
+    for section, group in itertools.groupby(facts.claims, lambda item: item[1].place.section):
+        claims = list(group)
+        bench = _bench(section, claims, found, facts, sketches)
+        for _, claim in claims:
+            started = time.perf_counter()
+            alone = judge_alone(claim, found, facts, layout)
+            verdict, title = (alone, "") if alone is not None else _judge_one(claim, section, sketches, bench)
+            if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, facts)):
+                verdict = Verdict("unread", other)
+            yield JudgedClaim(
+                claim.latex, claim.place, render(claim.left), render(claim.right), verdict, title,
+                time.perf_counter() - started,
+            )  # fmt: skip
+
+
+def _judge_one(
+    claim: Equation, section: int, sketches: Sequence[Sketch], bench: Bench | DeriveError | None
+) -> tuple[Verdict, str]:
+    generic = generic_chain(claim, sketches, section)
+    if generic is not None:
+        return generic, "any functions"
+    if not isinstance(bench, Bench):
+        reason = str(bench) if bench is not None else "no model on the page defines what it speaks of"
+        return Verdict("unread", reason), ""
+    return judge_claim(claim, bench), bench.model.sketch.title
+
+
+def _bench(
+    section: int, claims: Sequence[tuple[int, Equation]], found: Outline, facts: Facts, sketches: Sequence[Sketch]
+) -> Bench | DeriveError | None:
+    """Return the bench for a section's claims, the error that keeps it from being made, or None without a model."""
+    sketch = claim_sketch(section, claims, sketches, found, facts)
+    try:
+        return None if sketch is None else make_bench(build_model(sketch, facts, found), facts)
+    except DeriveError as error:
+        return error
+
+
+def _other_sense(claim: Equation, verdict: Verdict, facts: Facts) -> str:
+    """Say in which other sense a page may mean what is false as it was read; "" where there is none."""
+    parts = [part for side in (claim.left, claim.right) for part in walk(side)]
+    names = [part for part in parts if isinstance(part, ast.Name)]
+    shapes = verdict.verdict == "ill-typed"
+    if shapes and any(name.base in ONES for name in names):
+        return "whether 1 is the number, the vector or the matrix of ones is not said"
+    if claim.right == ast.Number("0"):
+        return "that it is 0 may be a condition, and no claim"
+    if isinstance(claim.left, ast.Name):
+        key = key_without_indices(claim.left)
+        line = next((item.equation.place.line for item in facts.definitions if item.key == key), claim.place.line)
+        if line != claim.place.line:
+            return f"line {line} defines ${render(claim.left)}$; here it may be called anew"
+    primed = any(isinstance(part, ast.Call) and part.function.primes for part in parts)
+    backward = any(isinstance(part, ast.Derivative) for part in parts) or primed
+    deltas = {GREEK_DELTA, r"\Delta", *(name for _, name, _ in facts.cotangents)}
+    if shapes and not backward and not any({name.base, render(name)} & deltas for name in names):
+        return f"the shapes of its letters may be others here: {verdict.reason}"
+    return ""
