@@ -8,12 +8,12 @@ from typing import Any
 
 from derive.read.infer import compact
 from derive.sheet.text import in_unicode, to_unicode
+from derive.verify.alone import LAYOUT
 from derive.verify.claims import JudgedClaim
 
 VERDICTS = ("proved", "verified", "refuted", "ill-typed", "undecided", "unread")
-CONVENTION = (
-    "vectors are columns; a gradient has the shape of its variable; a formula for one sample speaks of one sample"
-)
+SHAPE = "a gradient has the shape of its variable"
+CONVENTION = f"vectors are columns; {SHAPE}; a formula for one sample speaks of one sample"
 FALSE, OPEN = ("refuted", "ill-typed"), ("undecided", "unread")
 
 
@@ -28,10 +28,19 @@ def exit_code(claims: Sequence[JudgedClaim]) -> int:
     return 1 if any(w in FALSE for w in words) else 3 if any(w in OPEN for w in words) else 0
 
 
-def to_json(source: str, symbols: Sequence[dict[str, object]], claims: Sequence[JudgedClaim]) -> dict[str, Any]:
+def convention(claims: Sequence[JudgedClaim], assumed: Sequence[str] = ()) -> str:
+    """Return the conventions that claims were judged under, and what the page's macros were taken to mean."""
+    turned = any(LAYOUT["numerator"] in claim.verdict.assumptions for claim in claims)
+    own = CONVENTION.replace(SHAPE, LAYOUT["numerator"]) if turned else CONVENTION
+    return "; ".join([own, *assumed])
+
+
+def to_json(
+    source: str, symbols: Sequence[dict[str, object]], claims: Sequence[JudgedClaim], assumed: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return the report as the contract has it."""
     return {
-        "source": source, "convention": CONVENTION, "symbols": list(symbols),
+        "source": source, "convention": convention(claims, assumed), "symbols": list(symbols),
         "claims": [claim_json(claim) for claim in claims], "summary": summary(claims),
     }  # fmt: skip
 
@@ -51,9 +60,12 @@ def claim_json(claim: JudgedClaim) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def to_lines(source: str, claims: Sequence[JudgedClaim], verbose: bool = False) -> list[str]:
+def to_lines(
+    source: str, claims: Sequence[JudgedClaim], verbose: bool = False, assumed: Sequence[str] = ()
+) -> list[str]:
     """Return the report for a terminal of 80 columns."""
-    lines = [f"{source}: {CONVENTION}"] if claims else [f"{source}: no claim was found"]
+    lines = [f"{source}: {convention(claims)}"] if claims else [f"{source}: no claim was found"]
+    lines += [f"  assumed: {text}" for text in assumed]
     section = ""
     for claim in claims:
         if claim.title and claim.title != section:
@@ -67,7 +79,8 @@ def to_lines(source: str, claims: Sequence[JudgedClaim], verbose: bool = False) 
 def _claim_lines(claim: JudgedClaim, verbose: bool) -> list[str]:
     verdict = claim.verdict
     sign = "✓" if verdict.verdict in ("proved", "verified") else "✗" if verdict.verdict in FALSE else "?"
-    lines = [f"  {sign} {verdict.verdict:<9} line {claim.place.line:<4} {to_unicode(' '.join(claim.latex.split()))}"]
+    written = f"{claim.lhs} = {claim.rhs}" if claim.lhs and claim.rhs else claim.latex  # of a chain the link alone
+    lines = [f"  {sign} {verdict.verdict:<9} line {claim.place.line:<4} {to_unicode(' '.join(written.split()))}"]
     if verdict.verdict not in ("proved", "verified") or verbose:
         lines.append(f"      {in_unicode(verdict.reason)}")
     if verdict.diagnosis is not None:

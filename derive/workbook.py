@@ -220,6 +220,11 @@ class Workbook:
         model = build_model(sketch, self.facts, self.outline)
         return Section(sketch.title, sketch.headings, model.network, f"{number}.", model, tuple(claims))
 
+    @property
+    def assumed(self) -> list[str]:
+        """What macros were taken to mean that the page uses and does not define."""
+        return list(self.outline.assumed) if self.is_page else []
+
     def judged(self) -> Iterator[JudgedClaim]:
         """Yield every claim of the source, judged."""
         if not self.is_page:

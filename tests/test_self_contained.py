@@ -2,9 +2,11 @@ r"""Claims of a page that say themselves what they differentiate: d/dx (x^T A x)
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from test_cli import run
 
 from derive.verify.claims import JudgedClaim
 from derive.workbook import Workbook
@@ -85,3 +87,14 @@ def test_the_shape_of_a_letter_in_one_rule_does_not_bind_it_in_another(tmp_path:
         r"= (\mathbf{A} + \mathbf{A}^\top) \mathbf{x}$."
     )
     assert [claim.verdict.verdict in GOOD for claim in claims(tmp_path, text)] == [True, True]
+
+
+def test_the_report_says_the_layout_and_what_was_assumed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(rf"""$${TRANSPOSED[0]}$$
+
+$$\nabla_{{\bx}} \bx^T \bA \bx = 0$$
+""")
+    text, report = run("check", page).stdout, json.loads(run("check", page, "--json").stdout)
+    assert "numerator layout" in " ".join(text.split()) and "numerator layout" in report["convention"]
+    assert "assumed: \\bx" in text and r"\bA" in report["convention"]

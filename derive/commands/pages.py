@@ -88,18 +88,19 @@ def check(
     book = Workbook(source, section)
     if book.is_page:
         book.refuse_conflicts()
-    _report(ctx, source, list(book.judged()), book.symbols(), as_json)
+    _report(ctx, source, list(book.judged()), book.symbols(), as_json, assumed=book.assumed)
 
 
 def _report(
     ctx: click.Context, source: str, claims: Sequence[JudgedClaim], symbols: list[dict[str, object]], as_json: bool,
-    given: Sequence[str] = (),
+    given: Sequence[str] = (), assumed: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Print the verdicts and what is taken as given, and end with the exit code that they give."""
     if as_json:
-        click.echo(json.dumps(to_json(source, symbols, claims), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(to_json(source, symbols, claims, assumed), indent=1, ensure_ascii=False))
     else:
-        click.echo("\n".join([*to_lines(source, claims, verbose=log.isEnabledFor(logging.DEBUG)), *given]))
+        verbose = log.isEnabledFor(logging.DEBUG)
+        click.echo("\n".join([*to_lines(source, claims, verbose, assumed), *given]))
     ctx.exit(exit_code(claims))
 
 
