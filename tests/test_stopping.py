@@ -76,6 +76,7 @@ def test_a_press_of_ctrl_c_waits_for_the_step_and_the_checkpoint_has_all_of_it(
 ) -> None:
     x, y = disc(400)
     path = tmp_path / "point.npz"
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
 
     def made() -> codegen.Trainer:
         return codegen.compile(record("cat"), "numpy", batch=2, optimizer="adam")
