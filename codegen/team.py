@@ -1,7 +1,7 @@
 """Training by a team of threads: an engine that has a way for one and a way for several, and goes on with the faster.
 
-Both give the same bits, so nothing is lost by trying: steps are taken by turns, each turn some hundredths of a second,
-and the slower way has a turn now and then in case the machine has become less busy.
+Both give the same bits, so nothing is lost by trying: steps are taken by turns of some hundredths of a second, the
+first ones shorter, and the slower way has a turn now and then in case the machine has become less busy.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from codegen.program import Program
 from codegen.recipe import Code
 from codegen.stepping import Task
 
-TRIED = 4  # turns by which both ways have been tried twice
+TRIED = 6  # turns by which both ways have been tried, each three times
 AGAIN = 100  # the slower way has one turn in so many
-TURN = 0.02  # seconds that a turn should take
+TURN, TRIAL = 0.02, 0.002  # seconds that a turn should take, and one of the first
+GAIN = 0.9  # of the time of one thread: what several must do with, for they are disturbed more easily
 FADING = 1.2  # by which a time counts as longer when its way is next measured: a machine may become busy
 
 
@@ -48,7 +49,7 @@ class Pace:
     @property
     def faster(self) -> int:
         """The faster way so far."""
-        return int(self.seconds[1] < self.seconds[0])
+        return int(self.seconds[1] < GAIN * self.seconds[0])
 
     def way(self) -> int:
         """Return the way of the next turn; of the first one alone in a process forked off, to which no thread came."""
@@ -62,7 +63,7 @@ class Pace:
     def steps(self) -> int:
         """Return how many steps make a turn."""
         least = min(self.seconds)
-        return 1 if least == float("inf") else max(1, int(TURN / least))
+        return 1 if least == float("inf") else max(1, int((TRIAL if self.turns <= TRIED else TURN) / least))
 
     def note(self, way: int, steps: int, spent: float) -> None:
         """Take note of what steps took, in seconds."""

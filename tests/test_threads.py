@@ -169,9 +169,14 @@ def test_a_turn_is_some_hundredths_of_a_second_long() -> None:
     pace = Pace()
     assert pace.steps() == 1
     pace.note(0, 1, 1e-4)
-    assert 100 <= pace.steps() <= 1000
+    assert 10 <= pace.steps() <= 100  # while both are tried
+    pace.turns = TRIED + 1
     pace.note(1, 1, 10.0)
     assert 100 <= pace.steps() <= 1000
+
+
+def test_several_that_gain_little_are_left_alone() -> None:
+    assert set(paced(1e-3, 0.95e-3, AGAIN - 1)[TRIED:]) == {0}
 
 
 def _steps_of_a_child(trainer: codegen.Trainer, results: Any) -> None:
