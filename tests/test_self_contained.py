@@ -38,6 +38,7 @@ TRANSPOSED = [
 NUMBERS = [
     r"\frac{d}{dv} (x - u v)^2 = -2 (x - u v) u",
     r"\frac{d}{dx} (a x^2) = 2 a x",
+    r"\frac{d}{dt} \log(1 + e^t) = \frac{e^t}{1 + e^t}",
     r"\frac{d}{dx_1} \left(\sum_i x_i\right)^2 = 2 \sum_i x_i",
 ]
 

@@ -35,7 +35,8 @@ def judge_alone(claim: Equation, found: Outline, facts: Facts, layout: str) -> V
     """
     left = with_one_sign(claim.left)
     claim = replace(claim, left=left)
-    if isinstance(left, ast.Call) or (isinstance(left, ast.Derivative) and isinstance(left.of, ast.Call)):
+    of = left.of if isinstance(left, ast.Derivative) else None
+    if isinstance(left, ast.Call) or (isinstance(of, ast.Call) and all(isinstance(arg, ast.Name) for arg in of.args)):
         others = set(names_in(claim.right)) - set(names_in(left))
         return None if others else judge_slope(Case(_ENTRY, found, facts, (claim,)), claim)
     if not isinstance(left, ast.Derivative) or isinstance(left.of, ast.Name | ast.Derivative):
