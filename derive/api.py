@@ -36,8 +36,7 @@ from derive.stable.forms import StableForm
 from derive.verify.bench import bench_of_record
 from derive.verify.claims import judge_claim
 from derive.verify.induction import judge_recurrence
-from derive.verify.judge import Verdict
-from derive.verify.literal import GOOD
+from derive.verify.judge import GOOD, Verdict
 from derive.verify.steps import SECOND, checked
 from derive.workbook import Workbook, derive_network, derive_recurrence
 

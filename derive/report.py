@@ -10,11 +10,12 @@ from derive.read.infer import compact
 from derive.sheet.text import in_unicode, to_unicode
 from derive.verify.alone import LAYOUT
 from derive.verify.claims import JudgedClaim
+from derive.verify.judge import FALSE
 
 VERDICTS = ("proved", "verified", "refuted", "ill-typed", "undecided", "unread")
 SHAPE = "a gradient has the shape of its variable"
 CONVENTION = f"vectors are columns; {SHAPE}; a formula for one sample speaks of one sample"
-FALSE, OPEN = ("refuted", "ill-typed"), ("undecided", "unread")
+OPEN = ("undecided", "unread")
 
 
 def summary(claims: Sequence[JudgedClaim]) -> dict[str, int]:

@@ -146,7 +146,7 @@ def _page_failures(rng: random.Random) -> Iterator[str]:
     try:
         if wrong := check_page(text, kind):
             yield f"{kind} {text!r}\n    {wrong}"
-    except Exception as error:
+    except Exception as error:  # as above
         yield f"{kind} {text!r}\n    {type(error).__name__}: {error}"
 
 

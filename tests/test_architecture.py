@@ -92,7 +92,7 @@ NOT_THE_OPERATION = {
     ("derive/sheet/*", "function"): "a kind of token in the sheet's own reader of LaTeX",
     ("derive/verify/rewriting.py", "function"): "a slot of a formula's tree",
     ("derive/read/spelling.py", "sqrt"): "a word of LaTeX, spelled in its own way",
-    ("derive/read/elaborate.py", "max"): "a word of the page: max(0, z)",
+    ("derive/read/applied.py", "max"): "a word of the page: max(0, z)",
     ("*", "sign"): "a mark between operands, or a domain of -1 and 1",
     ("derive/read/code.py", "transpose"): "a word of NumPy on a page",
     ("codegen/targets/c_kernels.py", "matmul"): "a kernel in C, of which the program's products choose one",

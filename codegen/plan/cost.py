@@ -83,6 +83,11 @@ class Costs:
         entrywise = [s for s in self.program.statements if isinstance(s, Map | Reduce)]
         self.sharers = Counter(ref.name for s in entrywise for ref in refs_of(s) if ref.name in data)
 
+    @property
+    def as_they_lie(self) -> Orders:
+        """The orders of a program whose axes lie as it has them."""
+        return {name: tuple(range(len(value.sizes))) for name, value in self.program.values.items()}
+
     def count(self, size: Size) -> int:
         """Return a size as a number."""
         return self.batch if size == BATCH else self.program.sizes[size] if isinstance(size, str) else size

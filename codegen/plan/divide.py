@@ -18,7 +18,7 @@ def worth_dividing(group: Group, costs: Costs, threads: int) -> bool:
         return False
     if isinstance(head, Map) and turns_round(head):
         return False
-    orders = {name: tuple(range(len(value.sizes))) for name, value in costs.program.values.items()}
+    orders = costs.as_they_lie
     rounds = _rounds(head, costs, orders)
     cycles = sum(costs.of(statement, orders) for statement in group.statements)
     return cycles * (1 - math.ceil(rounds / threads) / rounds) > MEETING

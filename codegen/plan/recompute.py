@@ -93,7 +93,7 @@ def recompute(
         kept: Values that must be in memory at the end.
         place: Finds the loops of a program, and their memory.
     """
-    orders = {name: tuple(range(len(value.sizes))) for name, value in program.values.items()}
+    orders = costs.as_they_lie
     budget = SHARE * sum(costs.of(s, orders) for s in (*program.statements, *program.updates))
     stored = placed = place(program)
     loops, found, before = _Loops(program, costs, orders, placed.groups, kept), list[Again](), -1

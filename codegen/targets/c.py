@@ -18,7 +18,6 @@ from codegen.plan.schedule import EXPECTED, Schedule, schedule
 from codegen.program import BATCH, Program, Value
 from codegen.targets.c_function import (
     SMALL,
-    Text,
     banner,
     body_lines,
     emit_function,
@@ -103,10 +102,10 @@ def emit_parts(
     functions["loss_and_gradients"] = emit_function(part, name, "loss_and_gradients", used, plan)
     needs, team = [plan.scratch], ""
     if program.updates:
-        run, several = (Run(program, name, machine, expected, count) for count in (1, threads))
+        run = Run(program, name, machine, expected)
         used |= {SMALL} if run.plan.small else set()
         functions["train"] = run.emit(batch, used)
-        team = several.emit(batch, used) if several.divided else ""
+        team = run.emit(batch, used, threads) if threads > 1 and run.divided(threads) else ""
         needs.append(run.scratch)
     need = Scratch(_most(needs), plan.lanes)
     head = [banner(program, note), includes(machine), size_constants(program, name), scratch_macro(need, program, name)]
@@ -142,12 +141,10 @@ class Run:
     name: str
     machine: Machine
     batch: int
-    threads: int = 1
     loss: Value = field(init=False)
     plan: Schedule = field(init=False)
     own: tuple[Value, ...] = field(init=False)
     packed: list[Value] = field(init=False)
-    divided: frozenset[int] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
         self.loss = next(value for value in self.program.of_role("loss"))
@@ -156,9 +153,6 @@ class Run:
         self.plan = schedule(trained, self.machine, self.batch, data)
         self.own = self.program.of_role("parameter", "state")
         self.packed = [v for v in self.own if self._is_packed(v)]
-        if self.threads > 1:
-            loops = self._loops(set())
-            self.divided = divided(group_texts(loops, self.plan, loops.pointers), loops, self.plan, self.threads)
 
     def _is_packed(self, value: Value) -> bool:
         """Tell whether a parameter lies otherwise than the caller has it: turned round, or with longer rows."""
@@ -199,11 +193,16 @@ class Run:
         }
         return make_loops(self.plan, self.name, frozenset(scalars | {self.loss.name}), self.plan.places.alias, used)
 
-    def emit(self, batch: int | None, used: set[str]) -> str:
-        """Return the functions that take steps; see `emit_parts`."""
-        return self.emit_step(used) + self.emit_train(batch, used) + self.emit_one()
+    def divided(self, threads: int) -> frozenset[int]:
+        """Return the numbers of the groups whose loops so many threads divide among themselves."""
+        loops = self._loops(set())
+        return divided(group_texts(loops, self.plan, loops.pointers), loops, self.plan, threads)
 
-    def emit_step(self, used: set[str]) -> str:
+    def emit(self, batch: int | None, used: set[str], threads: int = 1) -> str:
+        """Return the functions that take steps; see `emit_parts`."""
+        return self.emit_step(used, threads) + self.emit_train(batch, used, threads) + self.emit_one()
+
+    def emit_step(self, used: set[str], threads: int = 1) -> str:
         """Return the function that takes one step in place."""
         loops = self._loops(used)
         lines = scratch_pointers(loops, self.plan)
@@ -223,23 +222,22 @@ class Run:
         known = 1 + next(
             k for k, g in enumerate(self.plan.groups) if self.loss.name in (s.out.name for s in g.statements)
         )
-        before, after = self._lines(loops, texts[:known]), self._lines(loops, texts[known:], known)
+        if threads > 1:
+            shared = divided(texts, loops, self.plan, threads)
+            told = [(k in shared, text) for k, text in enumerate(texts)]
+            before, after = team_lines(told[:known], loops), team_lines(told[known:], loops)
+        else:
+            before, after = (list(chain(*(t.spelled(loops) for t in part))) for part in (texts[:known], texts[known:]))
         body = [*unused, *lines, *before, *check, *after, "", "return 0;"]
         purpose = "/* Take one step; 0, or 1 if the loss is not finite, and then nothing was changed. */"
         head = f"static inline int {self.name}_pass({wrapped(arguments)})"
         return "\n".join(["", purpose, head, "{", *body_lines(body), "}", ""])
 
-    def _lines(self, loops: Loops, texts: Sequence[Text], first: int = 0) -> Lines:
-        """Return the lines of groups, of which the first has a number."""
-        if self.divided:
-            return team_lines([(k in self.divided, text) for k, text in enumerate(texts, first)], loops)
-        return list(chain(*(text.spelled(loops) for text in texts)))
-
     def _arguments(self, data: str = "const ") -> list[str]:
         arguments = [f"{data}{self.kind} *restrict {value.name}" for value in self.program.of_role("data")]
         return [*arguments, *(f"{self.kind} *restrict {value.name}" for value in self.own)]
 
-    def emit_train(self, batch: int | None, used: set[str]) -> str:
+    def emit_train(self, batch: int | None, used: set[str], threads: int = 1) -> str:
         """Return the function that takes many steps over mini-batches in order, from the one numbered `first`."""
         loops = self._loops(used)
         step = loops.word("s")
@@ -269,9 +267,9 @@ class Run:
             "    if (stopped) {", "        break;", "    }",
             "    number = number + 1 == batches ? 0 : number + 1;", "}",
         ]  # fmt: skip
-        lines += team_of(self.threads, taking, step) if self.divided else taking
+        lines += team_of(threads, taking, step) if threads > 1 else taking
         lines += [line for value in self.packed for line in self._copy(loops, value, inward=False)]
-        taken = "taken" if self.divided else step
+        taken = "taken" if threads > 1 else step
         purpose = (
             "/* Take steps over the mini-batches of `count` samples, in order, from the one numbered `first`; "
             "rates and losses\n"

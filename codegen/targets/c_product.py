@@ -20,8 +20,7 @@ def product(loops: Loops, group: Group, costs: Costs, finish: Finish) -> Lines:
     """Return a product and what follows it entry by entry; `finish` writes the latter."""
     head = group.head
     assert isinstance(head, Contract)
-    orders = {name: tuple(range(len(v.sizes))) for name, v in loops.program.values.items()}
-    strategy = costs.strategy(head, orders)
+    strategy = costs.strategy(head, costs.as_they_lie)
     if strategy.kind == "tile":
         return _tiles(loops, group, strategy.along, costs, finish)
     if strategy.kind == "dot":

@@ -69,7 +69,7 @@ def _run(file: Path) -> dict[str, Any]:
     sys.path.insert(0, folder)  # as Python does for a script: its neighbours can be imported
     try:
         return runpy.run_path(str(file))
-    except Exception as error:
+    except Exception as error:  # the user's own file may raise anything
         last = " ".join(traceback.format_exception_only(error)[-1].split())
         raise DeriveError(f"{file} cannot be run: {last}") from None
     finally:

@@ -31,6 +31,7 @@ from derive.verify.rewriting import Edit
 
 DEPTH = 3  # cotangents written out one after the other
 Matches = Callable[[Iterable[Any]], bool]
+# An edited formula may be nonsense: whatever it meets on its way, it explains nothing then.
 UNREAD = (DeriveError, NotImplementedError, RecursionError, TypeError, ValueError, KeyError, CostError, RetryError)
 
 

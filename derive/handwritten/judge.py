@@ -27,8 +27,7 @@ from derive.model import Network, trained
 from derive.printer import to_latex
 from derive.read.outline import Place
 from derive.verify.claims import JudgedClaim
-from derive.verify.judge import Counterexample, Verdict
-from derive.verify.literal import GOOD
+from derive.verify.judge import GOOD, Counterexample, Verdict
 
 ORDER = ("refuted", "ill-typed", "undecided", "verified")
 SECONDS = 4.0  # spent on what small edits of formulas may explain

@@ -8,7 +8,7 @@ from typing import Any
 from derive.handwritten.judge import JudgedGradient
 from derive.read.infer import compact
 from derive.sheet.text import in_unicode, to_unicode
-from derive.verify.literal import GOOD
+from derive.verify.judge import GOOD
 
 MOST_CHARACTERS = 600  # of the call that shows an error
 
@@ -41,6 +41,7 @@ def _block(item: JudgedGradient) -> Iterator[str]:
         after, before = ("after", "before") if claim.rhs == claim.latex else ("returned", "expected")
         yield f"    {after} {_numbers(verdict.counterexample.claimed)}"
         yield f"    {before} {_numbers(verdict.counterexample.derived)}"
+
 
 def _numbers(value: Any) -> str:
     if isinstance(value, list):

@@ -11,7 +11,7 @@ import sympy
 from derive.errors import UnreadError
 from derive.ops import table
 from derive.read import syntax as ast
-from derive.read.parts import RANK, Extents, Part, einsum, taken
+from derive.read.parts import Extents, Part, einsum, taken
 from derive.read.spelling import render
 from derive.read.terms import KIND_OF_RANK, Meaning, Term, new_size
 
@@ -170,8 +170,3 @@ def _shifts(node: ast.Node, letters: set[str]) -> bool:
 
 def _walk(node: ast.Node) -> list[ast.Node]:
     return [node, *(part for child in ast.children(node) for part in _walk(child))]
-
-
-def rank_of(kind: str) -> int:
-    """Return how many indices an array of a kind takes."""
-    return RANK[kind]

@@ -15,6 +15,7 @@ from derive.read import syntax as ast
 from derive.read.facts import Facts, key_without_indices
 from derive.read.functions import SIGMA
 from derive.read.kinds import Evidence, Reading, Written, equation_indices, is_loss_name, readings
+from derive.read.layers import moved
 from derive.read.models import Sketch
 from derive.read.outline import Equation, Outline, names_in
 from derive.read.outline import walk as walk_tree
@@ -82,27 +83,15 @@ def _next_layer(written: Sequence[Written]) -> list[Written]:
     letter = layer_letter(written)
     if not letter:
         return []
-    below = ast.Sum("-", ast.Name(letter), ast.Number("1"))
+    below, above = (ast.Sum(sign, ast.Name(letter), ast.Number("1")) for sign in "-+")
     known = {render(equation.left) for equation in written}
     shifted = []
     for equation in written:
         if any(name.sup == below for name in names_in(equation.right)):
-            above = Written(
-                shift_layer(equation.left, letter), shift_layer(equation.right, letter), False, equation.line
-            )
-            if render(above.left) not in known:
-                shifted.append(above)
+            left, right = (moved(side, letter, above) for side in (equation.left, equation.right))
+            if render(left) not in known:
+                shifted.append(Written(left, right, False, equation.line))
     return shifted
-
-
-def shift_layer(node: ast.Node, letter: str) -> ast.Node:
-    """Return a tree with every layer mark one higher."""
-    if isinstance(node, ast.Name):
-        mark = node.sup
-        if mark == ast.Name(letter):
-            return replace(node, sup=ast.Sum("+", ast.Name(letter), ast.Number("1")))
-        return replace(node, sup=ast.Name(letter)) if mark == ast.Sum("-", ast.Name(letter), ast.Number("1")) else node
-    return ast.map_children(node, lambda part: shift_layer(part, letter))
 
 
 # ---------------------------------------------------------------- kinds

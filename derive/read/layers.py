@@ -23,7 +23,7 @@ def at_layers(equations: Sequence[Equation], nodes: Iterable[ast.Node]) -> list[
     for equation in equations:
         letter = _letter(equation)
         for mark in wanted if letter else ():
-            left, right = (_moved(side, letter, mark) for side in (equation.left, equation.right))
+            left, right = (moved(side, letter, mark) for side in (equation.left, equation.right))
             inside = [name for name in names_in(left) if name.sup in wanted]
             if inside and render(left) not in known:
                 known.add(render(left))
@@ -44,20 +44,26 @@ def _letter(equation: Equation) -> str:
     return ""
 
 
-def _moved(node: ast.Node, letter: str, to: ast.Node) -> ast.Node:
-    """Return a tree with every layer l + k as the layer to + k."""
-    node = ast.map_children(node, lambda part: _moved(part, letter, to))
+def moved(node: ast.Node, letter: str, to: ast.Node) -> ast.Node:
+    """Return a tree with every layer l + k as the layer to + k: a letter, a number, or both."""
+    node = ast.map_children(node, lambda part: moved(part, letter, to))
     if not isinstance(node, ast.Name) or node.style not in ("[]", "()"):
         return node
     if node.sup == ast.Name(letter):
         return replace(node, sup=to)
     if isinstance(node.sup, ast.Sum) and node.sup.left == ast.Name(letter) and isinstance(node.sup.right, ast.Number):
-        return replace(node, sup=_added(to, node.sup))
+        base, start = (to.left, _count(to)) if isinstance(to, ast.Sum) else (to, 0)
+        return replace(node, sup=_mark(base, start + _count(node.sup)))
     return node
 
 
-def _added(to: ast.Node, step: ast.Sum) -> ast.Node:
-    if not isinstance(to, ast.Number) or not isinstance(step.right, ast.Number):
-        return replace(step, left=to)
-    count = int(to.text) + int(step.right.text) * (1 if step.sign == "+" else -1)
-    return ast.Number(str(count))
+def _count(step: ast.Sum) -> int:
+    """Return the k of l + k."""
+    assert isinstance(step.right, ast.Number)
+    return int(step.right.text) * (1 if step.sign == "+" else -1)
+
+
+def _mark(base: ast.Node, count: int) -> ast.Node:
+    if isinstance(base, ast.Number):
+        return ast.Number(str(int(base.text) + count))
+    return ast.Sum("+" if count > 0 else "-", base, ast.Number(str(abs(count)))) if count else base

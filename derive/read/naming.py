@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 from derive.read import syntax as ast
+from derive.read.indexed import indices_of
 from derive.read.outline import walk
 from derive.read.spelling import render
 from derive.read.terms import INDEX_LETTERS, is_running
@@ -127,7 +128,8 @@ def with_usual_indices(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.No
     """Return what renames indices that letters of quantities are used for: y_c beside a sum over c becomes y_i."""
     nodes = list(nodes)
     parts = [part for node in nodes for part in walk(node)]
-    bound = [index for part in parts if isinstance(part, ast.Big) for index in _indices(part)]
+    found = [index for part in parts if isinstance(part, ast.Big) for index in indices_of(part)]
+    bound = [index for index in found if isinstance(index, ast.Name)]
     strange = sorted({name.base for name in bound if len(name.base) == 1 and name.base not in INDEX_LETTERS})
     used = {sub.base for name in names_of(nodes) for sub in (*name.subs, name.sup, name) if isinstance(sub, ast.Name)}
     spare = iter(sorted(INDEX_LETTERS - used - {"l", "k"}))
@@ -143,11 +145,6 @@ def with_usual_indices(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.No
         return node
 
     return change
-
-
-def _indices(node: ast.Big) -> tuple[ast.Name, ...]:
-    found = node.index.items if isinstance(node.index, ast.Group) else (node.index,)
-    return tuple(index for index in found if isinstance(index, ast.Name))
 
 
 def apart_by_letters(known: Iterable[ast.Name]) -> Callable[[ast.Node], ast.Node]:

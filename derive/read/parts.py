@@ -15,9 +15,8 @@ from derive.errors import ShapeError, UnreadError
 from derive.ops import table
 from derive.read import syntax as ast
 from derive.read.spelling import render
-from derive.read.terms import KIND_OF_RANK, Term, new_size
+from derive.read.terms import KIND_OF_RANK, RANK, Term, new_size
 
-RANK = {"row": 1, **{kind: rank for rank, kind in enumerate(KIND_OF_RANK)}}
 PRODUCTS = {
     ("matrix", "matrix"): "matrix", ("matrix", "vector"): "vector", ("row", "matrix"): "row",
     ("row", "vector"): "scalar", ("vector", "row"): "matrix",

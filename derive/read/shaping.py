@@ -14,10 +14,8 @@ from derive.errors import ShapeError, UnreadError
 from derive.expr import Apply, Const, Node, Var
 from derive.op import TABLE
 from derive.ops import table
-from derive.read.terms import KIND_OF_RANK, UNKNOWN, Term
+from derive.read.terms import KIND_OF_RANK, RANK, UNKNOWN, Term
 from derive.shapes import ROW, Shape, axes
-
-RANKS = {"row": 1, **{kind: rank for rank, kind in enumerate(KIND_OF_RANK)}}
 
 
 def declared_shape(words: Iterable[str]) -> Shape:
@@ -103,7 +101,7 @@ class Sizes:
         """Return the shape of a name, with unknown sizes when it is first met."""
         if key not in self.shapes:
             lying = (ROW,) if kind == "row" else ()
-            self.shapes[key] = (*lying, *(self.fresh() for _ in range(RANKS[kind])))
+            self.shapes[key] = (*lying, *(self.fresh() for _ in range(RANK[kind])))
         return self.shapes[key]
 
     def resolved_in(self, value: Any) -> Any:

@@ -20,6 +20,7 @@ HADAMARD = (r"\circ", r"\odot", r"\ast", r"\bullet", r"\otimes")
 INDEX_LETTERS = frozenset("ijklmnpqrt")  # letters that run; `s_c` and `W_h` are names of their own
 DEPTH = 12  # functions of the page written out inside each other
 KIND_OF_RANK = ("scalar", "vector", "matrix", *(f"tensor{rank}" for rank in range(3, 17)))
+RANK = {"row": 1, **{kind: rank for rank, kind in enumerate(KIND_OF_RANK)}}
 UNKNOWN = "?"  # how the name of a size begins that is still to be found
 _fresh = itertools.count()
 _SYNONYMS = {

@@ -15,10 +15,8 @@ from derive.read.spelling import render
 from derive.read.terms import Function
 from derive.shapes import axes
 from derive.verify.claims import judge_claim
-from derive.verify.judge import Verdict
+from derive.verify.judge import FALSE, Verdict
 from derive.verify.own_model import LAST, Own, Quantities, bench_of, derivatives_in, laid_out, mention
-
-FALSE = ("refuted", "ill-typed")
 
 LAYOUT = {
     "numerator": "numerator layout: the gradient of a number has the shape of the transposed variable",

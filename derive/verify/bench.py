@@ -31,7 +31,6 @@ from derive.verify.steps import second_order, setting_for
 ANY_LOSS = "any differentiable loss downstream"
 
 
-
 @dataclass(frozen=True, slots=True)
 class Bench:
     """A model made ready for judging: its record and everything that a claim may name."""
@@ -120,7 +119,7 @@ def bench_for(network: Network, given: Iterable[Var] = (), steps: tuple[str, str
     """
     found = {v.latex: v for item in network.definitions for v in (*variables(item.value), item.name)}
     found |= {v.latex: v for v in given}
-    names = {render(tree) if (tree := parsed(latex)) is not None else latex: var for latex, var in found.items()}
+    names = {canonical(latex): var for latex, var in found.items()}
     kinds = {key: kind_of(var.shape) for key, var in names.items()}
     symbols = {str(s) for var in found.values() for length in var.shape for s in length.free_symbols}
     functions = {name: Function(op) for item in network.definitions for op, name in _printed_functions(item.value)}
@@ -248,3 +247,9 @@ def parsed(latex: str, functions: Collection[str] = ()) -> ast.Node | None:
         return read_formula(latex, functions)
     except DeriveError:
         return None
+
+
+def canonical(latex: str) -> str:
+    """Return a name's LaTeX as formulas spell it; as it is where it is not read."""
+    tree = parsed(latex)
+    return latex if tree is None else render(tree)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable, Iterator
 
 from derive.errors import DeriveError
-from derive.expr import Var
 from derive.model import upstream
 from derive.notation import bare_letter
 from derive.read import syntax as ast
@@ -20,13 +19,12 @@ from derive.read.kinds import SCALARS
 from derive.read.outline import Equation, Place, names_in
 from derive.read.spelling import render
 from derive.verify.alone import judge_slope
-from derive.verify.bench import Bench, parsed
+from derive.verify.bench import Bench, canonical
 from derive.verify.claims import JudgedClaim, judge_claim
-from derive.verify.judge import Verdict
+from derive.verify.judge import FALSE, Verdict
 from derive.verify.own_model import Own, Quantities, bench_of, derivatives_in, laid_out
 
 WORST = ("ill-typed", "refuted", "unread", "undecided", "verified", "proved")
-FALSE = ("ill-typed", "refuted")
 PARAMETERS = frozenset(["W", "w", "b", r"\theta", r"\Theta"])  # free wherever nothing else is said
 
 
@@ -105,11 +103,6 @@ def _left_open(own: Own, case: Case, bench: Bench) -> str:
         above = any(variable is not None and variable in upstream(network, (name,)) for variable in by)
         letter = bare_letter(name.latex)
         usual = letter in PARAMETERS or (letter in SCALARS and letter.startswith("\\") and not name.shape)
-        if not above and not usual and not is_slope(name.latex) and not {name.latex, _canonical(name)} & known:
+        if not above and not usual and not is_slope(name.latex) and not {name.latex, canonical(name.latex)} & known:
             return f"nothing is said of ${name.latex}$"
     return ""
-
-
-def _canonical(name: Var) -> str:
-    tree = parsed(name.latex)
-    return name.latex if tree is None else render(tree)

@@ -22,8 +22,8 @@ from derive.read.spelling import render
 from derive.shapes import axes
 from derive.verify.bench import Bench, parsed, right_side, sides, with_partials
 from derive.verify.diagnose import diagnose
-from derive.verify.judge import Diagnosis, Verdict
-from derive.verify.literal import GOOD, agrees_as_written, judge_as_written
+from derive.verify.judge import GOOD, Diagnosis, Verdict
+from derive.verify.literal import agrees_as_written, judge_as_written
 from derive.verify.rewriting import Vocabulary, summands
 from derive.verify.setting import Setting
 

@@ -17,8 +17,8 @@ from derive.recurrence import Recurrence
 from derive.verify.bench import Bench, bench_for, generally, sides
 from derive.verify.claims import vocabulary
 from derive.verify.diagnose import diagnose
-from derive.verify.judge import Verdict, agrees, shapes_agree
-from derive.verify.literal import GOOD, judge_as_written
+from derive.verify.judge import GOOD, Verdict, agrees, shapes_agree
+from derive.verify.literal import judge_as_written
 from derive.verify.normal_form import same
 from derive.verify.setting import Setting
 from derive.verify.steps import checked

@@ -19,14 +19,13 @@ from derive.expr import Const, Node, Var, rebuild, variables, walk
 from derive.generalise import General
 from derive.model import free_variables
 from derive.verify.evaluate import EXACT, Point, evaluate, extents, points
-from derive.verify.judge import Verdict, agrees, judge
+from derive.verify.judge import GOOD, Verdict, agrees, judge
 from derive.verify.numbers import CostError, Number, RetryError, afford
 from derive.verify.setting import Setting
 
 MOST_ENTRIES = 1 << 21  # of all arrays of a model, where a claim is compared at the model's own sizes
 SMALL = 5  # numerator and denominator together, of a number that is none of the sizes: up to 4, 1/4, 3/2
 LARGE = 100  # a size at which no polynomial with small coefficients vanishes
-GOOD = ("proved", "verified")
 SMALLER = ", where sizes are smaller than in the model"
 BEYOND = "the sides differ at smaller sizes, and those of the model are too large to compute with"
 

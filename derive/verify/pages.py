@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from derive.errors import DeriveError
 from derive.read import syntax as ast
@@ -18,40 +18,46 @@ from derive.verify.alone import judge_alone
 from derive.verify.bench import Bench, make_bench
 from derive.verify.chain import generic_chain
 from derive.verify.claims import JudgedClaim, judge_claim
-from derive.verify.judge import Verdict
-from derive.verify.literal import GOOD
+from derive.verify.judge import FALSE, GOOD, Verdict
 
-FALSE = ("refuted", "ill-typed")
 LAYOUTS = ("denominator", "numerator")  # the usual one first
 
 
 def judge_page(found: Outline, facts: Facts, sketches: Sequence[Sketch]) -> Iterator[JudgedClaim]:
     """Judge every claim of a page, in order, and report what was not read."""
-    results = [*_judged(found, facts, sketches, _page_layout(found, facts))]
+    alone = {id(claim): _in_each_layout(claim, found, facts) for _, claim in facts.claims}
+    layout = _page_layout(alone.values())
+    own = {key: verdicts[layout] for key, verdicts in alone.items() if verdicts}
+    results = [*_judged(found, facts, sketches, own)]
     results += [JudgedClaim(u.latex, u.place, "", "", Verdict("unread", u.reason), "", 0.0) for u in facts.unread]
     yield from sorted(results, key=lambda claim: (claim.place.line, claim.place.column))
 
 
-def _page_layout(found: Outline, facts: Facts) -> str:
+def _in_each_layout(claim: Equation, found: Outline, facts: Facts) -> dict[str, Verdict]:
+    """Return the verdicts on a claim that needs no model, by the layout it may be made in; none for any other."""
+    verdicts = {layout: judge_alone(claim, found, facts, layout) for layout in LAYOUTS}
+    return {layout: verdict for layout, verdict in verdicts.items() if verdict is not None}
+
+
+def _page_layout(claims: Iterable[Mapping[str, Verdict]]) -> str:
     """Return the layout in which more of the page's claims hold: shapes of variables, unless those of transposes do."""
     count = dict.fromkeys(LAYOUTS, 0)
-    for _, claim in facts.claims:
-        verdicts = {layout: judge_alone(claim, found, facts, layout) for layout in LAYOUTS}
-        holds = [layout for layout, verdict in verdicts.items() if verdict is not None and verdict.verdict in GOOD]
+    for verdicts in claims:
+        holds = [layout for layout, verdict in verdicts.items() if verdict.verdict in GOOD]
         if len(holds) == 1:
             count[holds[0]] += 1
     return max(LAYOUTS, key=lambda layout: count[layout])
 
 
 def _judged(
-    found: Outline, facts: Facts, sketches: Sequence[Sketch], layout: str
+    found: Outline, facts: Facts, sketches: Sequence[Sketch], own: Mapping[int, Verdict]
 ) -> Iterator[JudgedClaim]:  # fmt: skip
     for section, group in itertools.groupby(facts.claims, lambda item: item[1].place.section):
         claims = list(group)
         bench = _bench(section, claims, found, facts, sketches)
         for _, claim in claims:
             started = time.perf_counter()
-            alone = judge_alone(claim, found, facts, layout)
+            alone = own.get(id(claim))
             verdict, title = (alone, "") if alone is not None else _judge_one(claim, section, sketches, bench)
             if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, facts)):
                 verdict = Verdict("unread", other)

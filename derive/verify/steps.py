@@ -13,8 +13,8 @@ from derive.model import Definition, Network, free_variables
 from derive.shapes import axes
 from derive.verify.alpha import alike
 from derive.verify.derivative import proves
-from derive.verify.judge import BACKWARD, POINTS, agrees
-from derive.verify.literal import GOOD, judge_as_written, readings, with_sizes
+from derive.verify.judge import BACKWARD, GOOD, POINTS, agrees
+from derive.verify.literal import judge_as_written, readings, with_sizes
 from derive.verify.setting import Partial, Setting
 
 FEW_ENTRIES = 10_000  # of all arrays of a model that is run at its own sizes
