@@ -22,6 +22,7 @@ from codegen.recipe import Code
 from codegen.stepping import Task
 
 TRIED = 6  # turns by which both ways have been tried, each three times
+KNOWN, CLEAR = 3, 2.0  # the turn after which both were measured well, and how much slower needs no more turns
 AGAIN = 100  # the slower way has one turn in so many
 TURN, TRIAL = 0.02, 0.002  # seconds that a turn should take, and one of the first
 GAIN = 0.9  # of the time of one thread: what several must do with, for they are disturbed more easily
@@ -56,14 +57,15 @@ class Pace:
         if os.getpid() != self.process:
             return 0
         self.turns += 1
-        if self.turns <= TRIED:
+        known = self.turns > KNOWN and max(self.seconds) > CLEAR * min(self.seconds)
+        if self.turns <= TRIED and not known:
             return self.turns % 2
         return self.faster ^ (self.turns % AGAIN == 0)
 
-    def steps(self) -> int:
-        """Return how many steps make a turn."""
-        least = min(self.seconds)
-        return 1 if least == float("inf") else max(1, int((TRIAL if self.turns <= TRIED else TURN) / least))
+    def steps(self, way: int) -> int:
+        """Return how many steps make a turn of a way; a way that is only tried has a short one, however slow it is."""
+        turn = TURN if self.turns > TRIED and way == self.faster else TRIAL
+        return 1 if self.seconds[way] == float("inf") else max(1, int(turn / self.seconds[way]))
 
     def note(self, way: int, steps: int, spent: float) -> None:
         """Take note of what steps took, in seconds."""
@@ -107,7 +109,8 @@ class Team:
         """Take steps; see `Engine`."""
         pace, parts, done = self.pace, list[Array](), 0
         while done < steps:
-            way, wanted = pace.way(), min(pace.steps(), steps - done)
+            way = pace.way()
+            wanted = min(pace.steps(way), steps - done)
             begun = perf_counter()
             part = [rate[done : done + wanted] for rate in rates]
             taken = (self.one, self.several)[way].train(data, params, state, part, batch, first + done, wanted)

@@ -167,12 +167,16 @@ def test_a_machine_that_becomes_busy_is_noticed() -> None:
 
 def test_a_turn_is_some_hundredths_of_a_second_long() -> None:
     pace = Pace()
-    assert pace.steps() == 1
+    assert pace.steps(0) == pace.steps(1) == 1
     pace.note(0, 1, 1e-4)
-    assert 10 <= pace.steps() <= 100  # while both are tried
+    assert 10 <= pace.steps(0) <= 100  # while both are tried
     pace.turns = TRIED + 1
-    pace.note(1, 1, 10.0)
-    assert 100 <= pace.steps() <= 1000
+    pace.note(1, 1, 1e-2)
+    assert 100 <= pace.steps(0) <= 1000 and pace.steps(1) == 1  # the slower one, tried again
+
+
+def test_a_way_that_is_far_slower_is_not_tried_to_the_end() -> None:
+    assert sum(paced(1e-4, 1e-2, TRIED)) == 2
 
 
 def test_several_that_gain_little_are_left_alone() -> None:
