@@ -135,9 +135,19 @@ def load_library(source: str, name: str, exact: bool = False, openmp: bool = Fal
         return ctypes.CDLL(str(compile_shared(source, name, compiler, flags)))
 
 
+SPINS = "2000"
+"""How often a thread of gcc's OpenMP looks whether the others are there before it sleeps, some 40 us. By default it is
+some 10 ms, in which a thread that waits keeps the processor from the one that it waits for."""
+
+
 @cache
 def offers_openmp() -> bool:
-    """Tell whether the compiler has OpenMP, and the library that goes with it."""
+    """Tell whether the compiler has OpenMP, and the library that goes with it.
+
+    Who has not said otherwise gets threads that wait politely; the library reads that when it is first loaded.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     try:
         load_library("void team(void)\n{\n#pragma omp parallel\n    ;\n}\n", "openmp", openmp=True)
     except (CompileFailedError, OSError):

@@ -1,7 +1,7 @@
 """Training by a team of threads: an engine that has a way for one and a way for several, and goes on with the faster.
 
-Both give the same bits, so nothing is lost by trying: steps are taken by turns of some hundredths of a second, the
-first ones shorter, and the slower way has a turn now and then in case the machine has become less busy.
+Both give the same bits, so nothing is lost by trying: steps are taken by turns of some milliseconds, and the slower way
+has a turn now and then in case the machine has become less busy.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from codegen.stepping import Task
 
 TRIED = 6  # turns by which both ways have been tried, each three times
 KNOWN, CLEAR = 3, 2.0  # the turn after which both were measured well, and how much slower needs no more turns
-AGAIN = 100  # the slower way has one turn in so many
-TURN, TRIAL = 0.02, 0.002  # seconds that a turn should take, and one of the first
+AGAIN = 200  # the slower way has one turn in so many
+TURN, TRIAL = 0.005, 0.002  # seconds that a turn should take, and one that only tries
 GAIN = 0.9  # of the time of one thread: what several must do with, for they are disturbed more easily
-FADING = 1.2  # by which a time counts as longer when its way is next measured: a machine may become busy
+FADING = 2.0  # by which a time may count as longer after one turn: one is enough where a machine becomes busy
 
 
 def start_engine(target: str, program: Program, code: Code, threads: int) -> Engine:
