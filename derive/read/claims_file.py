@@ -52,12 +52,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An entry, read: what its model states, what is known of its symbols, and the equations that it claims."""
+    """An entry, read: what its model states, what is known of its symbols, and the equations that it claims.
+
+    `loose` are the formulas of the model that are no equations.
+    """
 
     entry: Entry
     found: Outline
     facts: Facts
     claims: tuple[Equation, ...]
+    loose: tuple[ast.Node, ...] = ()
 
 
 def load_entries(path: str | os.PathLike[str]) -> list[Entry]:
@@ -114,10 +118,11 @@ def read_entry(entry: Entry) -> Case:
         take(replace(statement, node=spelled(statement.node)), Formula(latex, entry.line, 1, True), place, found)
     for latex, told in entry.symbols.items():
         tree = _tree(latex, functions)
-        name = None if tree is None else spelled(tree)
-        if not told.get("function") and isinstance(told.get("shape"), list) and isinstance(name, ast.Name):
+        if tree is None or told.get("function") or not isinstance(told.get("shape"), list):
+            continue
+        for name, shape in _told(spelled(tree), tuple(map(str, told["shape"]))):
             key = key_without_indices(name)
-            found.declared[key] = tuple(map(str, told["shape"]))
+            found.declared[key] = shape
             found.domains[key] = str(told.get("domain") or "real")
     found.equations = at_layers(found.equations, [spelled(s.node) for s in (*(s for _, s in model), *claimed)])
     facts = sort_equations(found)
@@ -130,7 +135,15 @@ def read_entry(entry: Entry) -> Case:
         if not isinstance(node, ast.Relation):
             raise UnreadError("the claim is no equation", statement.column)
         claims += [Equation(left, right, entry.claim, place) for left, right in pairs(node)]
-    return Case(entry, found, facts, tuple(claims))
+    loose = tuple(spelled(statement.node) for _, statement in model if not isinstance(statement.node, ast.Relation))
+    return Case(entry, found, facts, tuple(claims), loose)
+
+
+def _told(tree: ast.Node, shape: tuple[str, ...]) -> Iterator[tuple[ast.Name, tuple[str, ...]]]:
+    """Yield the names that a symbol of an entry stands for, with their shapes: `x, y` of shape [2] are two numbers."""
+    names = tree.items if isinstance(tree, ast.Group) else (tree,)
+    each = shape[1:] if len(names) > 1 and shape[:1] == (str(len(names)),) else shape
+    yield from ((name, each) for name in names if isinstance(name, ast.Name))
 
 
 def _tree(latex: str, functions: set[str]) -> ast.Node | None:

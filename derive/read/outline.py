@@ -195,14 +195,18 @@ def counts(node: ast.Where) -> bool:
 
 
 def pairs(node: ast.Relation) -> Iterator[tuple[ast.Node, ast.Node]]:
-    """Yield the equations of a chain: a = b = c says a = b, then b = c; a name or call stays the left side."""
+    """Yield the equations of a chain: a = b = c says a = b, then b = c; a call stays the left side.
+
+    So does a name, up to the next name.
+    """
     links = node.links
     if len(links) > 2 and isinstance(links[0], ast.Name) and isinstance(links[1], ast.Call):
         links = links[1:]  # y = f(x) = … defines f; y only says what its value is called
     first = links[0]
     for left, right in pairwise(links):
-        plain = isinstance(left, ast.Call) and isinstance(first, ast.Name)
-        yield (left if left is first or plain else first), right
+        if isinstance(left, ast.Name) or (isinstance(left, ast.Call) and isinstance(first, ast.Name)):
+            first = left
+        yield first, right
 
 
 def is_update(node: ast.Relation) -> bool:

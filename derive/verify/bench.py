@@ -109,6 +109,15 @@ def _bench(model: ReadModel, facts: Facts) -> Bench:
     return Bench(model, facts, setting_for(network, derivation, more), names)
 
 
+def with_cotangents(bench: Bench, meaning: Mapping[str, str]) -> Bench:
+    """Return a bench in which further names stand for the cotangents of values, by their LaTeX."""
+    values = {item.name.latex: item.name for item in bench.setting.network.definitions}
+    named = {key: values[latex] for key, latex in meaning.items()}
+    more = {Var(compact(key), value.shape): value for key, value in named.items()}
+    setting = replace(bench.setting, cotangents={**bench.setting.cotangents, **more}, memory={})
+    return replace(bench, setting=setting, names={**bench.names, **dict(zip(named, more, strict=True))})
+
+
 def bench_for(network: Network, given: Iterable[Var] = (), steps: tuple[str, str] = ("", "")) -> Bench:
     """Return the bench of a model that comes from Python: kinds and sizes are those of its variables.
 

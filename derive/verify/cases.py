@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from derive.errors import DeriveError
+from derive.expr import Var, variables
 from derive.model import upstream
 from derive.notation import bare_letter
 from derive.read import syntax as ast
+from derive.read.backward import in_full, told_backward
 from derive.read.claims_file import Case, Entry, read_entry
 from derive.read.downstream import function_of, is_slope
 from derive.read.facts import key_without_indices
 from derive.read.kinds import SCALARS
-from derive.read.outline import Equation, Place, names_in
+from derive.read.outline import Equation, Place, names_in, walk
 from derive.read.spelling import render
+from derive.read.unsaid import unsaid
 from derive.verify.alone import judge_slope
 from derive.verify.bench import Bench, canonical
 from derive.verify.claims import JudgedClaim, judge_claim
+from derive.verify.deltas import judge_each_meaning, open_deltas
 from derive.verify.judge import FALSE, Verdict
 from derive.verify.own_model import Own, Quantities, bench_of, derivatives_in, laid_out
 
@@ -54,8 +59,22 @@ def _judge(case: Case, claim: Equation) -> Verdict:
     slope = judge_slope(case, claim)
     if slope is not None:
         return slope
-    own = Quantities(case.facts, case.facts.definitions).own(claim)
+    told = told_backward(case.facts.definitions, [equation for _, equation in case.facts.claims])
+    told.pop(render(claim.left), None)
+    facts = replace(case.facts, definitions=[item for item in case.facts.definitions if item.key not in told])
+    said = list(unsaid(facts, claim, case.loose, case.found.declared))
+    own = Quantities(facts, [*facts.definitions, *(item for item, _ in said)]).own(claim)
     bench = bench_of(own, case)
+    own = replace(own, claim=in_full(own.claim, {key: told[key] for key in told.keys() - bench.names.keys()}))
+    deltas = open_deltas(own.claim, bench)
+    if deltas:
+        verdict = judge_each_meaning(deltas, bench, lambda bench: _judge_in(own, case, bench))
+    else:
+        verdict = _judge_in(own, case, bench)
+    return replace(verdict, assumptions=(*verdict.assumptions, *(why for _, why in said)))
+
+
+def _judge_in(own: Own, case: Case, bench: Bench) -> Verdict:
     unknown = _unknown(own, case, bench)
     if unknown:
         return Verdict("unread", unknown)
@@ -67,7 +86,8 @@ def _judge(case: Case, claim: Equation) -> Verdict:
 # ---------------------------------------------------------------- what an entry leaves open
 def _unknown(own: Own, case: Case, bench: Bench) -> str:
     """Say what a claim names that the entry says nothing of, or that has no path in its model; else ""."""
-    known = {*case.found.declared, *(item.key for item in own.definitions), *bench.model.cotangents}
+    known = {*case.found.declared, *(item.key for item in own.definitions)}
+    known |= {key for key, name in bench.names.items() if name in bench.setting.cotangents}
     for name in names_in(own.claim.left) + names_in(own.claim.right):
         told = {render(name), key_without_indices(name)} & known
         if not told and render(name) in bench.names and not own.mentions:
@@ -82,10 +102,29 @@ def _unknown(own: Own, case: Case, bench: Bench) -> str:
     return ""
 
 
+def _spoken_of(own: Own, case: Case, bench: Bench) -> set[str]:
+    """Return what the derivatives and cotangents on a claim's right side are those of."""
+    named = any(key_without_indices(name) in bench.model.cotangents for name in names_in(own.claim.right))
+    downstream = {render(derivative.of) for _, _, derivative in case.facts.cotangents} if named else set()
+    return downstream | {render(part.of) for part in derivatives_in(own.claim.right)}
+
+
+def _connected(own: Own, bench: Bench) -> set[Var]:
+    """Return the names that a claim's names have to do with: no equation leads from these to any other."""
+    groups = [{item.name, *variables(item.value)} for item in bench.setting.network.definitions]
+    found = {bench.names.get(key_without_indices(name)) for side in (own.claim.left, own.claim.right)
+             for part in walk(side) if isinstance(part, ast.Name) for name in (part,)}  # fmt: skip
+    found |= {bench.setting.cotangents[name] for name in found if name in bench.setting.cotangents}
+    reached: set[Var] = {name for name in found if name is not None}
+    while more := [group for group in groups if group & reached and not group <= reached]:
+        reached.update(*more)
+    return reached
+
+
 def _left_open(own: Own, case: Case, bench: Bench) -> str:
     """Say what would have to be known before a claim could be called false; "" where nothing is missing."""
     defined = {item.key for item in own.definitions}
-    spoken = {render(part.of) for part in derivatives_in(own.claim.right)}
+    spoken = _spoken_of(own, case, bench)
     for part in derivatives_in(own.claim.left):
         if render(part.of) not in defined | spoken:
             return f"${render(part.of)}$ is not defined here"
@@ -99,7 +138,7 @@ def _left_open(own: Own, case: Case, bench: Bench) -> str:
     by = [bench.names.get(key_without_indices(part.wrt)) for part in derivatives_in(left)
           if isinstance(part.wrt, ast.Name)]  # fmt: skip
     by += [bench.model.cotangents.get(key_without_indices(name)) for name in names_in(left)]
-    for name in sorted(bench.setting.free, key=str):
+    for name in sorted(bench.setting.free & _connected(own, bench), key=str):
         above = any(variable is not None and variable in upstream(network, (name,)) for variable in by)
         letter = bare_letter(name.latex)
         usual = letter in PARAMETERS or (letter in SCALARS and letter.startswith("\\") and not name.shape)

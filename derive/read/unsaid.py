@@ -1,0 +1,86 @@
+"""What an entry leaves unsaid and a reader knows all the same: each is an assumption, and printed as one.
+
+A formula without a name beside a name without a formula; a loss whose prediction is what the model ends in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from derive.read import syntax as ast
+from derive.read.facts import Definition, Facts, key_without_indices
+from derive.read.kinds import is_loss_name
+from derive.read.outline import Equation, Place, names_in, walk
+from derive.read.spelling import render
+
+Said = tuple[Definition, str]  # a definition, and the assumption that it rests on
+
+
+def unsaid(facts: Facts, claim: Equation, loose: Sequence[ast.Node], told: Collection[str]) -> Iterator[Said]:
+    """Yield the definitions that a claim needs, that its model does not state, and that can only be meant.
+
+    Args:
+        facts: What the model states.
+        claim: The claim.
+        loose: Formulas of the model that are no equations.
+        told: Keys of the names whose shapes are told, and which are free.
+    """
+    named = _of_loose_formula(facts, claim, loose, told)
+    if named is not None:
+        yield named
+        facts = replace(facts, definitions=[*facts.definitions, named[0]])
+    link = _of_open_end(facts, claim, told)
+    if link is not None:
+        yield link
+
+
+def _of_loose_formula(
+    facts: Facts, claim: Equation, loose: Sequence[ast.Node], told: Collection[str]
+) -> Said | None:  # fmt: skip
+    """Return the one formula that has no name as what the claim differentiates, or uses, and nothing defines."""
+    formulas = [node for node in loose if not isinstance(node, ast.Name)]
+    known = {*told, *(item.key for item in facts.definitions), *(name for _, name, f, _ in facts.functions if f.body)}
+    open_ = [name for name in (*_differentiated(claim.left), *names_in(claim.right)) if _unknown(name, facts, known)]
+    if len(formulas) != 1 or not open_:
+        return None
+    (formula,), name = formulas, open_[0]
+    return _said(name, formula, claim.place, facts, f"${render(name)}$ is ${render(formula)}$, which has no name")
+
+
+def _differentiated(node: ast.Node) -> Iterator[ast.Name]:
+    """Yield the names of what is differentiated: J of ∂J/∂w and of ∂J(w, b)/∂w."""
+    for part in walk(node):
+        of = part.of if isinstance(part, ast.Derivative) else None
+        of = of.function if isinstance(of, ast.Call) else of
+        if isinstance(of, ast.Name):
+            yield of
+
+
+def _unknown(name: ast.Name, facts: Facts, known: Collection[str]) -> bool:
+    named = any(render(name) == cotangent for _, cotangent, _ in facts.cotangents)
+    return not named and not {render(name), key_without_indices(name)} & {*known}
+
+
+def _of_open_end(facts: Facts, claim: Equation, told: Collection[str]) -> Said | None:
+    """Return that the one name of a loss of which nothing is said is the one value that nothing uses."""
+    used = {key_without_indices(name) for item in facts.definitions for name in names_in(item.equation.right)}
+    defined = {item.key: item for item in facts.definitions}
+    wanted = {key_without_indices(name) for name in _differentiated(claim.left)}
+    losses = [item for key, item in defined.items() if key in wanted or (is_loss_name(key) and key not in used)]
+    ends = [item for key, item in defined.items() if key not in used and item not in losses]
+    if len(losses) != 1 or len(ends) != 1:
+        return None
+    open_ = {key_without_indices(name): name for name in names_in(losses[0].equation.right)}
+    open_ = {key: name for key, name in open_.items() if key not in {*told, *defined}}
+    if len(open_) != 1:
+        return None
+    ((key, name),), end = open_.items(), ends[0].equation.left
+    if not isinstance(end, ast.Name) or name.subs != end.subs and name.subs:
+        return None
+    return _said(name, end, claim.place, facts, f"${key}$ is ${render(end)}$, what the model ends in")
+
+
+def _said(name: ast.Name, formula: ast.Node, place: Place, facts: Facts, why: str) -> Said:
+    order = max((item.order for item in facts.definitions), default=0)
+    return Definition(key_without_indices(name), Equation(name, formula, why, place), order), why
