@@ -56,7 +56,7 @@ def applied(node: ast.Call, meaning: Meaning, read: Reader) -> Part:
         return entrywise("relu", read(node.args[1], meaning))
     if len(node.args) != 1:
         raise UnreadError(f"${render(node)}$: a function of {len(node.args)} arguments is not read here")
-    return _apply(function, name, node, read(node.args[0], meaning))
+    return _apply(function, name, node, read(node.args[0], meaning), meaning)
 
 
 def _indicator(node: ast.Call, meaning: Meaning, read: Reader) -> Part:
@@ -89,13 +89,13 @@ _SUMS_ALONG = {r"\text{rowsum}": 1, r"\text{colsum}": 0}
 _AXES = {"row": 1, "col": 0, r"\text{row}": 1, r"\text{col}": 0, r"\text{rows}": 1, r"\text{columns}": 0}
 
 
-def _apply(function: Function, name: str, node: ast.Call, arg: Part) -> Part:
+def _apply(function: Function, name: str, node: ast.Call, arg: Part, meaning: Meaning) -> Part:
     primes = node.function.primes
     if not function.op or function.body is not None:
         return entrywise("function", arg, params=(primes, name))
     row = TABLE[function.op]
     if row.body is None:
-        return _whole_function(function.op, node, arg)
+        return _whole_function(function.op, node, arg, meaning)
     own_name = name != function.op and row.prime
     params = (primes, name) if own_name else (primes,) if primes else ()
     if function.op == table.SQRT and is_number(arg):
@@ -122,12 +122,15 @@ def _of_whole(op: str, arg: Part, node: ast.Call, *params: object) -> Part:
     return whole(Term(op, (arg.term,), _kind_of(op, arg.kind, *params), params=params))
 
 
-def _whole_function(op: str, node: ast.Call, arg: Part) -> Part:
+def _whole_function(op: str, node: ast.Call, arg: Part, meaning: Meaning) -> Part:
     """Apply a function of all entries: softmax to a vector, or to z_j, which means all of them; tr and det to a matrix.
 
-    Of the vector at each index (the rows of a matrix) softmax is that of every row.
+    Of the vector at each index (the rows of a matrix) softmax is that of every row; and where vectors are added to
+    the rows of matrices, or to the columns, of every row or column.
     """
     row, primes = TABLE[op], node.function.primes
+    if arg.kind == "matrix" and meaning.stretch and row.define and not row.signatures and not (primes or arg.letters):
+        return _of_whole(op, arg, node, 1 if meaning.stretch == "rows" else 0)
     if len(arg.letters) == 1 and arg.kind == "scalar" and not primes:
         kind = _kind_of(op, "vector")
         return Part(Term(op, (arg.term,), kind), () if kind == "scalar" else arg.letters)

@@ -24,6 +24,7 @@ from derive.read.naming import (
     squares,
     with_layer_marks,
     with_one_sign,
+    with_running_limit,
     with_samples_below,
     with_usual_indices,
 )
@@ -157,7 +158,7 @@ def _spelling(entry: Entry, nodes: list[ast.Node], functions: set[str]) -> Calla
     """Return what writes all formulas of an entry with one name for each thing."""
     symbols = [tree for latex in entry.symbols if (tree := _tree(latex, functions)) is not None]
     left = [link for node in nodes if isinstance(node, ast.Relation) for link in node.links[:1]]
-    changes: list[Callable[[ast.Node], ast.Node]] = [with_layer_marks, with_one_sign]
+    changes: list[Callable[[ast.Node], ast.Node]] = [with_layer_marks, with_one_sign, with_running_limit]
 
     def spelled(node: ast.Node) -> ast.Node:
         for change in changes:

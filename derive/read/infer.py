@@ -22,8 +22,9 @@ from derive.read.outline import walk as walk_tree
 from derive.read.shaping import Sizes, build, name_sizes
 from derive.read.spelling import render
 from derive.read.terms import Meaning, cotangent_key
-from derive.shapes import ROW
+from derive.shapes import ROW, axes
 
+ONE_HOT = ("onehot", "simplex")
 LAYER = re.compile(r"\^\{[\[(]?([^\]\)}]*)[\])]?\}")
 
 
@@ -255,9 +256,20 @@ def target_domains(network: Network) -> dict[Var, Var]:
         if part.op.name == table.MUL and part.shape and any(_is_log(operand) for operand in part.operands)
         for factor in part.operands
     }
-    targets = [v for v in free_variables(network) if v not in logged and is_data(v)]
+    targets = [v for v in free_variables(network) if v not in logged and is_data(v) and v.domain == "real"]
     domains = {v: "binary" if v in binary else "onehot" for v in targets if v in binary or v in weights}
-    return {v: Var(v.latex, v.shape, domain) for v, domain in domains.items()}
+    domains |= {v: v.domain for v in free_variables(network) if v.domain in ONE_HOT and len(axes(v.shape)) > 1}
+    along = " last" if _by_rows(network) else ""
+    return {
+        v: Var(v.latex, v.shape, domain + (along if domain in ONE_HOT and len(axes(v.shape)) > 1 else ""))
+        for v, domain in domains.items()
+    }
+
+
+def _by_rows(network: Network) -> bool:
+    """Tell whether the rows of matrices are the samples: a softmax runs along them."""
+    parts = (part for item in network.definitions for part in walk(item.value))
+    return any(isinstance(part, Apply) and part.op.name == table.SOFTMAX and part.params == (1,) for part in parts)
 
 
 def _is_log(node: Node) -> bool:
@@ -268,8 +280,9 @@ def with_target_domains(network: Network) -> tuple[Network, dict[Var, Var]]:
     """Return the network with what its loss says of its targets, and the variables that this replaced."""
     domains = target_domains(network)
     swapped = tuple(replace(d, value=substitute(d.value, domains)) for d in network.definitions)
-    words = {"onehot": "is one-hot: the entries of a sample sum to 1", "binary": "is 0 or 1"}
-    notes = tuple(f"${v.latex}$ {words[v.domain]}" for v in domains.values())
+    words = {"onehot": "is one-hot: the entries of a sample sum to 1", "binary": "is 0 or 1",
+             "simplex": "sums to 1 for each sample"}  # fmt: skip
+    notes = tuple(f"${v.latex}$ {words[v.domain.split()[0]]}" for v in domains.values())
     return replace(network, definitions=swapped, assumptions=(*network.assumptions, *notes)), domains
 
 

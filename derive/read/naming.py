@@ -124,6 +124,23 @@ def sample_letters(nodes: Iterable[ast.Node]) -> set[str]:
     return above & bound
 
 
+def with_running_limit(node: ast.Node) -> ast.Node:
+    r"""Return a tree in which `\sum_{i=1}^n \sum_{i=c}^C t_{ic}`, where a letter runs twice, is the sum over i and c."""
+
+    def change(node: ast.Node, outside: frozenset[ast.Node]) -> ast.Node:
+        inside = outside
+        if isinstance(node, ast.Big):
+            lower = node.lower
+            again = node.index in outside and isinstance(lower, ast.Name) and any(
+                lower in name.subs for name in names_of([node.body])
+            )  # fmt: skip
+            node = replace(node, index=lower, lower=ast.Number("1")) if again else node
+            inside = outside | {node.index} if node.index is not None else outside
+        return ast.map_children(node, lambda part: change(part, inside))
+
+    return change(node, frozenset())
+
+
 def with_usual_indices(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.Node]:
     """Return what renames indices that letters of quantities are used for: y_c beside a sum over c becomes y_i."""
     nodes = list(nodes)

@@ -25,7 +25,7 @@ UNKNOWN = "?"  # how the name of a size begins that is still to be found
 _fresh = itertools.count()
 _SYNONYMS = {
     "ln": table.LOG, "sigma": table.SIGMOID, "tr": "trace", "Tr": "trace", "sgn": "sign", "lse": "logsumexp",
-    "LSE": "logsumexp", "swish": "silu", "LeakyReLU": "leaky_relu", "onehot": "one_hot",
+    "LSE": "logsumexp", "swish": "silu", "varsigma": "softmax", "LeakyReLU": "leaky_relu", "onehot": "one_hot",
 }  # fmt: skip
 
 

@@ -11,9 +11,11 @@ from dataclasses import replace
 from derive.read import syntax as ast
 from derive.read.facts import Definition, Facts, key_without_indices
 from derive.read.kinds import is_loss_name
+from derive.read.naming import plain
 from derive.read.outline import Equation, Place, names_in, walk
 from derive.read.spelling import render
 
+PRE_ACTIVATIONS = frozenset(["z", "Z", "a", "A", "s", "S", "u", "net", "n"])
 Said = tuple[Definition, str]  # a definition, and the assumption that it rests on
 
 
@@ -30,9 +32,9 @@ def unsaid(facts: Facts, claim: Equation, loose: Sequence[ast.Node], told: Colle
     if named is not None:
         yield named
         facts = replace(facts, definitions=[*facts.definitions, named[0]])
-    link = _of_open_end(facts, claim, told)
-    if link is not None:
-        yield link
+    for said in (_of_open_end(facts, claim, told), *_of_arguments(facts, claim)):
+        if said is not None:
+            yield said
 
 
 def _of_loose_formula(
@@ -79,6 +81,27 @@ def _of_open_end(facts: Facts, claim: Equation, told: Collection[str]) -> Said |
     if not isinstance(end, ast.Name) or name.subs != end.subs and name.subs:
         return None
     return _said(name, end, claim.place, facts, f"${key}$ is ${render(end)}$, what the model ends in")
+
+
+def _of_arguments(facts: Facts, claim: Equation) -> Iterator[Said]:
+    """Yield that Z_h, which nothing defines, is the argument of a function in which all other names have that mark."""
+    defined = {item.key: item.equation.right for item in facts.definitions}
+    wanted = [part.wrt for side in (claim.left, claim.right) for part in walk(side) if isinstance(part, ast.Derivative)]
+    wanted += [derivative.wrt for _, _, derivative in facts.cotangents]
+    uses = {key_without_indices(name) for right in defined.values() for name in names_in(right)}
+    calls = [part for right in defined.values() for part in walk(right) if isinstance(part, ast.Call)]
+    arguments = [arg for call in calls for arg in call.args if not isinstance(arg, ast.Name) and arg not in defined.values()]
+    for name in dict.fromkeys(wanted):
+        if isinstance(name, ast.Name) and name.subs and not {key_without_indices(name)} & {*defined, *uses}:
+            marked = [arg for arg in arguments if _marked(arg, name)]
+            if len(marked) == 1 and plain(name.base) in PRE_ACTIVATIONS:
+                yield _said(name, marked[0], claim.place, facts, f"${render(name)}$ is ${render(marked[0])}$")
+
+
+def _marked(formula: ast.Node, name: ast.Name) -> bool:
+    """Tell whether parameters in a formula have the mark of a name, and none has another."""
+    marks = {used.subs for used in names_in(formula) if used.subs}
+    return marks == {name.subs}
 
 
 def _said(name: ast.Name, formula: ast.Node, place: Place, facts: Facts, why: str) -> Said:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from derive.errors import ShapeError, UnreadError
 from derive.read import syntax as ast
 from derive.read.claims_file import Case
 from derive.read.facts import Definition, Facts, key_without_indices
@@ -97,12 +98,26 @@ def derivatives_in(node: ast.Node) -> list[ast.Derivative]:
 # ---------------------------------------------------------------- the model
 def sketch_of(own: Own) -> Sketch:
     """Return all definitions as one model, what is differentiated being its loss."""
-    ordered = _ordered(own.definitions)
+    ordered = _ordered(_named_alike(own.definitions))
     of = next((part.of for part in derivatives_in(own.claim.left) + derivatives_in(own.claim.right)), None)
     wanted = render(of) if isinstance(of, ast.Name) else ""
     loss = next((item for item in ordered if item.key == wanted), None)
     forward = tuple(item for item in ordered if item is not loss)
     return Sketch("", 0, (), forward, loss, LAST, downstream=wanted or ANY_NAME)
+
+
+def _named_alike(definitions: Sequence[Definition]) -> list[Definition]:
+    """Return definitions in which what has a name is called by it: beside Z = X W, Y = f(X W) is f(Z)."""
+    names = {item.equation.right: item.equation.left for item in definitions
+             if isinstance(item.equation.left, ast.Name) and not isinstance(item.equation.right, ast.Name | ast.Number)}  # fmt: skip
+
+    def change(node: ast.Node) -> ast.Node:
+        return names.get(node) or ast.map_children(node, change)
+
+    return [
+        replace(item, equation=replace(item.equation, right=ast.map_children(item.equation.right, change)))
+        for item in definitions
+    ]
 
 
 def _ordered(definitions: Sequence[Definition]) -> list[Definition]:
@@ -128,8 +143,19 @@ def _ordered(definitions: Sequence[Definition]) -> list[Definition]:
 def bench_of(own: Own, case: Case) -> Bench:
     """Return the bench of an entry's model; what is differentiated is its loss where it is a number.
 
-    Whether it is one, the names in it tell: that it is differentiated says nothing of it.
+    Whether it is one, the names in it tell: that it is differentiated says nothing of it. Where the equations do not
+    fit together, values whose shapes are told stand for themselves: what they are computed from is left out.
     """
+    try:
+        return _bench_of(own, case)
+    except (ShapeError, UnreadError):
+        below = [item for item in own.definitions if item.key not in case.found.declared]
+        if len(below) == len(own.definitions) or not below:
+            raise
+        return _bench_of(replace(own, definitions=below), case)
+
+
+def _bench_of(own: Own, case: Case) -> Bench:
     sketch = sketch_of(own)
     open_end = replace(sketch, loss=None, definitions=sketch.all(), downstream=ANY_NAME)
     model = build_model(sketch if sketch.loss is None else open_end, case.facts, case.found)
