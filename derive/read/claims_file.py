@@ -118,10 +118,9 @@ def read_entry(entry: Entry) -> Case:
     for latex, statement in model:
         take(replace(statement, node=spelled(statement.node)), Formula(latex, entry.line, 1, True), place, found)
     for latex, told in entry.symbols.items():
-        tree = _tree(latex, functions)
-        if tree is None or told.get("function") or not isinstance(told.get("shape"), list):
+        if told.get("function") or not isinstance(told.get("shape"), list):
             continue
-        for name, shape in _told(spelled(tree), tuple(map(str, told["shape"]))):
+        for name, shape in _told(list(map(spelled, _trees(latex, functions))), tuple(map(str, told["shape"]))):
             key = key_without_indices(name)
             found.declared[key] = shape
             found.domains[key] = str(told.get("domain") or "real")
@@ -140,11 +139,17 @@ def read_entry(entry: Entry) -> Case:
     return Case(entry, found, facts, tuple(claims), loose)
 
 
-def _told(tree: ast.Node, shape: tuple[str, ...]) -> Iterator[tuple[ast.Name, tuple[str, ...]]]:
+def _told(names: list[ast.Node], shape: tuple[str, ...]) -> Iterator[tuple[ast.Name, tuple[str, ...]]]:
     """Yield the names that a symbol of an entry stands for, with their shapes: `x, y` of shape [2] are two numbers."""
-    names = tree.items if isinstance(tree, ast.Group) else (tree,)
     each = shape[1:] if len(names) > 1 and shape[:1] == (str(len(names)),) else shape
     yield from ((name, each) for name in names if isinstance(name, ast.Name))
+
+
+def _trees(latex: str, functions: set[str]) -> list[ast.Node]:
+    """Return the trees of a symbol; of several with commas between, where it is none itself."""
+    whole = _tree(latex, functions)
+    parts = [latex] if whole is not None else latex.split(",")
+    return [tree for part in parts if (tree := _tree(part, functions)) is not None]
 
 
 def _tree(latex: str, functions: set[str]) -> ast.Node | None:
@@ -156,7 +161,7 @@ def _tree(latex: str, functions: set[str]) -> ast.Node | None:
 
 def _spelling(entry: Entry, nodes: list[ast.Node], functions: set[str]) -> Callable[[ast.Node], ast.Node]:
     """Return what writes all formulas of an entry with one name for each thing."""
-    symbols = [tree for latex in entry.symbols if (tree := _tree(latex, functions)) is not None]
+    symbols = [tree for latex in entry.symbols for tree in _trees(latex, functions)]
     left = [link for node in nodes if isinstance(node, ast.Relation) for link in node.links[:1]]
     changes: list[Callable[[ast.Node], ast.Node]] = [with_layer_marks, with_one_sign, with_running_limit]
 
@@ -168,7 +173,7 @@ def _spelling(entry: Entry, nodes: list[ast.Node], functions: set[str]) -> Calla
     def names() -> list[ast.Name]:
         return [name for node in (*symbols, *left) if isinstance(name := spelled(node), ast.Name)]
 
-    changes.append(with_usual_indices(map(spelled, (*nodes, *symbols))))
+    changes.append(with_usual_indices(map(spelled, (*nodes, *symbols)), list(map(spelled, symbols))))
     changes.append(with_samples_below(sample_letters(map(spelled, (*nodes, *symbols)))))
     changes.append(as_names([*map(spelled, symbols), *squares(map(spelled, left))]))
     changes.append(same_letters(names()))

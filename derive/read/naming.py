@@ -71,6 +71,8 @@ def same_letters(known: Iterable[ast.Name]) -> Callable[[ast.Node], ast.Node]:
             return replace(node, args=tuple(change(arg) for arg in node.args))
         if isinstance(node, ast.Name) and _mark_free(node) not in exact:
             found = fonts.get((plain(node.base), _scripts(node)), set())
+            if not found and node.subs and all(isinstance(sub, ast.Number) for sub in node.subs):  # x_1 beside x
+                found = fonts.get((plain(node.base), _scripts(replace(node, subs=()))), set())
             if not found:  # x_i beside X, or X beside x_i
                 other = cases if any(map(is_running, node.subs)) else stacks
                 found = other.get((plain(node.base).lower(), _scripts(node)), set())
@@ -141,12 +143,18 @@ def with_running_limit(node: ast.Node) -> ast.Node:
     return change(node, frozenset())
 
 
-def with_usual_indices(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.Node]:
-    """Return what renames indices that letters of quantities are used for: y_c beside a sum over c becomes y_i."""
+def with_usual_indices(nodes: Iterable[ast.Node], told: Collection[ast.Node] = ()) -> Callable[[ast.Node], ast.Node]:
+    """Return what renames indices that letters of quantities are used for: y_c beside a sum over c becomes y_i.
+
+    What is differentiated by, v_{ab}, is an entry where it is not told as a name of its own.
+    """
     nodes = list(nodes)
     parts = [part for node in nodes for part in walk(node)]
     found = [index for part in parts if isinstance(part, ast.Big) for index in indices_of(part)]
     bound = [index for index in found if isinstance(index, ast.Name)]
+    entries = [part.wrt for part in parts if isinstance(part, ast.Derivative) and isinstance(part.wrt, ast.Name)]
+    bound += [sub for name in entries if name not in told for sub in name.subs if isinstance(sub, ast.Name)
+              and len(name.subs) > 1]  # fmt: skip
     strange = sorted({name.base for name in bound if len(name.base) == 1 and name.base not in INDEX_LETTERS})
     used = {sub.base for name in names_of(nodes) for sub in (*name.subs, name.sup, name) if isinstance(sub, ast.Name)}
     spare = iter(sorted(INDEX_LETTERS - used - {"l", "k"}))

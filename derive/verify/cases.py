@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from derive.errors import DeriveError
+from derive.errors import DeriveError, ShapeError
 from derive.expr import Var, variables
-from derive.model import upstream
+from derive.model import restricted, upstream
 from derive.notation import bare_letter
 from derive.read import syntax as ast
 from derive.read.backward import in_full, told_backward
@@ -22,6 +22,7 @@ from derive.read.kinds import SCALARS
 from derive.read.outline import Equation, Place, names_in, walk
 from derive.read.spelling import render
 from derive.read.unsaid import unsaid
+from derive.read.written_out import in_entries
 from derive.verify.alone import judge_slope
 from derive.verify.bench import Bench, canonical
 from derive.verify.claims import JudgedClaim, judge_claim
@@ -47,12 +48,26 @@ def _judge_entry(entry: Entry) -> tuple[str, str, Verdict]:
     left, _, right = entry.claim.partition("=")
     try:
         case = read_entry(entry)
-        found = [(render(claim.left), render(claim.right), _judge(case, claim)) for claim in case.claims]
-        return min(found, key=lambda judged: WORST.index(judged[2].verdict))
+        return _worst((render(claim.left), render(claim.right), _judge_entries(case, claim)) for claim in case.claims)
     except DeriveError as error:
         return left.strip(), right.strip(), Verdict("unread", str(error))
     except RecursionError:
         return left.strip(), right.strip(), Verdict("unread", "the formula is nested too deeply")
+
+
+def _worst(found: Iterable[tuple[str, str, Verdict]]) -> tuple[str, str, Verdict]:
+    return min(found, key=lambda judged: WORST.index(judged[2].verdict))
+
+
+def _judge_entries(case: Case, claim: Equation) -> Verdict:
+    """Judge a claim, entry by entry where it writes them out; the worst verdict counts."""
+    try:
+        parts = in_entries(claim)
+    except ShapeError as error:
+        return Verdict("ill-typed", str(error))
+    verdicts = ((render(part.left), render(part.right), _judge(case, part)) for part in parts)
+    left, right, verdict = _worst(verdicts)
+    return verdict if len(parts) == 1 else replace(verdict, reason=f"${left} = {right}$: {verdict.reason}")
 
 
 def _judge(case: Case, claim: Equation) -> Verdict:
@@ -111,11 +126,15 @@ def _spoken_of(own: Own, case: Case, bench: Bench) -> set[str]:
 
 def _connected(own: Own, bench: Bench) -> set[Var]:
     """Return the names that a claim's names have to do with: no equation leads from these to any other."""
-    groups = [{item.name, *variables(item.value)} for item in bench.setting.network.definitions]
-    found = {bench.names.get(key_without_indices(name)) for side in (own.claim.left, own.claim.right)
-             for part in walk(side) if isinstance(part, ast.Name) for name in (part,)}  # fmt: skip
-    found |= {bench.setting.cotangents[name] for name in found if name in bench.setting.cotangents}
-    reached: set[Var] = {name for name in found if name is not None}
+    network = bench.setting.network
+    of = [bench.names.get(render(part.of)) for part in derivatives_in(own.claim.left)]
+    if len(of) == 1 and of[0] is not None and network.value(of[0]) is not None:
+        network = restricted(network, of[0])
+    groups = [{item.name, *variables(item.value)} for item in network.definitions]
+    written = (*walk(own.claim.left), *walk(own.claim.right))
+    reached = {name for part in written if isinstance(part, ast.Name)
+               and (name := bench.names.get(key_without_indices(part))) is not None}  # fmt: skip
+    reached |= {bench.setting.cotangents[name] for name in reached if name in bench.setting.cotangents}
     while more := [group for group in groups if group & reached and not group <= reached]:
         reached.update(*more)
     return reached
@@ -129,7 +148,8 @@ def _left_open(own: Own, case: Case, bench: Bench) -> str:
         if render(part.of) not in defined | spoken:
             return f"${render(part.of)}$ is not defined here"
     names = {render(name) for name in names_in(own.claim.right)}
-    slopes = [name.latex for name in bench.setting.free if is_slope(name.latex)]
+    near = _connected(own, bench)
+    slopes = [name.latex for name in near if is_slope(name.latex)]
     if slopes and not spoken and not names & {*bench.model.cotangents, *slopes}:
         return f"{function_of(slopes[0])} is any function, and the claim does not speak of its derivative"
     known = {*case.found.declared, *defined}
@@ -138,7 +158,7 @@ def _left_open(own: Own, case: Case, bench: Bench) -> str:
     by = [bench.names.get(key_without_indices(part.wrt)) for part in derivatives_in(left)
           if isinstance(part.wrt, ast.Name)]  # fmt: skip
     by += [bench.model.cotangents.get(key_without_indices(name)) for name in names_in(left)]
-    for name in sorted(bench.setting.free & _connected(own, bench), key=str):
+    for name in sorted(bench.setting.free & near, key=str):
         above = any(variable is not None and variable in upstream(network, (name,)) for variable in by)
         letter = bare_letter(name.latex)
         usual = letter in PARAMETERS or (letter in SCALARS and letter.startswith("\\") and not name.shape)
