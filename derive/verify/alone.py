@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from derive.errors import DeriveError
 from derive.read import syntax as ast
-from derive.read.claims_file import Case, Entry
+from derive.read.case import Case
 from derive.read.facts import Facts
 from derive.read.kinds import UNNAMED
 from derive.read.naming import with_one_sign
@@ -23,7 +23,6 @@ LAYOUT = {
     "denominator": "the gradient of a number has the shape of the variable",
 }
 MOST_AXES = 2  # of a derivative that is written as a matrix
-_ENTRY = Entry(None, 0, (), "", {}, "")  # of a claim that comes from a page
 
 
 def judge_alone(claim: Equation, found: Outline, facts: Facts, layout: str) -> Verdict | None:
@@ -36,12 +35,12 @@ def judge_alone(claim: Equation, found: Outline, facts: Facts, layout: str) -> V
     of = left.of if isinstance(left, ast.Derivative) else None
     if isinstance(left, ast.Call) or (isinstance(of, ast.Call) and all(isinstance(arg, ast.Name) for arg in of.args)):
         others = set(names_in(claim.right)) - set(names_in(left))
-        return None if others else judge_slope(Case(_ENTRY, found, facts, (claim,)), claim)
+        return None if others else judge_slope(Case(found, facts, (claim,)), claim)
     if not isinstance(left, ast.Derivative) or isinstance(left.of, ast.Name | ast.Derivative):
         return None
     found = replace(found, declared={**_numbers(claim), **found.declared})
     own = Quantities(Facts(functions=facts.functions), []).own(claim)
-    case = Case(replace(_ENTRY, layout=layout), found, facts, (claim,))
+    case = Case(found, facts, (claim,), layout=layout)
     verdict = _judge_own(own, case)
     if verdict.verdict in FALSE and found.declared:  # what is said of a letter may be said of another formula
         free = _judge_own(own, replace(case, found=replace(found, declared={})))

@@ -15,7 +15,8 @@ from derive.model import restricted, upstream
 from derive.notation import bare_letter
 from derive.read import syntax as ast
 from derive.read.backward import in_full, told_backward
-from derive.read.claims_file import Case, Entry, read_entry
+from derive.read.case import Case
+from derive.read.claims_file import Entry, read_entry
 from derive.read.downstream import function_of, is_slope
 from derive.read.facts import key_without_indices
 from derive.read.kinds import SCALARS

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from derive.errors import ShapeError, UnreadError
 from derive.read import syntax as ast
-from derive.read.claims_file import Case
+from derive.read.case import Case
 from derive.read.facts import Definition, Facts, key_without_indices
 from derive.read.infer import build_model
 from derive.read.kinds import UNNAMED
@@ -161,7 +161,7 @@ def _bench_of(own: Own, case: Case) -> Bench:
     model = build_model(sketch if sketch.loss is None else open_end, case.facts, case.found)
     if sketch.loss is not None and not model.names[sketch.loss.key].shape:
         model = build_model(sketch, case.facts, case.found)
-    return replace(make_bench(model, case.facts), jacobians=True, layout=case.entry.layout)
+    return replace(make_bench(model, case.facts), jacobians=True, layout=case.layout)
 
 
 def laid_out(claim: Equation, bench: Bench) -> Equation:

@@ -1,0 +1,117 @@
+"""A case: claims, the equations that they speak of, and what is told of the names, with one name for each thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from derive.read import syntax as ast
+from derive.read.downstream import linear_in_arguments
+from derive.read.facts import Facts, key_without_indices, sort_equations
+from derive.read.kinds import LOSSES
+from derive.read.layers import at_layers
+from derive.read.naming import (
+    apart_by_letters,
+    as_names,
+    same_letters,
+    sample_letters,
+    squares,
+    with_layer_marks,
+    with_one_sign,
+    with_running_limit,
+    with_samples_below,
+    with_usual_indices,
+)
+from derive.read.outline import Equation, Outline
+from derive.read.spelling import render
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """What is told of a name: its shape (None: nothing) and domain. Several names with commas between share them."""
+
+    trees: tuple[ast.Node, ...]
+    shape: tuple[str, ...] | None
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Claims, read: what their model states, what is known of its names, and the equations that are claimed.
+
+    `loose` are the formulas of the model that are no equations.
+    """
+
+    found: Outline
+    facts: Facts
+    claims: tuple[Equation, ...]
+    loose: tuple[ast.Node, ...] = ()
+    layout: str = ""
+
+
+def make_case(
+    model: Outline, claims: Sequence[Equation], loose: Sequence[ast.Node] = (), symbols: Sequence[Symbol] = (),
+    functions: Collection[str] = (), layout: str = "",
+) -> Case:  # fmt: skip
+    """Return a case in which each thing has one name.
+
+    Args:
+        model: The equations, and what is declared beside them.
+        claims: What is claimed.
+        loose: Formulas of the model that are no equations.
+        symbols: What is told of names.
+        functions: Names that are functions.
+        layout: In which the claims are made, where it is told.
+    """
+    sides = [side for equation in (*model.equations, *claims) for side in (equation.left, equation.right)]
+    left = [equation.left for equation in model.equations]
+    spelled = _spelling(sides + list(loose), left, [tree for symbol in symbols for tree in symbol.trees], functions)
+
+    def read(equation: Equation) -> Equation:
+        return replace(equation, left=spelled(equation.left), right=spelled(equation.right))
+
+    found = replace(model, declared=dict(model.declared), domains=dict(model.domains))
+    for symbol in symbols:
+        for name, shape in _told(symbol, spelled):
+            found.declared[key_without_indices(name)] = shape
+            found.domains[key_without_indices(name)] = symbol.domain
+    found.equations = at_layers([*map(read, model.equations)], [spelled(side) for side in sides])
+    return Case(found, sort_equations(found), tuple(map(read, claims)), tuple(map(spelled, loose)), layout)
+
+
+def _told(symbol: Symbol, spelled: Callable[[ast.Node], ast.Node]) -> Iterator[tuple[ast.Name, tuple[str, ...]]]:
+    """Yield the names that a symbol stands for, with their shapes: `x, y` of shape [2] are two numbers."""
+    if symbol.shape is not None:
+        several = len(symbol.trees) > 1 and symbol.shape[:1] == (str(len(symbol.trees)),)
+        each = symbol.shape[1:] if several else symbol.shape
+        yield from ((name, each) for tree in symbol.trees if isinstance(name := spelled(tree), ast.Name))
+
+
+def _spelling(
+    nodes: Sequence[ast.Node], left: Sequence[ast.Node], symbols: Sequence[ast.Node], functions: Collection[str]
+) -> Callable[[ast.Node], ast.Node]:
+    """Return what writes all formulas of a case with one name for each thing."""
+    changes: list[Callable[[ast.Node], ast.Node]] = [with_layer_marks, with_one_sign, with_running_limit]
+
+    def spelled(node: ast.Node) -> ast.Node:
+        for change in changes:
+            node = change(node)
+        return node
+
+    def names() -> list[ast.Name]:
+        return [name for node in (*symbols, *left) if isinstance(name := spelled(node), ast.Name)]
+
+    changes.append(with_usual_indices(map(spelled, (*nodes, *symbols)), list(map(spelled, symbols))))
+    changes.append(with_samples_below(sample_letters(map(spelled, (*nodes, *symbols)))))
+    changes.append(as_names([*map(spelled, symbols), *squares(map(spelled, left))]))
+    changes.append(same_letters(names()))
+    told = {key_without_indices(name) for name in names()}
+    losses = (LOSSES | {"l"}) - functions_of(left)
+    changes.append(linear_in_arguments(losses, {*functions, "max", "min"}, told))
+    changes.append(apart_by_letters(names()))
+    return spelled
+
+
+def functions_of(left: Iterable[ast.Node]) -> set[str]:
+    """Return the names of functions that equations with these left sides define."""
+    return {render(call.function) for call in left if isinstance(call, ast.Call)}
