@@ -13,6 +13,7 @@ from derive.read.layers import at_layers
 from derive.read.naming import (
     apart_by_letters,
     as_names,
+    names_of,
     same_letters,
     sample_letters,
     squares,
@@ -98,8 +99,10 @@ def _spelling(
             node = change(node)
         return node
 
+    known = [*symbols, *left] if symbols else [*left, *(name for name in names_of(nodes) if not name.subs)]
+
     def names() -> list[ast.Name]:
-        return [name for node in (*symbols, *left) if isinstance(name := spelled(node), ast.Name)]
+        return [name for node in known if isinstance(name := spelled(node), ast.Name)]
 
     changes.append(with_usual_indices(map(spelled, (*nodes, *symbols)), list(map(spelled, symbols))))
     changes.append(with_samples_below(sample_letters(map(spelled, (*nodes, *symbols)))))

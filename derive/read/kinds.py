@@ -17,7 +17,7 @@ from derive.read.outline import names_in, walk
 from derive.read.parts import Part, is_number, ordered
 from derive.read.shaping import Sizes, declared_shape, kind_of, measure
 from derive.read.spelling import render
-from derive.read.terms import Meaning, Term, is_running, key_of
+from derive.read.terms import HADAMARD, Meaning, Term, is_running, key_of
 
 LOSSES = frozenset(["L", "J", "E", "C", r"\ell", "MSE", "BCE", "CE", "NLL", "loss", "Loss", "cost", "Cost"])
 SCALARS = frozenset([r"\alpha", r"\eta", r"\lambda", r"\epsilon", r"\varepsilon", "N", "m", "n", "d", "k", "K"])
@@ -73,6 +73,16 @@ def costs(key: str, uses: Sequence[ast.Node], evidence: Evidence) -> dict[str, f
         if kind in said:
             return {**{k: cost + 3 for k, cost in base.items()}, kind: 0.0}
     return base
+
+
+def numbers(sides: Sequence[ast.Node]) -> dict[str, tuple[str, ...]]:
+    """Return the names in formulas as declared numbers, where nothing hints at anything else: d/dv (x - u v)^2."""
+    parts = [part for side in sides for part in walk(side)]
+    names = [name for side in sides for name in names_in(side)]
+    hints = any(isinstance(part, ast.Transpose | ast.Norm | ast.Big | ast.Entry | ast.Matrix) for part in parts)
+    signs = any(isinstance(part, ast.Product) and part.sign in HADAMARD for part in parts)
+    plain = all((len(name.base) == 1 and name.base.islower() or is_loss_name(name.base)) and not name.subs for name in names)
+    return {} if hints or signs or not plain else {render(name): () for name in names}
 
 
 def _by_spelling(key: str, uses: Sequence[ast.Node]) -> dict[str, float]:
@@ -156,12 +166,30 @@ def _options(key: str, is_named: bool, equations: list[Written], evidence: Evide
     if key == UNNAMED:
         return dict.fromkeys((*KINDS, "row"), 0.0)
     found = costs(key, _uses(key, equations), evidence)
-    if is_named and "vector" in found and key not in evidence.declared:
-        found = found | {"row": found["vector"] + LYING}
+    if "vector" in found and key not in evidence.declared:
+        if key in _before_matrices(equations):
+            return found | {"row": found["vector"] + BEFORE_MATRIX}
+        if is_named:
+            return found | {"row": found["vector"] + LYING}
     return found
 
 
-LYING = 4.0  # how much less usual a row is than a vector
+def _before_matrices(equations: Sequence[Written]) -> set[str]:
+    """Return the names that stand right before a capital letter, x in x W, and those that equations give to these."""
+    found: set[str] = set()
+    for equation in equations:
+        products = (part for part in walk(equation.right) if isinstance(part, ast.Product) and part.sign == "")
+        before = {render(part.left) for part in products if isinstance(part.left, ast.Name) and _is_capital(part.right)}
+        found |= before | ({render(equation.left)} if before else set())
+    return found
+
+
+def _is_capital(node: ast.Node) -> bool:
+    return isinstance(node, ast.Name) and bare_letter(node.base).isupper()
+
+
+BEFORE_MATRIX = 0.6  # how much less usual a row is than a vector where it stands before a matrix
+LYING = 4.0  # and elsewhere
 UNNAMED = r"\mathit{f}"  # what a formula is called that has no name; its spelling says nothing of it
 SCALAR_LETTERS = frozenset(
     [

@@ -263,8 +263,15 @@ def _sizes(space: ast.Node) -> tuple[str, ...] | None:
     if not isinstance(space, ast.Power) or space.base != ast.Name(r"\mathbb{R}"):
         return None
     factors: list[ast.Node] = [space.exponent]
-    while isinstance(factors[0], ast.Product):
+    while isinstance(factors[0], ast.Product) and factors[0].sign == r"\times":
         factors[:1] = [factors[0].left, factors[0].right]
-    if all(isinstance(factor, ast.Name | ast.Number) for factor in factors):
-        return tuple(render(factor) for factor in factors)
-    return None
+    words = tuple(map(_size, factors))
+    return words if all(words) else None
+
+
+def _size(node: ast.Node) -> str:
+    """Return a size as a word: n, 10, m*d; "" for what is none."""
+    if isinstance(node, ast.Product) and node.sign in ("", r"\cdot"):
+        left, right = _size(node.left), _size(node.right)
+        return f"{left}*{right}" if left and right else ""
+    return render(node) if isinstance(node, ast.Name | ast.Number) else ""

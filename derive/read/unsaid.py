@@ -15,6 +15,7 @@ from derive.read.naming import plain
 from derive.read.outline import Equation, Place, names_in, walk
 from derive.read.spelling import render
 
+TARGETS = frozenset(["t", "y", "T", "Y"])
 PRE_ACTIVATIONS = frozenset(["z", "Z", "a", "A", "s", "S", "u", "net", "n"])
 Said = tuple[Definition, str]  # a definition, and the assumption that it rests on
 
@@ -75,6 +76,8 @@ def _of_open_end(facts: Facts, claim: Equation, told: Collection[str]) -> Said |
         return None
     open_ = {key_without_indices(name): name for name in names_in(losses[0].equation.right)}
     open_ = {key: name for key, name in open_.items() if key not in {*told, *defined}}
+    if len(open_) > 1:
+        open_ = {key: name for key, name in open_.items() if plain(name.base) not in TARGETS}
     if len(open_) != 1:
         return None
     ((key, name),), end = open_.items(), ends[0].equation.left

@@ -8,7 +8,7 @@ from derive.errors import DeriveError
 from derive.read import syntax as ast
 from derive.read.case import Case
 from derive.read.facts import Facts
-from derive.read.kinds import UNNAMED
+from derive.read.kinds import UNNAMED, numbers
 from derive.read.naming import with_one_sign
 from derive.read.outline import Equation, Outline, names_in, walk
 from derive.read.spelling import render
@@ -38,7 +38,7 @@ def judge_alone(claim: Equation, found: Outline, facts: Facts, layout: str) -> V
         return None if others else judge_slope(Case(found, facts, (claim,)), claim)
     if not isinstance(left, ast.Derivative) or isinstance(left.of, ast.Name | ast.Derivative):
         return None
-    found = replace(found, declared={**_numbers(claim), **found.declared})
+    found = replace(found, declared={**numbers([claim.left, claim.right]), **found.declared})
     own = Quantities(Facts(functions=facts.functions), []).own(claim)
     case = Case(found, facts, (claim,), layout=layout)
     verdict = _judge_own(own, case)
@@ -46,15 +46,6 @@ def judge_alone(claim: Equation, found: Outline, facts: Facts, layout: str) -> V
         free = _judge_own(own, replace(case, found=replace(found, declared={})))
         verdict = free if free.verdict not in FALSE else verdict
     return replace(verdict, assumptions=(*verdict.assumptions, LAYOUT[layout]))
-
-
-def _numbers(claim: Equation) -> dict[str, tuple[str, ...]]:
-    """Return the names of a claim as numbers, where nothing in it hints at anything else: d/dv (x - u v)^2."""
-    parts = [part for side in (claim.left, claim.right) for part in walk(side)]
-    names = names_in(claim.left) + names_in(claim.right)
-    hints = any(isinstance(part, ast.Transpose | ast.Norm | ast.Big | ast.Entry | ast.Matrix) for part in parts)
-    plain = all(len(name.base) == 1 and name.base.islower() and not name.subs for name in names)
-    return {} if hints or not plain else {render(name): () for name in names}
 
 
 def _judge_own(own: Own, case: Case) -> Verdict:

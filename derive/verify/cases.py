@@ -26,7 +26,7 @@ from derive.read.unsaid import unsaid
 from derive.read.written_out import in_entries
 from derive.verify.alone import judge_slope
 from derive.verify.bench import Bench, canonical
-from derive.verify.claims import JudgedClaim, judge_claim
+from derive.verify.claims import JudgedClaim, diagnosed, verdict_on
 from derive.verify.deltas import judge_each_meaning, open_deltas
 from derive.verify.judge import FALSE, Verdict
 from derive.verify.own_model import Own, Quantities, bench_of, derivatives_in, laid_out
@@ -49,7 +49,7 @@ def _judge_entry(entry: Entry) -> tuple[str, str, Verdict]:
     left, _, right = entry.claim.partition("=")
     try:
         case = read_entry(entry)
-        return _worst((render(claim.left), render(claim.right), _judge_entries(case, claim)) for claim in case.claims)
+        return _worst((render(claim.left), render(claim.right), judge_in_case(case, claim)) for claim in case.claims)
     except DeriveError as error:
         return left.strip(), right.strip(), Verdict("unread", str(error))
     except RecursionError:
@@ -60,18 +60,21 @@ def _worst(found: Iterable[tuple[str, str, Verdict]]) -> tuple[str, str, Verdict
     return min(found, key=lambda judged: WORST.index(judged[2].verdict))
 
 
-def _judge_entries(case: Case, claim: Equation) -> Verdict:
-    """Judge a claim, entry by entry where it writes them out; the worst verdict counts."""
+def judge_in_case(case: Case, claim: Equation, mend: bool = True) -> Verdict:
+    """Judge a claim, entry by entry where it writes them out; the worst verdict counts.
+
+    `mend`: look for a small edit that makes a false claim hold.
+    """
     try:
         parts = in_entries(claim)
     except ShapeError as error:
         return Verdict("ill-typed", str(error))
-    verdicts = ((render(part.left), render(part.right), _judge(case, part)) for part in parts)
+    verdicts = ((render(part.left), render(part.right), _judge(case, part, mend)) for part in parts)
     left, right, verdict = _worst(verdicts)
     return verdict if len(parts) == 1 else replace(verdict, reason=f"${left} = {right}$: {verdict.reason}")
 
 
-def _judge(case: Case, claim: Equation) -> Verdict:
+def _judge(case: Case, claim: Equation, mend: bool) -> Verdict:
     slope = judge_slope(case, claim)
     if slope is not None:
         return slope
@@ -84,25 +87,28 @@ def _judge(case: Case, claim: Equation) -> Verdict:
     own = replace(own, claim=in_full(own.claim, {key: told[key] for key in told.keys() - bench.names.keys()}))
     deltas = open_deltas(own.claim, bench)
     if deltas:
-        verdict = judge_each_meaning(deltas, bench, lambda bench: _judge_in(own, case, bench))
+        verdict = judge_each_meaning(deltas, bench, lambda bench: _judge_in(own, case, bench, mend))
     else:
-        verdict = _judge_in(own, case, bench)
+        verdict = _judge_in(own, case, bench, mend)
     return replace(verdict, assumptions=(*verdict.assumptions, *(why for _, why in said)))
 
 
-def _judge_in(own: Own, case: Case, bench: Bench) -> Verdict:
+def _judge_in(own: Own, case: Case, bench: Bench, mend: bool) -> Verdict:
     unknown = _unknown(own, case, bench)
     if unknown:
         return Verdict("unread", unknown)
-    verdict = judge_claim(laid_out(own.claim, bench), bench)
+    claim = laid_out(own.claim, bench)
+    verdict = verdict_on(claim, bench)
     reason = _left_open(own, case, bench) if verdict.verdict in FALSE else ""
-    return Verdict("unread", f"{reason}; taken to be anything, {verdict.reason}") if reason else verdict
+    if reason:
+        return Verdict("unread", f"{reason}; taken to be anything, {verdict.reason}")
+    return diagnosed(verdict, claim, bench) if mend else verdict
 
 
 # ---------------------------------------------------------------- what an entry leaves open
 def _unknown(own: Own, case: Case, bench: Bench) -> str:
     """Say what a claim names that the entry says nothing of, or that has no path in its model; else ""."""
-    known = {*case.found.declared, *(item.key for item in own.definitions)}
+    known = _known(own, case)
     known |= {key for key, name in bench.names.items() if name in bench.setting.cotangents}
     for name in names_in(own.claim.left) + names_in(own.claim.right):
         told = {render(name), key_without_indices(name)} & known
@@ -116,6 +122,13 @@ def _unknown(own: Own, case: Case, bench: Bench) -> str:
             if of is not None and by is not None and of.latex in defined and of not in upstream(network, (by,)):
                 return f"${render(part)}$: the model does not lead from ${render(part.wrt)}$ to ${render(part.of)}$"
     return ""
+
+
+def _known(own: Own, case: Case) -> set[str]:
+    """Return the keys of the names of which something is said: where shapes are told, those that are told."""
+    defined = {item.key for item in own.definitions}
+    used = {key_without_indices(name) for item in own.definitions for name in names_in(item.equation.right)}
+    return {*case.found.declared, *defined, *(() if case.found.domains else used)}
 
 
 def _spoken_of(own: Own, case: Case, bench: Bench) -> set[str]:
@@ -153,7 +166,7 @@ def _left_open(own: Own, case: Case, bench: Bench) -> str:
     slopes = [name.latex for name in near if is_slope(name.latex)]
     if slopes and not spoken and not names & {*bench.model.cotangents, *slopes}:
         return f"{function_of(slopes[0])} is any function, and the claim does not speak of its derivative"
-    known = {*case.found.declared, *defined}
+    known = _known(own, case)
     network = bench.setting.network
     left = own.claim.left
     by = [bench.names.get(key_without_indices(part.wrt)) for part in derivatives_in(left)

@@ -22,7 +22,7 @@ from derive.read.spelling import render
 from derive.shapes import axes
 from derive.verify.bench import Bench, parsed, right_side, sides, with_partials
 from derive.verify.diagnose import diagnose
-from derive.verify.judge import GOOD, Diagnosis, Verdict
+from derive.verify.judge import FALSE, GOOD, Diagnosis, Verdict
 from derive.verify.literal import agrees_as_written, judge_as_written
 from derive.verify.rewriting import Vocabulary, summands
 from derive.verify.setting import Setting
@@ -49,8 +49,17 @@ class JudgedClaim:
 
 def judge_claim(claim: Equation, bench: Bench) -> Verdict:
     """Judge one equation in a model's names; what does not hold gets a diagnosis where a small edit mends it."""
-    verdict = _judge_in(claim, bench)
-    if verdict.verdict not in ("refuted", "ill-typed"):
+    return diagnosed(verdict_on(claim, bench), claim, bench)
+
+
+def diagnosed(verdict: Verdict, claim: Equation, bench: Bench) -> Verdict:
+    """Return a verdict with the small edit that mends the claim, if it is a false one and there is such an edit."""
+    if verdict.verdict not in FALSE:
+        return verdict
+    try:  # the derivatives that the claim speaks of are made once for all edits
+        setting, names = with_partials(claim, bench)
+        bench = replace(bench, setting=setting, names=names)
+    except DeriveError:
         return verdict
 
     def holds(right: ast.Node) -> bool:
@@ -143,7 +152,8 @@ def _activates(value: Node) -> bool:
     return isinstance(value, Apply) and value.op.prime and isinstance(value.operands[0], Var)
 
 
-def _judge_in(claim: Equation, bench: Bench) -> Verdict:
+def verdict_on(claim: Equation, bench: Bench) -> Verdict:
+    """Judge one equation in a model's names."""
     primed = [part.function for part in walk(claim.left) if isinstance(part, ast.Call) and part.function.primes]
     if any(is_loss_name(function.base) for function in primed):
         return Verdict("unread", "a loss is primed; by what it is differentiated is not read from its argument")

@@ -10,7 +10,7 @@ from derive.read import syntax as ast
 from derive.read.case import Case
 from derive.read.facts import Definition, Facts, key_without_indices
 from derive.read.infer import build_model
-from derive.read.kinds import UNNAMED
+from derive.read.kinds import UNNAMED, is_loss_name
 from derive.read.models import Sketch
 from derive.read.outline import Equation, names_in, walk
 from derive.read.spelling import render
@@ -102,7 +102,9 @@ def sketch_of(own: Own) -> Sketch:
     of = next((part.of for part in derivatives_in(own.claim.left) + derivatives_in(own.claim.right)), None)
     wanted = render(of) if isinstance(of, ast.Name) else ""
     loss = next((item for item in ordered if item.key == wanted), None)
-    forward = tuple(item for item in ordered if item is not loss)
+    used = {key_without_indices(name) for item in ordered for name in names_in(item.equation.right)}
+    others = [item for item in ordered if is_loss_name(item.key) and item.key not in used and loss is None]
+    forward = tuple(item for item in ordered if item is not loss and item not in others)  # no loss leads to another
     return Sketch("", 0, (), forward, loss, LAST, downstream=wanted or ANY_NAME)
 
 

@@ -15,11 +15,13 @@ from derive.read.outline import Equation, Outline, walk
 from derive.read.spelling import render
 from derive.read.vocabulary import ONES
 from derive.verify.alone import judge_alone
+from derive.verify.around import judge_around
 from derive.verify.bench import Bench, make_bench
 from derive.verify.chain import generic_chain
 from derive.verify.claims import JudgedClaim, judge_claim
 from derive.verify.judge import FALSE, GOOD, Verdict
 
+OPEN = ("unread", "undecided")
 LAYOUTS = ("denominator", "numerator")  # the usual one first
 
 
@@ -28,7 +30,7 @@ def judge_page(found: Outline, facts: Facts, sketches: Sequence[Sketch]) -> Iter
     alone = {id(claim): _in_each_layout(claim, found, facts) for _, claim in facts.claims}
     layout = _page_layout(alone.values())
     own = {key: verdicts[layout] for key, verdicts in alone.items() if verdicts}
-    results = [*_judged(found, facts, sketches, own)]
+    results = [*_judged(found, facts, sketches, own, layout)]
     results += [JudgedClaim(u.latex, u.place, "", "", Verdict("unread", u.reason), "", 0.0) for u in facts.unread]
     yield from sorted(results, key=lambda claim: (claim.place.line, claim.place.column))
 
@@ -50,15 +52,18 @@ def _page_layout(claims: Iterable[Mapping[str, Verdict]]) -> str:
 
 
 def _judged(
-    found: Outline, facts: Facts, sketches: Sequence[Sketch], own: Mapping[int, Verdict]
+    found: Outline, facts: Facts, sketches: Sequence[Sketch], own: Mapping[int, Verdict], layout: str
 ) -> Iterator[JudgedClaim]:  # fmt: skip
     for section, group in itertools.groupby(facts.claims, lambda item: item[1].place.section):
         claims = list(group)
         bench = _bench(section, claims, found, facts, sketches)
-        for _, claim in claims:
+        for order, claim in claims:
             started = time.perf_counter()
             alone = own.get(id(claim))
             verdict, title = (alone, "") if alone is not None else _judge_one(claim, section, sketches, bench)
+            if verdict.verdict in OPEN:
+                around = judge_around(order, claim, found, facts, layout)
+                verdict, title = (around, "") if around.verdict not in OPEN or not title else (verdict, title)
             if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, facts)):
                 verdict = Verdict("unread", other)
             yield JudgedClaim(
