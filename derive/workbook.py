@@ -269,7 +269,8 @@ class Workbook:
         judged = {(claim.place.line, claim.place.column): claim for claim in self.judged()}
         parts = []
         for section in self.sections:
-            places = dict.fromkeys((claim.place.line, claim.place.column) for claim in section.claims)
+            stand = [claim.own or claim.place for claim in section.claims]
+            places = dict.fromkeys((place.line, place.column) for place in stand)
             lines = tuple(_claim_line(judged[place]) for place in places if place in judged)
             record = section.derive()
             parts.append(Part(record, lines, None if stable is None else stable(record)))
@@ -292,7 +293,8 @@ def _claim_line(claim: JudgedClaim) -> ClaimLine:
         if verdict.diagnosis is None
         else f"{verdict.diagnosis.kind}: ${compact(verdict.diagnosis.corrected)}$"
     )
-    return ClaimLine(claim.latex, verdict.verdict, note, claim.place.line)
+    written = f"{compact(claim.lhs)} = {compact(claim.rhs)}" if claim.chain is not None else claim.latex
+    return ClaimLine(written, verdict.verdict, note, claim.place.line)
 
 
 def load_python(spec: str) -> Section:

@@ -29,7 +29,10 @@ PARAMETERS = frozenset(["W", "w", "b", r"\theta", r"\Theta"])  # free wherever n
 
 
 def judge_entries(entries: Iterable[Entry]) -> Iterator[JudgedClaim]:
-    """Judge the entries of a claims file, in order; of a chain of equations the worst link counts."""
+    """Judge the entries of a claims file, in order; of a chain of equations its first false link counts, or the worst.
+
+    What stands below a false link may only follow from it.
+    """
     for entry in entries:
         started = time.perf_counter()
         left, right, verdict = _judge_entry(entry)
@@ -43,7 +46,8 @@ def _judge_entry(entry: Entry) -> tuple[str, str, Verdict]:
     try:
         case = read_entry(entry)
         found = [(render(claim.left), render(claim.right), _judge(case, claim)) for claim in case.claims]
-        return min(found, key=lambda judged: WORST.index(judged[2].verdict))
+        worst = min(found, key=lambda judged: WORST.index(judged[2].verdict))
+        return next((judged for judged in found if judged[2].verdict in FALSE), worst)
     except DeriveError as error:
         return left.strip(), right.strip(), Verdict("unread", str(error))
     except RecursionError:

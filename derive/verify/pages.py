@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from derive.errors import DeriveError
 from derive.read import syntax as ast
 from derive.read.facts import GREEK_DELTA, Facts, key_without_indices
 from derive.read.infer import build_model
 from derive.read.models import Sketch, claim_sketch
-from derive.read.outline import Equation, Outline, walk
+from derive.read.outline import Equation, Outline, Place, walk
 from derive.read.spelling import render
 from derive.read.vocabulary import ONES
 from derive.verify.alone import judge_alone
@@ -19,6 +22,7 @@ from derive.verify.bench import Bench, make_bench
 from derive.verify.chain import generic_chain
 from derive.verify.claims import JudgedClaim, judge_claim
 from derive.verify.judge import FALSE, GOOD, Verdict
+from derive.verify.worked import chain_of, in_chain, judge_step, judge_step_alone, start_of
 
 LAYOUTS = ("denominator", "numerator")  # the usual one first
 
@@ -55,15 +59,22 @@ def _judged(
     for section, group in itertools.groupby(facts.claims, lambda item: item[1].place.section):
         claims = list(group)
         bench = _bench(section, claims, found, facts, sketches)
-        for _, claim in claims:
+        links: defaultdict[int, list[tuple[Place, Verdict]]] = defaultdict(list)
+        for order, claim in claims:
             started = time.perf_counter()
             alone = own.get(id(claim))
             verdict, title = (alone, "") if alone is not None else _judge_one(claim, section, sketches, bench)
             if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, facts)):
                 verdict = Verdict("unread", other)
+            place, above = claim.own or claim.place, links[start_of(order, found.equations)]
+            if above:
+                before = found.equations[order - 1]
+                step = partial(_judge_step, claim, before, alone is not None, sketches, bench, found, facts)
+                verdict = in_chain(verdict, place, above, step)
+            above.append((place, verdict))
             yield JudgedClaim(
-                claim.latex, claim.place, render(claim.left), render(claim.right), verdict, title,
-                time.perf_counter() - started,
+                claim.latex, place, render(claim.left), render(claim.right), verdict, title,
+                time.perf_counter() - started, chain=chain_of(order, found.equations),
             )  # fmt: skip
 
 
@@ -77,6 +88,16 @@ def _judge_one(
         reason = str(bench) if bench is not None else "no model on the page defines what it speaks of"
         return Verdict("unread", reason), ""
     return judge_claim(claim, bench), bench.model.sketch.title
+
+
+def _judge_step(
+    claim: Equation, before: Equation, is_alone: bool, sketches: Sequence[Sketch],
+    bench: Bench | DeriveError | None, found: Outline, facts: Facts,
+) -> Verdict:  # fmt: skip
+    if is_alone:
+        return judge_step_alone(claim, before, found, facts)
+    generic = generic_chain(replace(claim, left=before.right), sketches, claim.place.section)
+    return generic if generic is not None else judge_step(claim, before, bench)
 
 
 def _bench(
