@@ -46,6 +46,11 @@ def chains(claims: Iterable[JudgedClaim]) -> list[list[JudgedClaim]]:
     return [links for links in found.values() if len(links) > 1]
 
 
+def false_in(claims: Iterable[JudgedClaim]) -> list[JudgedClaim]:
+    """Return the claims that do not hold."""
+    return [claim for claim in claims if claim.verdict.verdict in FALSE]
+
+
 def chain_words(chain: Sequence[JudgedClaim], claims: Iterable[JudgedClaim]) -> str:
     """Say which line of a worked derivation is the first wrong one; "" where none is.
 
@@ -53,9 +58,9 @@ def chain_words(chain: Sequence[JudgedClaim], claims: Iterable[JudgedClaim]) -> 
         chain: The claims of the derivation, in order.
         claims: All claims of the page: what was not read stands there alone.
     """
-    wrong = next((claim for claim in chain if claim.verdict.verdict in FALSE), None)
-    if wrong is None:
+    if not (false := false_in(chain)):
         return ""
+    wrong = false[0]
     alone = sum(claim.place.line == wrong.place.line for claim in chain) == 1
     words = f"first wrong line: {wrong.place.line}" + ("" if alone else f", column {wrong.place.column}")
     above = [c for c in claims if c.verdict.verdict in OPEN and _place(chain[0]) <= _place(c) < _place(wrong)]

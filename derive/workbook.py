@@ -16,7 +16,7 @@ from derive.errors import DeriveError, ModelError, ShapeError
 from derive.expr import Var
 from derive.generalise import generalised, generalised_recurrence
 from derive.model import Network
-from derive.read.blocks import Heading
+from derive.read.blocks import Heading, Page
 from derive.read.facts import Facts, sort_equations
 from derive.read.infer import ReadModel, build_model, compact, symbols_of
 from derive.read.models import Sketch, check_conflicts, claim_sketch, sketch_models
@@ -141,9 +141,9 @@ class Workbook:
             raise DeriveError(f"{self.path}: claims files have no model of their own; use `derive check` alone")
         self.is_page = ".py" not in Path(self.path).name
         if self.is_page:
-            page = load_page(self.path, content)
-            self.outline: Outline = outline(page)
-            self.title = next((b.text for b in page.blocks if isinstance(b, Heading)), Path(self.path).stem)
+            self.page: Page = load_page(self.path, content)
+            self.outline: Outline = outline(self.page)
+            self.title = next((b.text for b in self.page.blocks if isinstance(b, Heading)), Path(self.path).stem)
             self.facts: Facts = sort_equations(self.outline)
             self.sketches: list[Sketch] = sketch_models(self.outline, self.facts)
             self._pick_known_section()
@@ -195,12 +195,12 @@ class Workbook:
 
     def _all_sketches(self) -> list[Sketch]:
         """Return the models, and those that a section of claims makes of one above, in the order of the page."""
-        spoken_of = [s for s in self._spoken_of.values() if s is not None and s.loss is not None]
+        spoken_of = [s for s in self.spoken_of.values() if s is not None and s.loss is not None]
         carried = [s for s in spoken_of if s not in self.sketches]
         return sorted([*self.sketches, *carried], key=lambda s: (s.section, s.order))
 
     @cached_property
-    def _spoken_of(self) -> dict[int, Sketch | None]:
+    def spoken_of(self) -> dict[int, Sketch | None]:
         """The model that the claims of each section speak of."""
         models: dict[int, Sketch | None] = {}
         for section, claims in self._claims_by_section.items():
@@ -216,7 +216,7 @@ class Workbook:
         return groups
 
     def _section(self, number: int, sketch: Sketch) -> Section:
-        claims = [c for at, own in self._spoken_of.items() if own is sketch for _, c in self._claims_by_section[at]]
+        claims = [c for at, own in self.spoken_of.items() if own is sketch for _, c in self._claims_by_section[at]]
         model = build_model(sketch, self.facts, self.outline)
         return Section(sketch.title, sketch.headings, model.network, f"{number}.", model, tuple(claims))
 

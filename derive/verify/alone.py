@@ -71,15 +71,16 @@ def _judge_own(own: Own, case: Case) -> Verdict:
         return Verdict("unread", str(error))
 
 
-def bench_alone(claim: Equation, found: Outline, facts: Facts) -> Bench:
-    """Return the bench of a claim that needs no model, to judge in it what else is said of the claim's letters."""
+def bench_alone(claim: Equation, found: Outline, facts: Facts) -> tuple[Equation, Bench]:
+    """Return a claim that needs no model with its bench, to see in it what else is said of the claim's letters."""
     claim = replace(claim, left=with_one_sign(claim.left))
     numbers = _numbers(claim)
     of = claim.left.of if isinstance(claim.left, ast.Derivative) else claim.left
     if isinstance(of, ast.Call):  # of functions of one number
         numbers |= {render(name): () for arg in of.args for name in names_in(arg)}
     case = Case(_ENTRY, replace(found, declared={**numbers, **found.declared}), facts, (claim,))
-    return bench_of(Quantities(Facts(functions=facts.functions), []).own(claim), case)
+    own = Quantities(Facts(functions=facts.functions), []).own(claim)
+    return own.claim, bench_of(own, case)
 
 
 # ---------------------------------------------------------------- functions of one number

@@ -19,7 +19,7 @@ from derive.read.spelling import render
 from derive.read.vocabulary import ONES
 from derive.verify.alone import judge_alone
 from derive.verify.bench import Bench, make_bench
-from derive.verify.chain import generic_chain
+from derive.verify.chain import ANY_FUNCTIONS, generic_chain
 from derive.verify.claims import JudgedClaim, judge_claim
 from derive.verify.judge import FALSE, GOOD, Verdict
 from derive.verify.worked import chain_of, in_chain, judge_step, judge_step_alone, start_of
@@ -83,7 +83,7 @@ def _judge_one(
 ) -> tuple[Verdict, str]:
     generic = generic_chain(claim, sketches, section)
     if generic is not None:
-        return generic, "any functions"
+        return generic, ANY_FUNCTIONS
     if not isinstance(bench, Bench):
         reason = str(bench) if bench is not None else "no model on the page defines what it speaks of"
         return Verdict("unread", reason), ""

@@ -78,6 +78,6 @@ def judge_step(claim: Equation, before: Equation, bench: Bench | DeriveError | N
 def judge_step_alone(claim: Equation, before: Equation, found: Outline, facts: Facts) -> Verdict:
     """Judge whether a link is equal to the one before, in a chain that needs no model."""
     try:
-        return judge_step(claim, before, bench_alone(claim, found, facts))
+        return judge_step(claim, before, bench_alone(claim, found, facts)[1])
     except DeriveError as error:
         return Verdict("unread", str(error))
