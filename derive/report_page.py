@@ -18,7 +18,7 @@ from derive.sheet.document import MARK_SIGNS, Code, Paragraph, Text
 from derive.sheet.html import blocks_html, html_page, spans_html
 from derive.sheet.layout import is_known
 from derive.sheet.mathml import escape, to_mathml
-from derive.sheet.prose import Passage, Piece, passages
+from derive.sheet.prose import Flow, Listing, Piece, passages, with_code
 from derive.sheet.reasons import MARKS, spans
 from derive.sheet.report_css import REPORT_CSS
 from derive.verify.claims import JudgedClaim
@@ -27,7 +27,7 @@ from derive.version import VERSION
 from derive.workbook import Workbook
 
 _BETWEEN = re.compile(
-    r"\\(?:begin|end|label|tag)\*?\{[^{}]*\}|\\(?:qquad|quad|nonumber|notag|text\{[^{}]*\})|\\[\\,;:! ]|[\s.,;&]"
+    r"\\(?:begin|end|label|tag)\*?\{[^{}]*\}|\\(?:qquad|quad|nonumber|notag)\b|\\[\\,;:! ]|[\s.,;&]"
 )
 _AROUND = re.compile(
     r"\\(?:begin|end)\s*\{(?:equation|displaymath|math|align|gather|multline|eqnarray|split|aligned|gathered)\*?\}"
@@ -60,14 +60,14 @@ def report_html(
         title = book.title
         if book.wanted is None:  # of a page in part, the claims alone
             report.place(block for block in book.page.blocks if isinstance(block, Formula | Broken))
-            parts = [part for part in passages(book.page.blocks) if not _is_title(part, title)]
-            shown = [report.part(part) for part in parts]
+            parts = passages(with_code(book.page.blocks, book.text))
+            shown = [report.part(part) for part in parts if not _is_title(part, title)]
     rest = report.cards([claim for claim in claims if id(claim) not in report.done])
     footer = f"<footer>Checked by derive {escape(VERSION)}.</footer>"
     return html_page(title, "\n".join(filter(None, [_head(source, claims, assumed), *shown, rest, footer])), REPORT_CSS)
 
 
-def _is_title(part: Heading | Formula | Passage, title: str) -> bool:
+def _is_title(part: Flow, title: str) -> bool:
     return isinstance(part, Heading) and part.text == title
 
 
@@ -118,8 +118,10 @@ class _Report:
             if at:
                 self.by_formula[starts[at - 1]].append(claim)
 
-    def part(self, part: Heading | Formula | Passage) -> str:
+    def part(self, part: Flow) -> str:
         """Return a part of the page, with the claims made in it."""
+        if isinstance(part, Listing):
+            return f"<pre><code>{'&#10;'.join(map(escape, part.text.splitlines()))}</code></pre>"
         if isinstance(part, Heading):
             level = min(part.level + 1, 4)
             return f"<h{level}>{escape(part.text)}</h{level}>"

@@ -21,7 +21,7 @@ from derive.read.facts import Facts, sort_equations
 from derive.read.infer import ReadModel, build_model, compact, symbols_of
 from derive.read.models import Sketch, check_conflicts, claim_sketch, sketch_models
 from derive.read.outline import Equation, Outline, outline
-from derive.read.page import load_page
+from derive.read.page import load_page, load_text
 from derive.recurrence import Recurrence
 from derive.sheet.compose import ClaimLine, Part, compose
 from derive.sheet.document import Document
@@ -141,7 +141,8 @@ class Workbook:
             raise DeriveError(f"{self.path}: claims files have no model of their own; use `derive check` alone")
         self.is_page = ".py" not in Path(self.path).name
         if self.is_page:
-            self.page: Page = load_page(self.path, content)
+            self.text = load_text(self.path, content)
+            self.page: Page = load_page(self.path, self.text.encode())
             self.outline: Outline = outline(self.page)
             self.title = next((b.text for b in self.page.blocks if isinstance(b, Heading)), Path(self.path).stem)
             self.facts: Facts = sort_equations(self.outline)

@@ -201,3 +201,18 @@ def test_no_space_stands_before_a_comma_and_one_before_a_word() -> None:
     (part,) = passages([Prose("If (", 1), Formula("x", 1, 5, False), Prose(") is", 1, 8), Formula("y", 1, 13, False)])
     assert isinstance(part, Passage)
     assert "".join(getattr(piece, "text", "$") for piece in part.pieces) == "If ($) is $"
+
+
+def test_code_on_the_page_is_shown_as_code(tmp_path: Path) -> None:
+    text = "# A\n\nUse `a < b`, or (`c`) of $x$:\n\n```python\nprint(1 < 2)  # $y$\n    done\n```\n\nThat is all.\n"
+    _, html = report(tmp_path, text, 0)
+    assert re.search(r"<p>Use <code>a &lt; b</code>, or \(<code>c</code>\) of <math>.*?</math>:</p>", html)
+    assert "<pre><code>print(1 &lt; 2)  # $y$&#10;    done</code></pre>" in html
+    assert html.index("</pre>") < html.index("That is all.")
+
+
+def test_a_report_never_takes_the_place_of_its_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("<p>Let \\(z = W x\\).</p>", encoding="utf-8")
+    assert_refused(run("check", page, "-o", page), "the page itself")
+    assert page.read_text(encoding="utf-8").startswith("<p>Let")

@@ -87,7 +87,7 @@ def check(
     derive check claims.jsonl > verdicts.jsonl
     """
     if output is not None:
-        _check_report(output)
+        _check_report(output, source)
     if number is not None and (as_json or output is not None or code is not None):
         raise DeriveError("--explain prints one claim of the source as text; leave out --json, -o and --code")
     if code is not None:
@@ -111,7 +111,9 @@ def check(
     _report(ctx, source, claims, book.symbols(), as_json, assumed=book.assumed, output=output, book=book)
 
 
-def _check_report(output: Path) -> None:
+def _check_report(output: Path, source: str) -> None:
+    if output.exists() and Path(source).exists() and output.samefile(source):
+        raise DeriveError(f"{output} is the page itself; give the report another name")
     if output.suffix.lower() != ".html":
         raise DeriveError(f"{output}: the report of a check is one file that ends in .html; choose that ending")
     check_writable(output)

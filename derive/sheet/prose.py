@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,11 +22,25 @@ class Passage:
     mark: str = ""
 
 
-Flow: TypeAlias = Heading | Formula | Passage
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Lines of a program."""
+
+    text: str
+    line: int
+    column: int = 1
+
+
+Flow: TypeAlias = Heading | Formula | Passage | Listing
 
 _GAP: Final = re.compile(r"\n[ \t]*\n\s*")
 _ITEM: Final = re.compile(r"[ \t]*(?P<mark>[-*+•]|\d{1,3}[.)])(?:[ \t]+|$)")
 _SPAN: Final = re.compile(r"\*\*(?P<strong>[^*\n][^*]*?)\*\*|(?P<tick>`+)(?P<code>[^`]+?)(?P=tick)")
+_PROGRAM: Final = re.compile(
+    r"^[ \t>]*(?P<fence>`{3,}|~{3,})(?P<language>[^`\n]*)\n(?P<listing>.*?)^[ \t>]*(?P=fence)[ \t]*$"
+    r"|(?<![`$\\])(?P<tick>`{1,2})(?!`)(?P<code>[^`\n]+)(?P=tick)(?!`)",
+    re.MULTILINE | re.DOTALL,
+)
 _LINK: Final = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
 _RULE: Final = re.compile(r"^[ \t]*(?:-{3,}|\*{3,}|_{3,}|\{:.*\})[ \t]*$", re.MULTILINE)
 _WRITTEN_IN_LATEX: Final = re.compile(r"\\(?:begin|item|emph|text\w+|cite\w*|ref|label|documentclass)\b")
@@ -49,8 +64,27 @@ _CLOSE: Final = tuple(",.;:!?)]}'’”%-–/")
 _OPEN: Final = tuple("([{“‘/")
 
 
-def passages(blocks: Sequence[Block]) -> Iterator[Flow]:
-    """Yield headings, displayed formulas and paragraphs of a page, in order.
+def with_code(blocks: Sequence[Block], text: str) -> list[Block | Listing]:
+    """Return the blocks of a page with the code in it, which the reader of formulas passes over.
+
+    >>> [block.text for block in with_code([Prose("use", 1), Prose("here", 1, 11)], "use `dot` here")]
+    ['use', '`dot`', 'here']
+    """
+    if any(isinstance(block, Prose) and "`" in block.text for block in blocks):
+        return list(blocks)  # it is prose there
+    starts = [0, *(match.end() for match in re.finditer("\n", text))]
+    found: list[Block | Listing] = list(blocks)
+    for match in _PROGRAM.finditer(text):
+        line = bisect.bisect_right(starts, match.start())
+        if match["code"]:
+            found.append(Prose(match[0], line, match.start() - starts[line - 1] + 1))
+        elif match["language"].strip().lower() != "math":
+            found.append(Listing(match["listing"], line))
+    return sorted(found, key=lambda block: (block.line, getattr(block, "column", 1)))
+
+
+def passages(blocks: Sequence[Block | Listing]) -> Iterator[Flow]:
+    """Yield headings, displayed formulas, listings and paragraphs of a page, in order.
 
     >>> [type(part).__name__ for part in passages([Prose("Let", 1), Formula("x", 1, 6, False), Prose("be.", 1, 8)])]
     ['Passage']
@@ -59,7 +93,7 @@ def passages(blocks: Sequence[Block]) -> Iterator[Flow]:
     pieces: list[Piece] = []
     mark, end = "", 0  # of the paragraph that is open; the line at which the block before ends
     for block in blocks:
-        if isinstance(block, Heading) or (isinstance(block, Formula) and block.display):
+        if isinstance(block, Heading | Listing) or (isinstance(block, Formula) and block.display):
             yield from _closed(pieces, mark)
             pieces, mark = [], ""
             yield block
@@ -86,7 +120,7 @@ def _closed(pieces: Sequence[Piece], mark: str) -> Iterator[Passage]:
         yield Passage(tuple(pieces), mark)
 
 
-def _breaks(block: Block) -> int:
+def _breaks(block: Block | Listing) -> int:
     text = block.latex if isinstance(block, Formula) else block.text
     closing = isinstance(block, Formula) and block.display and "\n" in block.latex
     return text.count("\n") + closing

@@ -21,6 +21,8 @@ REPORT_CSS: Final = """
 .item > .bullet { position: absolute; left: 0; min-width: 1.1rem; text-align: right; color: var(--soft); }
 .shown { overflow-x: auto; overflow-y: hidden; margin: 1rem 0; padding: 0.3rem 0; text-align: center; }
 .shown > math { display: block math; width: max-content; margin: 0 auto; font-size: 1.15em; }
+pre { overflow-x: auto; background: var(--tint); border-radius: 8px; padding: 0.8rem 1rem; line-height: 1.45; }
+pre > code { background: none; padding: 0; overflow-wrap: normal; }
 .claims { margin: 1.1rem 0; }
 .claim { border: 1px solid var(--line); border-left: 4px solid var(--open); border-radius: 8px;
   margin: 0.5rem 0; scroll-margin-top: 1rem; background: var(--page);
