@@ -93,7 +93,7 @@ def _evidence(claim: JudgedClaim, source: Workbook | Entry | None) -> tuple[Deri
 
 
 def _in_page(claim: JudgedClaim, book: Workbook) -> tuple[Equation, Bench] | None:
-    same = (c for _, c in book.facts.claims if (c.own or c.place, render(c.right)) == (claim.place, claim.rhs))
+    same = (c for _, c in book.facts.claims if (c.stands, render(c.right)) == (claim.place, claim.rhs))
     equation = next(same, None)
     if equation is None:
         return None

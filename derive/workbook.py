@@ -270,7 +270,7 @@ class Workbook:
         judged = {(claim.place.line, claim.place.column): claim for claim in self.judged()}
         parts = []
         for section in self.sections:
-            stand = [claim.own or claim.place for claim in section.claims]
+            stand = [claim.stands for claim in section.claims]
             places = dict.fromkeys((place.line, place.column) for place in stand)
             lines = tuple(_claim_line(judged[place]) for place in places if place in judged)
             record = section.derive()

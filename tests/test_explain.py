@@ -62,6 +62,15 @@ def test_what_was_not_understood_is_said_with_its_place(tmp_path: Path) -> None:
     assert any(line.startswith("unread: ") and "foo" in line for line in lines)
 
 
+def test_without_a_loss_the_equations_up_to_the_given_cotangent_are_shown(tmp_path: Path) -> None:
+    model = "# Layer\n\n$$ z = W x, \\quad a = \\sigma(z) $$\n\n"
+    claim = r"$$ \frac{\partial L}{\partial W} = (\frac{\partial L}{\partial a} \odot \sigma'(z)) x^T $$"
+    code, lines = explained(write(tmp_path, model + claim), "--explain", 1)
+    assert code == 0
+    assert "a = σ(z) (2)" in lines
+    assert "Given from above, whatever the loss L is: ∂L/∂a." in lines
+
+
 RULES = {
     r"\frac{d}{dx} (x^T A x) = (A + A) x": "∂f/∂x = (A + Aᵀ) x ✓ (2)",  # it brings its function along
     r"\frac{\partial L}{\partial w} = -\frac{\partial L}{\partial z} \frac{\partial z}{\partial w}": "refuted",

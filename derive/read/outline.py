@@ -45,6 +45,11 @@ class Equation:
     place: Place
     own: Place | None = None
 
+    @property
+    def stands(self) -> Place:
+        """Where it stands itself, also as a link of a chain."""
+        return self.own or self.place
+
 
 @dataclass(frozen=True, slots=True)
 class Unread:

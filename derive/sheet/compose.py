@@ -91,7 +91,7 @@ def _passes(derivation: Derivation, level: int) -> list[doc.Block]:
     blocks += [_plain(equation) for equation in by_role["forward"]]
     if by_role["backward"]:
         blocks.append(doc.Heading(level, "Backward"))
-    if derivation.seeds:
+    if by_role["backward"] and derivation.seeds:
         given = ", ".join(f"${seed.latex}$" for seed in derivation.seeds)
         blocks.append(doc.Paragraph(spans(f"Given from above, whatever the loss $L$ is: {given}.")))
     for equation in by_role["backward"]:

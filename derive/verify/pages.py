@@ -14,7 +14,7 @@ from derive.read import syntax as ast
 from derive.read.facts import GREEK_DELTA, Facts, key_without_indices
 from derive.read.infer import build_model
 from derive.read.models import Sketch, claim_sketch
-from derive.read.outline import Equation, Outline, Place, walk
+from derive.read.outline import Equation, Outline, walk
 from derive.read.spelling import render
 from derive.read.vocabulary import ONES
 from derive.verify.alone import judge_alone
@@ -59,21 +59,19 @@ def _judged(
     for section, group in itertools.groupby(facts.claims, lambda item: item[1].place.section):
         claims = list(group)
         bench = _bench(section, claims, found, facts, sketches)
-        links: defaultdict[int, list[tuple[Place, Verdict]]] = defaultdict(list)
+        links: defaultdict[int, list[tuple[Equation, Verdict]]] = defaultdict(list)
         for order, claim in claims:
             started = time.perf_counter()
             alone = own.get(id(claim))
             verdict, title = (alone, "") if alone is not None else _judge_one(claim, section, sketches, bench)
             if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, facts)):
                 verdict = Verdict("unread", other)
-            place, above = claim.own or claim.place, links[start_of(order, found.equations)]
-            if above:
-                before = found.equations[order - 1]
-                step = partial(_judge_step, claim, before, alone is not None, sketches, bench, found, facts)
-                verdict = in_chain(verdict, place, above, step)
-            above.append((place, verdict))
+            above = links[start_of(order, found.equations)]
+            step = partial(_judge_step, claim, alone is not None, sketches, bench, found, facts)
+            verdict = in_chain(claim, verdict, above, step)
+            above.append((claim, verdict))
             yield JudgedClaim(
-                claim.latex, place, render(claim.left), render(claim.right), verdict, title,
+                claim.latex, claim.stands, render(claim.left), render(claim.right), verdict, title,
                 time.perf_counter() - started, chain=chain_of(order, found.equations),
             )  # fmt: skip
 
@@ -91,9 +89,10 @@ def _judge_one(
 
 
 def _judge_step(
-    claim: Equation, before: Equation, is_alone: bool, sketches: Sequence[Sketch],
-    bench: Bench | DeriveError | None, found: Outline, facts: Facts,
+    claim: Equation, is_alone: bool, sketches: Sequence[Sketch], bench: Bench | DeriveError | None, found: Outline,
+    facts: Facts, before: Equation,
 ) -> Verdict:  # fmt: skip
+    """Judge whether a link of a chain is equal to the one before."""
     if is_alone:
         return judge_step_alone(claim, before, found, facts)
     generic = generic_chain(replace(claim, left=before.right), sketches, claim.place.section)

@@ -96,6 +96,7 @@ def _of_partial(partial: Partial, name: str) -> Derivation:
 def _leading_to(ends: Iterable[Var], derivation: Derivation) -> Derivation:
     """Return a record with the equations alone that some names rest on, by their values or by their steps."""
     by_name = {e.name: e for e in derivation.equations if e.role != "update"}
+    forward = [e.name for e in derivation.equations if e.role in FORWARD]
     waiting, found = list(ends), set[Var]()
     while waiting:
         name = waiting.pop()
@@ -105,7 +106,7 @@ def _leading_to(ends: Iterable[Var], derivation: Derivation) -> Derivation:
         equation = by_name[name]
         parts: list[Node] = [equation.value, *(side for step in equation.steps for side in (step.before, step.after))]
         waiting += [var for part in parts for var in variables(part)]
-        if equation.role not in FORWARD and derivation.loss is not None:
-            waiting.append(derivation.loss)
+        if equation.role not in FORWARD:  # it was swept from the end
+            waiting += forward if derivation.loss is None else [derivation.loss]
     kept = tuple(e for e in derivation.equations if e.name in found and e.role != "update")
     return replace(derivation, equations=kept)

@@ -37,33 +37,33 @@ def chain_of(order: int, equations: Sequence[Equation]) -> Place | None:
 
 
 def in_chain(
-    verdict: Verdict, at: Place, above: Sequence[tuple[Place, Verdict]], step: Callable[[], Verdict]
+    claim: Equation, verdict: Verdict, above: Sequence[tuple[Equation, Verdict]], step: Callable[[Equation], Verdict]
 ) -> Verdict:
-    """Return the verdict on a link, with what the links above make of it.
+    """Return the verdict on a link of a chain, with what the links above make of it.
 
     Args:
-        verdict: The verdict on the link as a statement about the chain's left side; its word stays.
-        at: Where the link stands.
-        above: The links above that claim something, in order.
-        step: Judges whether the link is equal to the one before.
+        claim: The link.
+        verdict: The verdict on it as a statement about the chain's left side; its word stays.
+        above: The links above that claim something, in order, with their verdicts.
+        step: Judges whether the link is equal to another.
     """
-    wrong = next((place for place, judged in above if judged.verdict in FALSE), None)
+    wrong = next((link for link, judged in above if judged.verdict in FALSE), None)
     if wrong is None or verdict.verdict not in (*GOOD, *FALSE):
         return verdict
     last, judged = above[-1]
-    word = "line" if last.line != at.line else "link"
-    first = f"the first wrong {spot(wrong, at)}"
+    word = "line" if last.stands.line != claim.stands.line else "link"
+    first = f"the first wrong {_spot(wrong.stands, claim.stands)}"
     if judged.verdict not in FALSE:
         return replace(verdict, reason=f"{verdict.reason}; {first}") if verdict.verdict in FALSE else verdict
     if verdict.verdict in GOOD:
         return replace(verdict, reason=f"{verdict.reason}; {MADE_GOOD.format(word)}; {first}")
-    followed = step().verdict
+    followed = step(last).verdict
     why = FOLLOWS if followed in GOOD else WRONG_AGAIN if followed == "refuted" else UNCERTAIN
     diagnosis = None if followed in GOOD else verdict.diagnosis  # the slip was made above, and is named there
     return replace(verdict, reason=f"{verdict.reason}; {why.format(word)}; {first}", diagnosis=diagnosis)
 
 
-def spot(wrong: Place, at: Place) -> str:
+def _spot(wrong: Place, at: Place) -> str:
     """Say which line is wrong, and which column where the link that asks stands on the same line."""
     return f"line is {wrong.line}" if wrong.line != at.line else f"link is at line {wrong.line}, column {wrong.column}"
 
