@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from derive.read.infer import compact
 from derive.sheet.text import in_unicode, to_unicode
 from derive.verify.alone import LAYOUT
 from derive.verify.claims import JudgedClaim
-from derive.verify.judge import FALSE
+from derive.verify.judge import FALSE, GOOD
 
 VERDICTS = ("proved", "verified", "refuted", "ill-typed", "undecided", "unread")
 SHAPE = "a gradient has the shape of its variable"
@@ -34,6 +35,42 @@ def convention(claims: Sequence[JudgedClaim], assumed: Sequence[str] = ()) -> st
     turned = any(LAYOUT["numerator"] in claim.verdict.assumptions for claim in claims)
     own = CONVENTION.replace(SHAPE, LAYOUT["numerator"]) if turned else CONVENTION
     return "; ".join([own, *assumed])
+
+
+def chains(claims: Iterable[JudgedClaim]) -> list[list[JudgedClaim]]:
+    """Return the worked derivations among claims: those of one chain, where there are several."""
+    found: defaultdict[tuple[int, int], list[JudgedClaim]] = defaultdict(list)
+    for claim in claims:
+        if claim.chain is not None:
+            found[claim.chain.line, claim.chain.column].append(claim)
+    return [links for links in found.values() if len(links) > 1]
+
+
+def false_in(claims: Iterable[JudgedClaim]) -> list[JudgedClaim]:
+    """Return the claims that do not hold."""
+    return [claim for claim in claims if claim.verdict.verdict in FALSE]
+
+
+def chain_words(chain: Sequence[JudgedClaim], claims: Iterable[JudgedClaim]) -> str:
+    """Say which line of a worked derivation is the first wrong one; "" where none is.
+
+    Args:
+        chain: The claims of the derivation, in order.
+        claims: All claims of the page: what was not read stands there alone.
+    """
+    if not (false := false_in(chain)):
+        return ""
+    wrong = false[0]
+    alone = sum(claim.place.line == wrong.place.line for claim in chain) == 1
+    words = f"first wrong line: {wrong.place.line}" + ("" if alone else f", column {wrong.place.column}")
+    above = [c for c in claims if c.verdict.verdict in OPEN and _place(chain[0]) <= _place(c) < _place(wrong)]
+    words += "".join(f"; line {claim.place.line} is {claim.verdict.verdict}" for claim in above)
+    again = next((c for c in chain if c.verdict.verdict in GOOD and _place(c) > _place(wrong)), None)
+    return words + (f"; line {again.place.line} holds again, by a second error" if again else "")
+
+
+def _place(claim: JudgedClaim) -> tuple[int, int]:
+    return claim.place.line, claim.place.column
 
 
 def to_json(
@@ -67,21 +104,29 @@ def to_lines(
     """Return the report for a terminal of 80 columns."""
     lines = [f"{source}: {convention(claims)}"] if claims else [f"{source}: no claim was found"]
     lines += [f"  assumed: {text}" for text in assumed]
-    section = ""
-    for claim in claims:
+    section, width = "", len(str(len(claims)))
+    said = {id(chain[-1]): words for chain in chains(claims) if (words := chain_words(chain, claims))}
+    for number, claim in enumerate(claims, 1):
         if claim.title and claim.title != section:
             section = claim.title
             lines += ["", section]
-        lines += _claim_lines(claim, verbose)
+        first, *more = _claim_lines(claim, verbose)
+        lines += [f"  {number:>{width}}{first}", *(" " * width + line for line in more)]
+        if id(claim) in said:
+            lines.append(f"{' ' * width}      {said[id(claim)]}")
     counts = ", ".join(f"{count} {word}" for word, count in summary(claims).items() if count)
     return [wrapped for line in [*lines, "", counts or "0 claims"] for wrapped in _wrap(line)]
+
+
+def written(claim: JudgedClaim) -> str:
+    """Return what a claim says in LaTeX, on one line; of a chain the link alone."""
+    return " ".join((f"{claim.lhs} = {claim.rhs}" if claim.lhs and claim.rhs else claim.latex).split())
 
 
 def _claim_lines(claim: JudgedClaim, verbose: bool) -> list[str]:
     verdict = claim.verdict
     sign = "✓" if verdict.verdict in ("proved", "verified") else "✗" if verdict.verdict in FALSE else "?"
-    written = f"{claim.lhs} = {claim.rhs}" if claim.lhs and claim.rhs else claim.latex  # of a chain the link alone
-    lines = [f"  {sign} {verdict.verdict:<9} line {claim.place.line:<4} {to_unicode(' '.join(written.split()))}"]
+    lines = [f" {sign} {verdict.verdict:<9} line {claim.place.line:<4} {to_unicode(written(claim))}"]
     if verdict.verdict not in ("proved", "verified") or verbose:
         lines.append(f"      {in_unicode(verdict.reason)}")
     if verdict.diagnosis is not None:

@@ -16,12 +16,12 @@ from derive.errors import DeriveError, ModelError, ShapeError
 from derive.expr import Var
 from derive.generalise import generalised, generalised_recurrence
 from derive.model import Network
-from derive.read.blocks import Heading
+from derive.read.blocks import Heading, Page
 from derive.read.facts import Facts, sort_equations
 from derive.read.infer import ReadModel, build_model, compact, symbols_of
 from derive.read.models import Sketch, check_conflicts, claim_sketch, sketch_models
 from derive.read.outline import Equation, Outline, outline
-from derive.read.page import load_page
+from derive.read.page import load_page, load_text
 from derive.recurrence import Recurrence
 from derive.sheet.compose import ClaimLine, Part, compose
 from derive.sheet.document import Document
@@ -141,9 +141,10 @@ class Workbook:
             raise DeriveError(f"{self.path}: claims files have no model of their own; use `derive check` alone")
         self.is_page = ".py" not in Path(self.path).name
         if self.is_page:
-            page = load_page(self.path, content)
-            self.outline: Outline = outline(page)
-            self.title = next((b.text for b in page.blocks if isinstance(b, Heading)), Path(self.path).stem)
+            self.text = load_text(self.path, content)
+            self.page: Page = load_page(self.path, self.text.encode())
+            self.outline: Outline = outline(self.page)
+            self.title = next((b.text for b in self.page.blocks if isinstance(b, Heading)), Path(self.path).stem)
             self.facts: Facts = sort_equations(self.outline)
             self.sketches: list[Sketch] = sketch_models(self.outline, self.facts)
             self._pick_known_section()
@@ -195,12 +196,12 @@ class Workbook:
 
     def _all_sketches(self) -> list[Sketch]:
         """Return the models, and those that a section of claims makes of one above, in the order of the page."""
-        spoken_of = [s for s in self._spoken_of.values() if s is not None and s.loss is not None]
+        spoken_of = [s for s in self.spoken_of.values() if s is not None and s.loss is not None]
         carried = [s for s in spoken_of if s not in self.sketches]
         return sorted([*self.sketches, *carried], key=lambda s: (s.section, s.order))
 
     @cached_property
-    def _spoken_of(self) -> dict[int, Sketch | None]:
+    def spoken_of(self) -> dict[int, Sketch | None]:
         """The model that the claims of each section speak of."""
         models: dict[int, Sketch | None] = {}
         for section, claims in self._claims_by_section.items():
@@ -216,7 +217,7 @@ class Workbook:
         return groups
 
     def _section(self, number: int, sketch: Sketch) -> Section:
-        claims = [c for at, own in self._spoken_of.items() if own is sketch for _, c in self._claims_by_section[at]]
+        claims = [c for at, own in self.spoken_of.items() if own is sketch for _, c in self._claims_by_section[at]]
         model = build_model(sketch, self.facts, self.outline)
         return Section(sketch.title, sketch.headings, model.network, f"{number}.", model, tuple(claims))
 
@@ -269,7 +270,8 @@ class Workbook:
         judged = {(claim.place.line, claim.place.column): claim for claim in self.judged()}
         parts = []
         for section in self.sections:
-            places = dict.fromkeys((claim.place.line, claim.place.column) for claim in section.claims)
+            stand = [claim.stands for claim in section.claims]
+            places = dict.fromkeys((place.line, place.column) for place in stand)
             lines = tuple(_claim_line(judged[place]) for place in places if place in judged)
             record = section.derive()
             parts.append(Part(record, lines, None if stable is None else stable(record)))
@@ -292,7 +294,8 @@ def _claim_line(claim: JudgedClaim) -> ClaimLine:
         if verdict.diagnosis is None
         else f"{verdict.diagnosis.kind}: ${compact(verdict.diagnosis.corrected)}$"
     )
-    return ClaimLine(claim.latex, verdict.verdict, note, claim.place.line)
+    written = f"{compact(claim.lhs)} = {compact(claim.rhs)}" if claim.chain is not None else claim.latex
+    return ClaimLine(written, verdict.verdict, note, claim.place.line)
 
 
 def load_python(spec: str) -> Section:

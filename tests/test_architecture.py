@@ -38,7 +38,7 @@ LAYERS = {
         ("verify/*",),
         ("sheet/*",),
         ("handwritten/*",),
-        ("workbook", "report", "progress"),
+        ("workbook", "report", "progress", "explain", "report_page"),
         ("command",),
         ("api",),
         ("",),  # derive itself: the names that users import

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -14,15 +14,18 @@ import codegen
 from derive.command import code_options, section_option, source_argument
 from derive.commands.handwritten import conventions, judge_file
 from derive.errors import DeriveError
+from derive.explain import explain
 from derive.files import check_writable
-from derive.read.claims_file import load_entries
+from derive.read.claims_file import Entry, load_entries
 from derive.report import claim_json, exit_code, to_json, to_lines
+from derive.report_page import save_report
 from derive.sheet.plain import to_text
 from derive.sheet.write import SUFFIXES, save_document
 from derive.verify.cases import judge_entries
 from derive.verify.claims import JudgedClaim
 from derive.workbook import Workbook
 
+T = TypeVar("T")
 log = logging.getLogger("derive")
 
 
@@ -62,11 +65,14 @@ def _check_suffix(output: Path) -> None:
 @click.command()
 @source_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--explain", "number", type=int, metavar="N", help="Print the derivation that decides on the N-th claim.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the page with its verdicts too: .html.")
 @section_option
 @code_options
 @click.pass_context
 def check(
-    ctx: click.Context, /, source: str, as_json: bool, section: str | None, code: str | None, **how: Any
+    ctx: click.Context, /, source: str, as_json: bool, number: int | None, output: Path | None, section: str | None,
+    code: str | None, **how: Any,
 ) -> None:  # fmt: skip
     """Judge every formula that the page claims, or with --code a backward function.
 
@@ -75,27 +81,65 @@ def check(
     \b
     derive check notes.md
     derive check notes.md --json > report.json
+    derive check notes.md --explain 3
+    derive check notes.md -o report.html
     derive check notes.md --code layer.py:backward
     derive check claims.jsonl > verdicts.jsonl
     """
+    if output is not None:
+        _check_report(output, source)
+    if number is not None and (as_json or output is not None or code is not None):
+        raise DeriveError("--explain prints one claim of the source as text; leave out --json, -o and --code")
     if code is not None:
         claims = judge_file(source, section, code, **how)
-        _report(ctx, source, claims, [], as_json, conventions(claims))
+        _report(ctx, source, claims, [], as_json, conventions(claims), output=output)
     if any(how.values()):
         raise DeriveError("--wrt, --name, --samples and --size say how a function is read; add --code FILE:NAME")
     if source.endswith(".jsonl"):
-        _answer(ctx, judge_entries(load_entries(source)))
+        entries = load_entries(source)
+        if number is None:
+            _answer(ctx, source, judge_entries(entries), output)
+        else:
+            entry = _numbered(entries, number, source)
+            _explain(ctx, next(judge_entries([entry])), number, entry)
     book = Workbook(source, section)
     if book.is_page:
         book.refuse_conflicts()
-    _report(ctx, source, list(book.judged()), book.symbols(), as_json, assumed=book.assumed)
+    claims = list(book.judged())
+    if number is not None:
+        _explain(ctx, _numbered(claims, number, source), number, book)
+    _report(ctx, source, claims, book.symbols(), as_json, assumed=book.assumed, output=output, book=book)
+
+
+def _check_report(output: Path, source: str) -> None:
+    if output.exists() and Path(source).exists() and output.samefile(source):
+        raise DeriveError(f"{output} is the page itself; give the report another name")
+    if output.suffix.lower() != ".html":
+        raise DeriveError(f"{output}: the report of a check is one file that ends in .html; choose that ending")
+    check_writable(output)
+
+
+def _numbered(items: Sequence[T], number: int, source: str) -> T:
+    """Return the N-th of the claims of a source."""
+    if not 1 <= number <= len(items):
+        hint = f"give a number from 1 to {len(items)}" if items else "there is nothing to explain"
+        raise DeriveError(f"--explain {number}: {source} has {len(items)} claim{'s' * (len(items) != 1)}; {hint}")
+    return items[number - 1]
+
+
+def _explain(ctx: click.Context, claim: JudgedClaim, number: int, source: Workbook | Entry) -> None:
+    """Print the derivation that decides on a claim, and end with the exit code of its verdict."""
+    click.echo(to_text(explain(claim, number, source)), nl=False)
+    ctx.exit(exit_code([claim]))
 
 
 def _report(
     ctx: click.Context, source: str, claims: Sequence[JudgedClaim], symbols: list[dict[str, object]], as_json: bool,
-    given: Sequence[str] = (), assumed: Sequence[str] = (),
+    given: Sequence[str] = (), assumed: Sequence[str] = (), output: Path | None = None, book: Workbook | None = None,
 ) -> None:  # fmt: skip
-    """Print the verdicts and what is taken as given, and end with the exit code that they give."""
+    """Print the verdicts and what is taken as given, write the report, and end with the exit code that they give."""
+    if output is not None:
+        save_report(output, source, claims, assumed, book)
     if as_json:
         click.echo(json.dumps(to_json(source, symbols, claims, assumed), indent=1, ensure_ascii=False))
     else:
@@ -104,12 +148,14 @@ def _report(
     ctx.exit(exit_code(claims))
 
 
-def _answer(ctx: click.Context, claims: Iterable[JudgedClaim]) -> None:
+def _answer(ctx: click.Context, source: str, claims: Iterable[JudgedClaim], output: Path | None) -> None:
     """Print one object a line for the entries of a claims file, each as soon as it is judged."""
     done = []
     for claim in claims:
         click.echo(json.dumps(claim_json(claim), ensure_ascii=False))
         done.append(claim)
+    if output is not None:
+        save_report(output, source, done)
     ctx.exit(exit_code(done))
 
 

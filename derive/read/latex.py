@@ -29,13 +29,15 @@ EQUALITIES = ("=", ":=", r"\equiv", r"\approx", r"\propto", r"\leq", r"\geq", "<
 class Statement:
     """One statement of a formula: its tree, where it begins (from 1) and how it is written.
 
-    `assumed` says of each macro that nobody defined what it was taken to mean.
+    `assumed` says of each macro that nobody defined what it was taken to mean; `columns` where each link of a chain
+    begins.
     """
 
     node: Node
     column: int
     latex: str
     assumed: tuple[str, ...] = ()
+    columns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,17 @@ def _part(clause: Clause, source: str, said: Sequence[Token], reader: FactorRead
     except RecursionError:
         return [Refused("the formula is nested too deeply; split it", start + 1, start + 1, latex)]
     assumed = dict.fromkeys(token.assumed for token in said if start <= token.start < end)
-    return [Statement(node, start + 1, latex, tuple(assumed))]
+    return [Statement(node, start + 1, latex, tuple(assumed), _columns(items, start, source))]
+
+
+def _columns(items: Sequence[Item], start: int, source: str) -> tuple[int, ...]:
+    """Give where the links of a chain begin: with their signs, but where a sign ends the row before."""
+    columns = [start + 1]
+    links, signs = split(items, words.RELATIONS)
+    for sign, link in zip(signs, links[1:], strict=True):
+        cut = link and r"\\" in source[sign.end : link[0].start]
+        columns.append((link[0] if cut else sign).start + 1)
+    return tuple(columns)
 
 
 def _without_unread_links(

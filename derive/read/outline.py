@@ -34,12 +34,21 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """`left = right` as written; `links` of a chain come one by one."""
+    """`left = right` as written; the links of a chain come one by one, and share the chain's place.
+
+    `own` is where a further link stands itself: one that goes on with the chain of the equation right before it.
+    """
 
     left: ast.Node
     right: ast.Node
     latex: str
     place: Place
+    own: Place | None = None
+
+    @property
+    def stands(self) -> Place:
+        """Where it stands itself, also as a link of a chain."""
+        return self.own or self.place
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +156,23 @@ def take(statement: Statement, formula: Formula, place: Place, found: Outline) -
     elif r"\leftarrow" in node.signs or is_update(node):
         found.updates.append(Equation(node.links[0], node.links[1], statement.latex, at))
     elif all(sign in EQUALS for sign in node.signs) and not _is_placeholder(node):
-        for left, right in pairs(node):
-            found.equations.append(Equation(left, right, statement.latex, at))
+        found.equations += _linked(statement, node, formula, at)
+
+
+def _linked(statement: Statement, node: ast.Relation, formula: Formula, at: Place) -> Iterator[Equation]:
+    """Yield the equations of a chain, each further link with its own place."""
+    equations = list(pairs(node))
+    columns = statement.columns[-len(equations) :]
+    for k, (left, right) in enumerate(equations):
+        further = k > 0 or _goes_on(statement.node)
+        own = _at(at, formula, columns[k]) if further and len(columns) == len(equations) else at if further else None
+        yield Equation(left, right, statement.latex, at, own)
+
+
+def _goes_on(node: ast.Node) -> bool:
+    """Tell whether a statement begins with its relation, so that it is a further link of the chain before."""
+    relation = node.body if isinstance(node, ast.Where) else node
+    return isinstance(relation, ast.Relation) and isinstance(relation.links[0], ast.Implied)
 
 
 def _at(place: Place, formula: Formula, column: int) -> Place:

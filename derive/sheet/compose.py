@@ -44,16 +44,15 @@ def compose(title: str, parts: Sequence[Part], notes: Iterable[str] = ()) -> doc
     for part in parts:
         if not (single and part.derivation.title == title):
             blocks.append(doc.Heading(1, part.derivation.title))
-        blocks += _model(part, 1 if single and part.derivation.title == title else 2)
+        blocks += model_blocks(part, 1 if single and part.derivation.title == title else 2)
     return doc.Document(title, tuple(blocks), _footer([part.derivation for part in parts]))
 
 
-def _model(part: Part, level: int) -> list[doc.Block]:
+def model_blocks(part: Part, level: int) -> list[doc.Block]:
+    """Return what a sheet says of one model, under headings of a level."""
     derivation = part.derivation
     blocks: list[doc.Block] = [_shapes(derivation)]
-    if derivation.assumptions:
-        blocks.append(doc.Paragraph((doc.Text("Taken for granted:"),)))
-        blocks.append(doc.Bullets(tuple(spans(text) for text in derivation.assumptions)))
+    blocks += taken_for_granted(derivation.assumptions)
     blocks += _passes(derivation, level)
     if derivation.batch is not None:
         blocks.append(doc.Heading(level, "Mini-batch"))
@@ -65,6 +64,13 @@ def _model(part: Part, level: int) -> list[doc.Block]:
         blocks.append(doc.Heading(level, "What the page claims"))
         blocks += [_claim(claim) for claim in part.claims]
     return blocks
+
+
+def taken_for_granted(assumptions: Sequence[str]) -> list[doc.Block]:
+    """Return a list of assumptions; nothing where there are none."""
+    if not assumptions:
+        return []
+    return [doc.Paragraph((doc.Text("Taken for granted:"),)), doc.Bullets(tuple(map(spans, assumptions)))]
 
 
 def _batch_words(batch: Derivation) -> str:
@@ -83,8 +89,9 @@ def _passes(derivation: Derivation, level: int) -> list[doc.Block]:
         by_role[role].append(equation)
     blocks: list[doc.Block] = [doc.Heading(level, "Forward")]
     blocks += [_plain(equation) for equation in by_role["forward"]]
-    blocks.append(doc.Heading(level, "Backward"))
-    if derivation.seeds:
+    if by_role["backward"]:
+        blocks.append(doc.Heading(level, "Backward"))
+    if by_role["backward"] and derivation.seeds:
         given = ", ".join(f"${seed.latex}$" for seed in derivation.seeds)
         blocks.append(doc.Paragraph(spans(f"Given from above, whatever the loss $L$ is: {given}.")))
     for equation in by_role["backward"]:

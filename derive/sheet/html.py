@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -47,14 +48,19 @@ def to_html(document: Document) -> str:
     """
     headings = _heading_ids(document)
     body = "\n".join(_block(block, headings.get(i, "")) for i, block in enumerate(document.blocks))
-    footer = f"\n<footer>{_spans(document.footer)}</footer>" if document.footer else ""
-    title = escape(document.title)
+    footer = f"\n<footer>{spans_html(document.footer)}</footer>" if document.footer else ""
+    return html_page(document.title, f"{_contents(document, headings)}{body}{footer}")
+
+
+def html_page(title: str, body: str, style: str = "") -> str:
+    """Return a whole web page: what stands below its title as HTML, and further rules of style."""
+    title = escape(title)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta name="generator" content="derive {_version()}">\n<title>{title}</title>\n'
-        f"<style>{_font_face(body + footer)}{CSS}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
-        f"{_contents(document, headings)}{body}{footer}\n</main>\n</body>\n</html>\n"
+        f"<style>{_font_face(body)}{CSS}{style}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
+        f"{body}\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -112,7 +118,7 @@ def _block(block: Block, anchor: str) -> str:
             tag = f"h{min(max(level, 1), 3) + 1}"
             return f'<{tag} id="{anchor}">{escape(text)}</{tag}>'
         case Paragraph(spans):
-            return f"<p>{_spans(spans)}</p>"
+            return f"<p>{spans_html(spans)}</p>"
         case Equation():
             return _equation(block)
         case Steps(rows):
@@ -120,12 +126,18 @@ def _block(block: Block, anchor: str) -> str:
         case Table(header, rows):
             return _table(header, rows)
         case Bullets(items):
-            return f"<ul>{''.join(f'<li>{_spans(item)}</li>' for item in items)}</ul>"
+            return f"<ul>{''.join(f'<li>{spans_html(item)}</li>' for item in items)}</ul>"
         case Rule():
             return "<hr>"
 
 
-def _spans(spans: Spans) -> str:
+def blocks_html(blocks: Iterable[Block]) -> str:
+    """Return blocks without links to them."""
+    return "\n".join(_block(block, "") for block in blocks)
+
+
+def spans_html(spans: Spans) -> str:
+    """Return what stands in a line."""
     return "".join(map(_span, spans))
 
 
@@ -148,7 +160,7 @@ def _equation(equation: Equation) -> str:
     if equation.number is not None:
         shown = f"({escape(equation.number)})"
         number = f'<a class="number" href="#{anchor}">{shown}</a>'
-    note = f'<p class="note">{_spans(equation.note)}</p>' if equation.note else ""
+    note = f'<p class="note">{spans_html(equation.note)}</p>' if equation.note else ""
     return (
         f'<div class="eq"{target}><div class="line">'
         f'<div class="formula" tabindex="0">{to_mathml(equation.latex, display=True)}</div>'
@@ -173,12 +185,12 @@ def _step(row: StepRow) -> str:
                    for side in (row.latex_left, right_side(row)))  # fmt: skip
     return (
         f'<tr><td class="left">{left}</td><td class="right">{right}</td>'
-        f'<td class="why">{_spans(row.because)}</td>{_mark(row.mark, "td")}</tr>'
+        f'<td class="why">{spans_html(row.because)}</td>{_mark(row.mark, "td")}</tr>'
     )
 
 
 def _table(header: tuple[Spans, ...], rows: tuple[tuple[Spans, ...], ...]) -> str:
-    head = "".join(f'<th scope="col">{_spans(cell)}</th>' for cell in header)
-    body = "".join(f"<tr>{''.join(f'<td>{_spans(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    head = "".join(f'<th scope="col">{spans_html(cell)}</th>' for cell in header)
+    body = "".join(f"<tr>{''.join(f'<td>{spans_html(cell)}</td>' for cell in row)}</tr>" for row in rows)
     thead = f"<thead><tr>{head}</tr></thead>" if header else ""
     return f'<div class="scroll"><table class="data">{thead}<tbody>{body}</tbody></table></div>'

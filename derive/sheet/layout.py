@@ -34,6 +34,20 @@ def tex_source(latex: str) -> str | None:
     return None
 
 
+def is_known(latex: str) -> bool:
+    r"""Tell whether a formula holds nothing but what is laid out as LaTeX would set it.
+
+    >>> is_known(r"\frac{a}{b}"), is_known(r"\foo{a}")
+    (True, False)
+    """
+    for source in (latex, rf"\begin{{aligned}} {latex} \end{{aligned}}"):
+        reader = Reader(source, COMMANDS)
+        reader.formula()
+        if reader.plain:
+            return True
+    return False
+
+
 def _is_plain(latex: str) -> bool:
     reader = Reader(latex, COMMANDS)
     reader.formula()

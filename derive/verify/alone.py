@@ -14,6 +14,7 @@ from derive.read.outline import Equation, Outline, names_in, walk
 from derive.read.spelling import render
 from derive.read.terms import Function
 from derive.shapes import axes
+from derive.verify.bench import Bench
 from derive.verify.claims import judge_claim
 from derive.verify.judge import FALSE, Verdict
 from derive.verify.own_model import LAST, Own, Quantities, bench_of, derivatives_in, laid_out, mention
@@ -58,6 +59,18 @@ def _judge_own(own: Own, case: Case) -> Verdict:
         return judge_claim(laid_out(own.claim, bench), bench)
     except DeriveError as error:
         return Verdict("unread", str(error))
+
+
+def bench_alone(claim: Equation, found: Outline, facts: Facts) -> tuple[Equation, Bench]:
+    """Return a claim that needs no model with its bench, to see in it what else is said of the claim's letters."""
+    claim = replace(claim, left=with_one_sign(claim.left))
+    numbers = _numbers(claim)
+    of = claim.left.of if isinstance(claim.left, ast.Derivative) else claim.left
+    if isinstance(of, ast.Call):  # of functions of one number
+        numbers |= {render(name): () for arg in of.args for name in names_in(arg)}
+    case = Case(_ENTRY, replace(found, declared={**numbers, **found.declared}), facts, (claim,))
+    own = Quantities(Facts(functions=facts.functions), []).own(claim)
+    return own.claim, bench_of(own, case)
 
 
 # ---------------------------------------------------------------- functions of one number

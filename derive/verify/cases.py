@@ -26,7 +26,7 @@ from derive.read.unsaid import unsaid
 from derive.read.written_out import in_entries
 from derive.verify.alone import judge_slope
 from derive.verify.bench import Bench, canonical
-from derive.verify.claims import JudgedClaim, diagnosed, verdict_on
+from derive.verify.claims import JudgedClaim, diagnosed, judge_once
 from derive.verify.deltas import judge_each_meaning, open_deltas
 from derive.verify.judge import FALSE, Verdict
 from derive.verify.own_model import Own, Quantities, bench_of, derivatives_in, laid_out
@@ -36,7 +36,10 @@ PARAMETERS = frozenset(["W", "w", "b", r"\theta", r"\Theta"])  # free wherever n
 
 
 def judge_entries(entries: Iterable[Entry]) -> Iterator[JudgedClaim]:
-    """Judge the entries of a claims file, in order; of a chain of equations the worst link counts."""
+    """Judge the entries of a claims file, in order; of a chain of equations its first false link counts, or the worst.
+
+    What stands below a false link may only follow from it.
+    """
     for entry in entries:
         started = time.perf_counter()
         left, right, verdict = _judge_entry(entry)
@@ -49,7 +52,8 @@ def _judge_entry(entry: Entry) -> tuple[str, str, Verdict]:
     left, _, right = entry.claim.partition("=")
     try:
         case = read_entry(entry)
-        return _worst((render(claim.left), render(claim.right), judge_in_case(case, claim)) for claim in case.claims)
+        found = [(render(claim.left), render(claim.right), judge_in_case(case, claim)) for claim in case.claims]
+        return next((judged for judged in found if judged[2].verdict in FALSE), _worst(found))
     except DeriveError as error:
         return left.strip(), right.strip(), Verdict("unread", str(error))
     except RecursionError:
@@ -98,7 +102,7 @@ def _judge_in(own: Own, case: Case, bench: Bench, mend: bool) -> Verdict:
     if unknown:
         return Verdict("unread", unknown)
     claim = laid_out(own.claim, bench)
-    verdict = verdict_on(claim, bench)
+    verdict = judge_once(claim, bench)
     reason = _left_open(own, case, bench) if verdict.verdict in FALSE else ""
     if reason:
         return Verdict("unread", f"{reason}; taken to be anything, {verdict.reason}")

@@ -20,6 +20,7 @@ from derive.verify.judge import Verdict, judge
 from derive.verify.rewriting import Vocabulary
 from derive.verify.setting import Partial, Setting
 
+ANY_FUNCTIONS = "any functions"  # in place of a model's title
 PARTS = (ast.Derivative, ast.Product, ast.Sum, ast.Name, ast.Neg)
 
 

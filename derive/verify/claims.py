@@ -34,7 +34,7 @@ MOST_HELD = 60  # names and pairs of names tried as constants
 class JudgedClaim:
     """A claim with its verdict: where it stands, both sides as LaTeX, the section's title, the time it took.
 
-    `id` is what a claims file calls it.
+    `id` is what a claims file calls it, `chain` where the chain begins of which it is a link.
     """
 
     latex: str
@@ -45,11 +45,12 @@ class JudgedClaim:
     title: str
     seconds: float
     id: str | None = None
+    chain: Place | None = None
 
 
 def judge_claim(claim: Equation, bench: Bench) -> Verdict:
     """Judge one equation in a model's names; what does not hold gets a diagnosis where a small edit mends it."""
-    return diagnosed(verdict_on(claim, bench), claim, bench)
+    return diagnosed(judge_once(claim, bench), claim, bench)
 
 
 def diagnosed(verdict: Verdict, claim: Equation, bench: Bench) -> Verdict:
@@ -152,8 +153,8 @@ def _activates(value: Node) -> bool:
     return isinstance(value, Apply) and value.op.prime and isinstance(value.operands[0], Var)
 
 
-def verdict_on(claim: Equation, bench: Bench) -> Verdict:
-    """Judge one equation in a model's names."""
+def judge_once(claim: Equation, bench: Bench) -> Verdict:
+    """Judge one equation in a model's names; no error is looked for."""
     primed = [part.function for part in walk(claim.left) if isinstance(part, ast.Call) and part.function.primes]
     if any(is_loss_name(function.base) for function in primed):
         return Verdict("unread", "a loss is primed; by what it is differentiated is not read from its argument")

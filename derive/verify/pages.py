@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from derive.errors import DeriveError
 from derive.read import syntax as ast
@@ -17,9 +20,10 @@ from derive.read.vocabulary import ONES
 from derive.verify.alone import judge_alone
 from derive.verify.around import judge_around
 from derive.verify.bench import Bench, make_bench
-from derive.verify.chain import generic_chain
+from derive.verify.chain import ANY_FUNCTIONS, generic_chain
 from derive.verify.claims import JudgedClaim, judge_claim
 from derive.verify.judge import FALSE, GOOD, Verdict
+from derive.verify.worked import chain_of, in_chain, judge_step, judge_step_alone, start_of
 
 OPEN = ("unread", "undecided")
 LAYOUTS = ("denominator", "numerator")  # the usual one first
@@ -57,6 +61,7 @@ def _judged(
     for section, group in itertools.groupby(facts.claims, lambda item: item[1].place.section):
         claims = list(group)
         bench = _bench(section, claims, found, facts, sketches)
+        links: defaultdict[int, list[tuple[Equation, Verdict]]] = defaultdict(list)
         for order, claim in claims:
             started = time.perf_counter()
             alone = own.get(id(claim))
@@ -66,9 +71,13 @@ def _judged(
                 verdict, title = (around, "") if around.verdict not in OPEN or not title else (verdict, title)
             if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, facts)):
                 verdict = Verdict("unread", other)
+            above = links[start_of(order, found.equations)]
+            step = partial(_judge_step, claim, alone is not None, sketches, bench, found, facts)
+            verdict = in_chain(claim, verdict, above, step)
+            above.append((claim, verdict))
             yield JudgedClaim(
-                claim.latex, claim.place, render(claim.left), render(claim.right), verdict, title,
-                time.perf_counter() - started,
+                claim.latex, claim.stands, render(claim.left), render(claim.right), verdict, title,
+                time.perf_counter() - started, chain=chain_of(order, found.equations),
             )  # fmt: skip
 
 
@@ -77,11 +86,22 @@ def _judge_one(
 ) -> tuple[Verdict, str]:
     generic = generic_chain(claim, sketches, section)
     if generic is not None:
-        return generic, "any functions"
+        return generic, ANY_FUNCTIONS
     if not isinstance(bench, Bench):
         reason = str(bench) if bench is not None else "no model on the page defines what it speaks of"
         return Verdict("unread", reason), ""
     return judge_claim(claim, bench), bench.model.sketch.title
+
+
+def _judge_step(
+    claim: Equation, is_alone: bool, sketches: Sequence[Sketch], bench: Bench | DeriveError | None, found: Outline,
+    facts: Facts, before: Equation,
+) -> Verdict:  # fmt: skip
+    """Judge whether a link of a chain is equal to the one before."""
+    if is_alone:
+        return judge_step_alone(claim, before, found, facts)
+    generic = generic_chain(replace(claim, left=before.right), sketches, claim.place.section)
+    return generic if generic is not None else judge_step(claim, before, bench)
 
 
 def _bench(
