@@ -29,7 +29,7 @@ LAYERS = {
         ("ops/*",),
         ("derivation",),
         ("model",),
-        ("tidy", "interop"),
+        ("tidy", "interop", "growth"),
         ("simplify", "structure", "linear"),
         ("backprop", "batch", "printer"),
         ("stable/*",),
