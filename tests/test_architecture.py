@@ -22,7 +22,7 @@ ROOF = ("derive.cli", "derive.commands", "derive.__main__")
 LAYERS = {
     "derive": (
         ("errors", "version"),
-        ("files", "notation", "lazy"),
+        ("files", "notation", "lazy", "bounded"),
         ("shapes",),
         ("op",),
         ("expr",),
@@ -39,6 +39,7 @@ LAYERS = {
         ("sheet/*",),
         ("handwritten/*",),
         ("workbook", "report", "progress"),
+        ("checking",),
         ("command",),
         ("api",),
         ("",),  # derive itself: the names that users import

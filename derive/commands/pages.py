@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 import codegen
+from derive.checking import check_source
 from derive.command import code_options, section_option, source_argument
 from derive.commands.handwritten import conventions, judge_file
 from derive.errors import DeriveError
@@ -71,6 +72,7 @@ def check(
     """Judge every formula that the page claims, or with --code a backward function.
 
     Exit code 0: every claim holds. 1: one is refuted or ill-typed. 3: one is undecided or unread.
+    A claim that takes more than 10 s or 2 GB is undecided; a page gets 60 s to be read.
 
     \b
     derive check notes.md
@@ -85,14 +87,12 @@ def check(
         raise DeriveError("--wrt, --name, --samples and --size say how a function is read; add --code FILE:NAME")
     if source.endswith(".jsonl"):
         _answer(ctx, judge_entries(load_entries(source)))
-    book = Workbook(source, section)
-    if book.is_page:
-        book.refuse_conflicts()
-    _report(ctx, source, list(book.judged()), book.symbols(), as_json, assumed=book.assumed)
+    found = check_source(source, section)
+    _report(ctx, source, found.claims, found.symbols, as_json, assumed=found.assumed)
 
 
 def _report(
-    ctx: click.Context, source: str, claims: Sequence[JudgedClaim], symbols: list[dict[str, object]], as_json: bool,
+    ctx: click.Context, source: str, claims: Sequence[JudgedClaim], symbols: Sequence[dict[str, object]], as_json: bool,
     given: Sequence[str] = (), assumed: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Print the verdicts and what is taken as given, and end with the exit code that they give."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
+from derive.bounded import Steps, Stop
 from derive.errors import DeriveError
 from derive.read import syntax as ast
 from derive.read.facts import GREEK_DELTA, Facts, key_without_indices
@@ -19,24 +21,29 @@ from derive.verify.bench import Bench, make_bench
 from derive.verify.chain import generic_chain
 from derive.verify.claims import JudgedClaim, judge_claim
 from derive.verify.judge import FALSE, GOOD, Verdict
+from derive.verify.limits import undecided
 
 LAYOUTS = ("denominator", "numerator")  # the usual one first
 
 
-def judge_page(found: Outline, facts: Facts, sketches: Sequence[Sketch]) -> Iterator[JudgedClaim]:
-    """Judge every claim of a page, in order, and report what was not read."""
-    alone = {id(claim): _in_each_layout(claim, found, facts) for _, claim in facts.claims}
+def judge_page(found: Outline, facts: Facts, sketches: Sequence[Sketch], steps: Steps) -> Iterator[JudgedClaim]:
+    """Judge every claim of a page, in order, each a step of its own, and report what was not read."""
+    alone = {id(claim): _in_each_layout(claim, found, facts, steps, key) for key, (_, claim) in enumerate(facts.claims)}
     layout = _page_layout(alone.values())
     own = {key: verdicts[layout] for key, verdicts in alone.items() if verdicts}
-    results = [*_judged(found, facts, sketches, own)]
+    results = [*_judged(found, facts, sketches, own, steps)]
     results += [JudgedClaim(u.latex, u.place, "", "", Verdict("unread", u.reason), "", 0.0) for u in facts.unread]
     yield from sorted(results, key=lambda claim: (claim.place.line, claim.place.column))
 
 
-def _in_each_layout(claim: Equation, found: Outline, facts: Facts) -> dict[str, Verdict]:
+def _in_each_layout(claim: Equation, found: Outline, facts: Facts, steps: Steps, key: int) -> dict[str, Verdict]:
     """Return the verdicts on a claim that needs no model, by the layout it may be made in; none for any other."""
-    verdicts = {layout: judge_alone(claim, found, facts, layout) for layout in LAYOUTS}
-    return {layout: verdict for layout, verdict in verdicts.items() if verdict is not None}
+
+    def work() -> dict[str, Verdict]:
+        verdicts = {layout: judge_alone(claim, found, facts, layout) for layout in LAYOUTS}
+        return {layout: verdict for layout, verdict in verdicts.items() if verdict is not None}
+
+    return steps.take(("alone", key), work, lambda stop: dict.fromkeys(LAYOUTS, undecided(stop)))
 
 
 def _page_layout(claims: Iterable[Mapping[str, Verdict]]) -> str:
@@ -50,44 +57,56 @@ def _page_layout(claims: Iterable[Mapping[str, Verdict]]) -> str:
 
 
 def _judged(
-    found: Outline, facts: Facts, sketches: Sequence[Sketch], own: Mapping[int, Verdict]
+    found: Outline, facts: Facts, sketches: Sequence[Sketch], own: Mapping[int, Verdict], steps: Steps
 ) -> Iterator[JudgedClaim]:  # fmt: skip
-    for section, group in itertools.groupby(facts.claims, lambda item: item[1].place.section):
+    numbered = enumerate(facts.claims)
+    for section, group in itertools.groupby(numbered, lambda item: item[1][1].place.section):
         claims = list(group)
-        bench = _bench(section, claims, found, facts, sketches)
-        for _, claim in claims:
-            started = time.perf_counter()
-            alone = own.get(id(claim))
-            verdict, title = (alone, "") if alone is not None else _judge_one(claim, section, sketches, bench)
-            if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, facts)):
-                verdict = Verdict("unread", other)
-            yield JudgedClaim(
-                claim.latex, claim.place, render(claim.left), render(claim.right), verdict, title,
-                time.perf_counter() - started,
-            )  # fmt: skip
+        make = partial(_bench, section, [claim for _, claim in claims], found, facts, sketches)
+        bench = steps.take(("bench", section), make, partial(undecided, of="deriving its model"), kept=False)
+        for number, (_, claim) in claims:
+            work = partial(_judge_timed, claim, own.get(id(claim)), sketches, bench, facts)
+            yield steps.take(("claim", number), work, partial(_given_up, claim))
 
 
-def _judge_one(
-    claim: Equation, section: int, sketches: Sequence[Sketch], bench: Bench | DeriveError | None
-) -> tuple[Verdict, str]:
-    generic = generic_chain(claim, sketches, section)
+def _given_up(claim: Equation, stop: Stop) -> JudgedClaim:
+    """Return a claim that is left open, since it takes too much."""
+    return JudgedClaim(
+        claim.latex, claim.place, render(claim.left), render(claim.right), undecided(stop), "", stop.seconds
+    )  # fmt: skip
+
+
+def _judge_timed(
+    claim: Equation, alone: Verdict | None, sketches: Sequence[Sketch], bench: Bench | Verdict, facts: Facts
+) -> JudgedClaim:  # fmt: skip
+    started = time.perf_counter()
+    verdict, title = (alone, "") if alone is not None else _judge_one(claim, sketches, bench)
+    if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, facts)):
+        verdict = Verdict("unread", other)
+    left, right = render(claim.left), render(claim.right)
+    return JudgedClaim(claim.latex, claim.place, left, right, verdict, title, time.perf_counter() - started)
+
+
+def _judge_one(claim: Equation, sketches: Sequence[Sketch], bench: Bench | Verdict) -> tuple[Verdict, str]:
+    generic = generic_chain(claim, sketches, claim.place.section)
     if generic is not None:
         return generic, "any functions"
     if not isinstance(bench, Bench):
-        reason = str(bench) if bench is not None else "no model on the page defines what it speaks of"
-        return Verdict("unread", reason), ""
+        return bench, ""
     return judge_claim(claim, bench), bench.model.sketch.title
 
 
 def _bench(
     section: int, claims: Sequence[tuple[int, Equation]], found: Outline, facts: Facts, sketches: Sequence[Sketch]
-) -> Bench | DeriveError | None:
-    """Return the bench for a section's claims, the error that keeps it from being made, or None without a model."""
+) -> Bench | Verdict:
+    """Return the bench for a section's claims, or the verdict on all of them where it cannot be made."""
     sketch = claim_sketch(section, claims, sketches, found, facts)
+    if sketch is None:
+        return Verdict("unread", "no model on the page defines what it speaks of")
     try:
-        return None if sketch is None else make_bench(build_model(sketch, facts, found), facts)
+        return make_bench(build_model(sketch, facts, found), facts)
     except DeriveError as error:
-        return error
+        return Verdict("unread", str(error))
 
 
 def _other_sense(claim: Equation, verdict: Verdict, facts: Facts) -> str:
