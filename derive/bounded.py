@@ -254,15 +254,15 @@ def _end_by_signals(parent: int, life: int) -> None:
 
 
 def _limit_memory(megabytes: int) -> None:
-    """Limit the address space to what is there now and so much more, where the system tells what is there."""
+    """Limit what can be written to (not what threads and libraries only reserve) to so much more than there is now."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  (no file of a user)
-            now = int(file.read().split()[0]) * resource.getpagesize()
+            now = int(file.read().split()[5]) * resource.getpagesize()
     except OSError:
         return
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     most = now + (megabytes << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _set_clock(seconds: float) -> None:
