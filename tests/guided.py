@@ -27,6 +27,7 @@ with atheris.instrument_imports(include=["derive.read", "derive.verify", "derive
     from derive.report import to_json
     from derive.workbook import Workbook
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
 SLOW = 5.0  # seconds for one input
 HANGS = 60  # seconds after which libFuzzer ends the run and prints where it stands
 LONGEST = 4_000  # bytes; long inputs are the affair of test_mutations.py
@@ -40,7 +41,8 @@ def seeds() -> list[bytes]:
     texts = [("formula", latex) for latex in formulas()]
     texts += [(kind, page) for page in PAGES for kind in KINDS]
     texts += [("markdown", f"Let $L = f(x)$ and $y = W x$.\n\n$${latex}$$\n") for latex in formulas()]
-    return [bytes([WAYS.index(way)]) + text.encode("utf-8", "replace") for way, text in texts]
+    texts += [("markdown", path.read_text("utf-8")) for path in sorted(EXAMPLES.glob("*.md"))]
+    return [bytes([WAYS.index(way)]) + text.encode("utf-8", "replace")[:LONGEST] for way, text in texts]
 
 
 def answer(data: bytes, judge: bool) -> str:
@@ -93,7 +95,7 @@ def main() -> None:
         words = Path(folder) / "words.dict"
         words.write_text("".join(f'"{_escaped(word)}"\n' for word in SPICE))
         options = {
-            "max_total_time": given.seconds, "seed": given.seed, "timeout": HANGS, "max_len": LONGEST,
+            "max_total_time": given.seconds, "seed": given.seed, "timeout": HANGS, "max_len": LONGEST, "len_control": 0,
             "dict": words, "artifact_prefix": f"{tempfile.gettempdir()}/derive-", "verbosity": 0,
         }  # fmt: skip
         atheris.Setup([sys.argv[0], *(f"-{key}={value}" for key, value in options.items()), folder], one_input)
