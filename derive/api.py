@@ -37,6 +37,7 @@ from derive.verify.bench import bench_of_record
 from derive.verify.claims import judge_claim
 from derive.verify.induction import judge_recurrence
 from derive.verify.judge import GOOD, Verdict
+from derive.verify.limits import within_limits
 from derive.verify.steps import SECOND, checked
 from derive.workbook import Workbook, derive_network, derive_recurrence
 
@@ -257,7 +258,7 @@ class Derivation(record.Derivation):
         return save_document(self.document(stable), Path(path))
 
     def check(self, claim: str) -> Verdict:
-        r"""Judge an equation in LaTeX, such as `\frac{\partial L}{\partial W} = \delta x^T`.
+        r"""Judge an equation in LaTeX, such as `\frac{\partial L}{\partial W} = \delta x^T`, within limits.
 
         Raises:
             UnreadError: the LaTeX is no equation that can be read.
@@ -266,10 +267,11 @@ class Derivation(record.Derivation):
         if not isinstance(node, Relation) or len(node.links) != 2 or node.signs != ("=",):
             raise DeriveError(f"{claim} is no single equation; give one of the form left = right")
         written = Equation(node.links[0], node.links[1], claim, Place((self.title,), 0, "", 1, 1))
-        if self.recurrence is not None:
-            return judge_recurrence(written, self.recurrence, self)
-        assert self.network is not None
-        return judge_claim(written, bench_of_record(self.network, self.general or self))
+        network, chain = self.network, self.recurrence
+        if chain is not None:
+            return within_limits(lambda: judge_recurrence(written, chain, self))
+        assert network is not None
+        return within_limits(lambda: judge_claim(written, bench_of_record(network, self.general or self)))
 
     def judge_code(
         self, function: Any, *, wrt: str | Sequence[str] | None = None, names: Mapping[str, Any] | None = None,
@@ -320,9 +322,8 @@ class Derivation(record.Derivation):
 
     def _functions(self) -> set[str]:
         """Return the names of the arbitrary functions of the model, which a claim may apply."""
-        values = [e.value for e in self.equations if e.role in ("definition", "loss")]
-        nodes = (part for value in values for part in walk(value) if isinstance(part, Apply))
-        return {str(node.params[1]) for node in nodes if node.op.prime and node.op.body is None}
+        parts = (part for e in self.equations if e.role in ("definition", "loss") for part in walk(e.value))
+        return {str(p.params[1]) for p in parts if isinstance(p, Apply) and p.op.prime and p.op.body is None}
 
     def to_sympy(self, name: str | Var | None = None) -> Any:
         """Return the right side of an equation as SymPy's: of a name or of the gradient by it; the last one if None.

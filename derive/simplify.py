@@ -16,6 +16,7 @@ import sympy
 
 from derive.derivation import Step
 from derive.expr import Apply, Const, Node, Var, ones_like, rebuild, times_primed, unprimed, walk
+from derive.growth import MOST, terms_of
 from derive.ops import table
 from derive.ops.reduction import total
 from derive.tidy import constant, is_op, split_number, tidy
@@ -114,7 +115,10 @@ def use_usual_functions(node: Node, known: Known) -> Found | None:
         if part.op.name not in table.RATIONAL:
             return Apply(part.args[0], *map(rewrite, part.operands), *part.params)
         atoms: dict[Node, sympy.Symbol] = {}
-        terms = [sympy.factor(term) for term in _terms(part, atoms)]
+        terms = _terms(part, atoms)
+        if sum(map(terms_of, terms)) > MOST:
+            return part
+        terms = [sympy.factor(term) for term in terms]
         known_atoms = {symbol: atom for atom, symbol in atoms.items()}
         found = [_usual(term, known_atoms, reasons) for term in terms]
         if not reasons:
@@ -224,6 +228,8 @@ def _by_terms(node: Node, change: Callable[[list[sympy.Expr]], list[sympy.Expr]]
             return Apply(part.args[0], *map(rewrite, part.operands), *part.params)
         atoms: dict[Node, sympy.Symbol] = {}
         terms = _terms(part, atoms)
+        if sum(map(terms_of, terms)) > MOST:
+            return part
         back = {symbol: rewrite(atom) for atom, symbol in atoms.items()}
         result = _from_terms(change(terms), back)
         return result if result.shape == part.shape else result + Const(0) * ones_like(part)

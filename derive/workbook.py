@@ -11,6 +11,7 @@ from pathlib import Path
 
 from derive.backprop import derive_gradients
 from derive.batch import batched
+from derive.bounded import Steps, bounded
 from derive.derivation import Derivation
 from derive.errors import DeriveError, ModelError, ShapeError
 from derive.expr import Var
@@ -227,10 +228,14 @@ class Workbook:
         return list(self.outline.assumed) if self.is_page else []
 
     def judged(self) -> Iterator[JudgedClaim]:
-        """Yield every claim of the source, judged."""
+        """Yield every claim of the source, judged, each within limits: see `derive.bounded`."""
+        return bounded(self.judged_by)
+
+    def judged_by(self, steps: Steps) -> Iterator[JudgedClaim]:
+        """Yield every claim of the source, judged step by step."""
         if not self.is_page:
             return
-        for claim in judge_page(self.outline, self.facts, self.sketches):
+        for claim in judge_page(self.outline, self.facts, self.sketches, steps):
             if self.wanted is None or _matches(self.wanted, claim.place.headings):
                 yield claim
 

@@ -47,7 +47,7 @@ PAGES = [
     '{"cells": [{"cell_type": "markdown", "source": ["# T\\n", "$a = b$"]}, {"cell_type": "code", "source": "1"}]}',
 ]
 _TOKENS = re.compile(r"\\[A-Za-z]+|\\.|[A-Za-z]+|\d+|\s+|.", re.DOTALL)
-_SPICE = [
+SPICE = [
     *r"""
     { } ( ) [ ] | \| $ $$ & \\ ^ _ ' d \left \right \left. \right. \frac \sum \over \mid \begin{cases} \end{cases}
     \begin{align} \end{align} \text{ \text{if} \mathbf{ \hat \nabla \partial = , ; : . ... @ .T np.sum( axis= \quad \bW
@@ -71,7 +71,7 @@ def mutated(text: str, other: str, rng: random.Random) -> str:
             case 0:
                 del tokens[at : at + rng.choice((1, 1, 2, 5))]
             case 1:
-                tokens.insert(at, rng.choice(_SPICE))
+                tokens.insert(at, rng.choice(SPICE))
             case 2:
                 tokens[at:at] = tokens[at : at + rng.randrange(1, 8)] * rng.choice((1, 1, 2, 30))
             case 3:
@@ -82,7 +82,7 @@ def mutated(text: str, other: str, rng: random.Random) -> str:
                 low, high = sorted((at, rng.randrange(len(tokens) + 1)))
                 tokens[low:high] = tokens[low:high][::-1]
             case 5:
-                tokens[at : at + 1] = [rng.choice(_SPICE)]
+                tokens[at : at + 1] = [rng.choice(SPICE)]
             case _:
                 text = "".join(tokens)
                 place, new = rng.randrange(len(text) + 1), chr(rng.choice((rng.randrange(128), 0x3B1)))

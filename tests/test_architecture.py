@@ -22,14 +22,14 @@ ROOF = ("derive.cli", "derive.commands", "derive.__main__")
 LAYERS = {
     "derive": (
         ("errors", "version"),
-        ("files", "notation", "lazy"),
+        ("files", "notation", "lazy", "bounded"),
         ("shapes",),
         ("op",),
         ("expr",),
         ("ops/*",),
         ("derivation",),
         ("model",),
-        ("tidy", "interop"),
+        ("tidy", "interop", "growth"),
         ("simplify", "structure", "linear"),
         ("backprop", "batch", "printer"),
         ("stable/*",),
@@ -39,6 +39,7 @@ LAYERS = {
         ("sheet/*",),
         ("handwritten/*",),
         ("workbook", "report", "progress", "explain", "report_page"),
+        ("checking",),
         ("command",),
         ("api",),
         ("",),  # derive itself: the names that users import

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 import codegen
+from derive.checking import check_source
 from derive.command import code_options, section_option, source_argument
 from derive.commands.handwritten import conventions, judge_file
 from derive.errors import DeriveError
@@ -77,6 +78,7 @@ def check(
     """Judge every formula that the page claims, or with --code a backward function.
 
     Exit code 0: every claim holds. 1: one is refuted or ill-typed. 3: one is undecided or unread.
+    A claim that takes more than 10 s or 2 GB is undecided; a page gets 60 s to be read.
 
     \b
     derive check notes.md
@@ -102,13 +104,11 @@ def check(
         else:
             entry = _numbered(entries, number, source)
             _explain(ctx, next(judge_entries([entry])), number, entry)
-    book = Workbook(source, section)
-    if book.is_page:
-        book.refuse_conflicts()
-    claims = list(book.judged())
+    found = check_source(source, section)
     if number is not None:
-        _explain(ctx, _numbered(claims, number, source), number, book)
-    _report(ctx, source, claims, book.symbols(), as_json, assumed=book.assumed, output=output, book=book)
+        _explain(ctx, _numbered(found.claims, number, source), number, Workbook(source, section))
+    book = None if output is None else Workbook(source, section)
+    _report(ctx, source, found.claims, found.symbols, as_json, assumed=found.assumed, output=output, book=book)
 
 
 def _check_report(output: Path, source: str) -> None:
@@ -134,7 +134,7 @@ def _explain(ctx: click.Context, claim: JudgedClaim, number: int, source: Workbo
 
 
 def _report(
-    ctx: click.Context, source: str, claims: Sequence[JudgedClaim], symbols: list[dict[str, object]], as_json: bool,
+    ctx: click.Context, source: str, claims: Sequence[JudgedClaim], symbols: Sequence[dict[str, object]], as_json: bool,
     given: Sequence[str] = (), assumed: Sequence[str] = (), output: Path | None = None, book: Workbook | None = None,
 ) -> None:  # fmt: skip
     """Print the verdicts and what is taken as given, write the report, and end with the exit code that they give."""

@@ -105,8 +105,8 @@ def _symbol(latex: str, told: Mapping[str, Any], functions: set[str]) -> Symbol:
     parts = [latex] if whole is not None else latex.split(",")
     trees = tuple(tree for part in parts if (tree := _tree(part, functions)) is not None)
     shape = told.get("shape")
-    given = isinstance(shape, list) and not told.get("function")
-    return Symbol(trees, tuple(map(str, shape)) if given else None, str(told.get("domain") or "real"))
+    given = tuple(map(str, shape)) if isinstance(shape, list) and not told.get("function") else None
+    return Symbol(trees, given, str(told.get("domain") or "real"))
 
 
 def _tree(latex: str, functions: set[str]) -> ast.Node | None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from derive.bounded import Steps, Stop, bounded
 from derive.errors import DeriveError, ShapeError
 from derive.expr import Var, variables
 from derive.model import restricted, upstream
@@ -29,6 +30,7 @@ from derive.verify.bench import Bench, canonical
 from derive.verify.claims import JudgedClaim, diagnosed, judge_once
 from derive.verify.deltas import judge_each_meaning, open_deltas
 from derive.verify.judge import FALSE, Verdict
+from derive.verify.limits import undecided
 from derive.verify.own_model import Own, Quantities, bench_of, derivatives_in, laid_out
 
 WORST = ("ill-typed", "refuted", "unread", "undecided", "verified", "proved")
@@ -36,28 +38,44 @@ PARAMETERS = frozenset(["W", "w", "b", r"\theta", r"\Theta"])  # free wherever n
 
 
 def judge_entries(entries: Iterable[Entry]) -> Iterator[JudgedClaim]:
-    """Judge the entries of a claims file, in order; of a chain of equations its first false link counts, or the worst.
+    """Judge the entries of a claims file, in order, each within limits; see `_judge_entry` for chains."""
+    return bounded(lambda steps: (_taken(steps, key, entry) for key, entry in enumerate(entries)))
 
-    What stands below a false link may only follow from it.
-    """
-    for entry in entries:
+
+def _taken(steps: Steps, key: int, entry: Entry) -> JudgedClaim:
+    def too_much(stop: Stop) -> JudgedClaim:
+        return _claim(entry, *_sides(entry), undecided(stop), stop.seconds)
+
+    def judged() -> JudgedClaim:
         started = time.perf_counter()
-        left, right, verdict = _judge_entry(entry)
-        place = Place((), 0, "", entry.line, 1)
-        seconds = time.perf_counter() - started
-        yield JudgedClaim(entry.claim, place, left, right, verdict, "", seconds, entry.id)
+        found = _judge_entry(entry)
+        return _claim(entry, *found, time.perf_counter() - started)
+
+    return steps.take(key, judged, too_much)
+
+
+def _claim(entry: Entry, left: str, right: str, verdict: Verdict, seconds: float) -> JudgedClaim:
+    return JudgedClaim(entry.claim, Place((), 0, "", entry.line, 1), left, right, verdict, "", seconds, entry.id)
+
+
+def _sides(entry: Entry) -> tuple[str, str]:
+    left, _, right = entry.claim.partition("=")
+    return left.strip(), right.strip()
 
 
 def _judge_entry(entry: Entry) -> tuple[str, str, Verdict]:
-    left, _, right = entry.claim.partition("=")
+    """Judge an entry; of a chain of equations its first false link counts, or the worst.
+
+    What stands below a false link may only follow from it.
+    """
     try:
         case = read_entry(entry)
         found = [(render(claim.left), render(claim.right), judge_in_case(case, claim)) for claim in case.claims]
         return next((judged for judged in found if judged[2].verdict in FALSE), _worst(found))
     except DeriveError as error:
-        return left.strip(), right.strip(), Verdict("unread", str(error))
+        return *_sides(entry), Verdict("unread", str(error))
     except RecursionError:
-        return left.strip(), right.strip(), Verdict("unread", "the formula is nested too deeply")
+        return *_sides(entry), Verdict("unread", "the formula is nested too deeply")
 
 
 def _worst(found: Iterable[tuple[str, str, Verdict]]) -> tuple[str, str, Verdict]:

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache, reduce
-from operator import mul
 from typing import Any, TypeAlias
 
 import mpmath
@@ -244,7 +243,11 @@ class Number:
         return self._beside(other) / self
 
     def __pow__(self, exponent: int) -> Number:
-        result = reduce(mul, [self] * abs(exponent), self * 0 + 1)
+        result, square, left = self * 0 + 1, self, abs(exponent)
+        while left:
+            result = result * square if left % 2 else result
+            left //= 2
+            square = square * square if left else square
         return result if exponent >= 0 else 1 / result
 
 

@@ -110,8 +110,10 @@ def sketch_of(own: Own) -> Sketch:
 
 def _named_alike(definitions: Sequence[Definition]) -> list[Definition]:
     """Return definitions in which what has a name is called by it: beside Z = X W, Y = f(X W) is f(Z)."""
-    names = {item.equation.right: item.equation.left for item in definitions
-             if isinstance(item.equation.left, ast.Name) and not isinstance(item.equation.right, ast.Name | ast.Number)}  # fmt: skip
+    equations = [item.equation for item in definitions if isinstance(item.equation.left, ast.Name)]
+    names: dict[ast.Node, ast.Node] = {
+        equation.right: equation.left for equation in equations if not isinstance(equation.right, ast.Name | ast.Number)
+    }
 
     def change(node: ast.Node) -> ast.Node:
         return names.get(node) or ast.map_children(node, change)

@@ -6,15 +6,16 @@ import itertools
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
+from derive.bounded import Steps, Stop
 from derive.errors import DeriveError
 from derive.read import syntax as ast
 from derive.read.facts import GREEK_DELTA, Facts, key_without_indices
 from derive.read.infer import build_model
 from derive.read.models import Sketch, claim_sketch
-from derive.read.outline import Equation, Outline, walk
+from derive.read.outline import Equation, Outline, Place, walk
 from derive.read.spelling import render
 from derive.read.vocabulary import ONES
 from derive.verify.alone import judge_alone
@@ -23,26 +24,31 @@ from derive.verify.bench import Bench, make_bench
 from derive.verify.chain import ANY_FUNCTIONS, generic_chain
 from derive.verify.claims import JudgedClaim, judge_claim
 from derive.verify.judge import FALSE, GOOD, Verdict
+from derive.verify.limits import undecided
 from derive.verify.worked import chain_of, in_chain, judge_step, judge_step_alone, start_of
 
 OPEN = ("unread", "undecided")
 LAYOUTS = ("denominator", "numerator")  # the usual one first
 
 
-def judge_page(found: Outline, facts: Facts, sketches: Sequence[Sketch]) -> Iterator[JudgedClaim]:
-    """Judge every claim of a page, in order, and report what was not read."""
-    alone = {id(claim): _in_each_layout(claim, found, facts) for _, claim in facts.claims}
+def judge_page(found: Outline, facts: Facts, sketches: Sequence[Sketch], steps: Steps) -> Iterator[JudgedClaim]:
+    """Judge every claim of a page, in order, each a step of its own, and report what was not read."""
+    alone = {id(claim): _in_each_layout(claim, found, facts, steps, key) for key, (_, claim) in enumerate(facts.claims)}
     layout = _page_layout(alone.values())
     own = {key: verdicts[layout] for key, verdicts in alone.items() if verdicts}
-    results = [*_judged(found, facts, sketches, own, layout)]
+    results = [*_judged(found, facts, sketches, own, layout, steps)]
     results += [JudgedClaim(u.latex, u.place, "", "", Verdict("unread", u.reason), "", 0.0) for u in facts.unread]
     yield from sorted(results, key=lambda claim: (claim.place.line, claim.place.column))
 
 
-def _in_each_layout(claim: Equation, found: Outline, facts: Facts) -> dict[str, Verdict]:
+def _in_each_layout(claim: Equation, found: Outline, facts: Facts, steps: Steps, key: int) -> dict[str, Verdict]:
     """Return the verdicts on a claim that needs no model, by the layout it may be made in; none for any other."""
-    verdicts = {layout: judge_alone(claim, found, facts, layout) for layout in LAYOUTS}
-    return {layout: verdict for layout, verdict in verdicts.items() if verdict is not None}
+
+    def work() -> dict[str, Verdict]:
+        verdicts = {layout: judge_alone(claim, found, facts, layout) for layout in LAYOUTS}
+        return {layout: verdict for layout, verdict in verdicts.items() if verdict is not None}
+
+    return steps.take(("alone", key), work, lambda stop: dict.fromkeys(LAYOUTS, undecided(stop)))
 
 
 def _page_layout(claims: Iterable[Mapping[str, Verdict]]) -> str:
@@ -56,63 +62,86 @@ def _page_layout(claims: Iterable[Mapping[str, Verdict]]) -> str:
 
 
 def _judged(
-    found: Outline, facts: Facts, sketches: Sequence[Sketch], own: Mapping[int, Verdict], layout: str
+    found: Outline, facts: Facts, sketches: Sequence[Sketch], own: Mapping[int, Verdict], layout: str, steps: Steps
 ) -> Iterator[JudgedClaim]:  # fmt: skip
-    for section, group in itertools.groupby(facts.claims, lambda item: item[1].place.section):
+    numbered = enumerate(facts.claims)
+    for section, group in itertools.groupby(numbered, lambda item: item[1][1].place.section):
         claims = list(group)
-        bench = _bench(section, claims, found, facts, sketches)
+        make = partial(_bench, section, [claim for _, claim in claims], found, facts, sketches)
+        bench = steps.take(("bench", section), make, partial(undecided, of="deriving its model"), kept=False)
         links: defaultdict[int, list[tuple[Equation, Verdict]]] = defaultdict(list)
-        for order, claim in claims:
-            started = time.perf_counter()
-            alone = own.get(id(claim))
-            verdict, title = (alone, "") if alone is not None else _judge_one(claim, section, sketches, bench)
-            if verdict.verdict in OPEN:
-                around = judge_around(order, claim, found, facts, layout)
-                verdict, title = (around, "") if around.verdict not in OPEN or not title else (verdict, title)
-            if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, facts)):
-                verdict = Verdict("unread", other)
+        for number, (order, claim) in claims:
             above = links[start_of(order, found.equations)]
-            step = partial(_judge_step, claim, alone is not None, sketches, bench, found, facts)
-            verdict = in_chain(claim, verdict, above, step)
-            above.append((claim, verdict))
-            yield JudgedClaim(
-                claim.latex, claim.stands, render(claim.left), render(claim.right), verdict, title,
-                time.perf_counter() - started, chain=chain_of(order, found.equations),
-            )  # fmt: skip
+            page = _Page(found, facts, sketches, layout, bench)
+            work = partial(_judge_timed, order, claim, own.get(id(claim)), page, above)
+            given_up = partial(_given_up, claim, chain_of(order, found.equations))
+            judged = steps.take(("claim", number), work, given_up)
+            above.append((claim, judged.verdict))
+            yield judged
 
 
-def _judge_one(
-    claim: Equation, section: int, sketches: Sequence[Sketch], bench: Bench | DeriveError | None
-) -> tuple[Verdict, str]:
-    generic = generic_chain(claim, sketches, section)
+def _given_up(claim: Equation, chain: Place | None, stop: Stop) -> JudgedClaim:
+    """Return a claim that is left open, since it takes too much."""
+    left, right = render(claim.left), render(claim.right)
+    return JudgedClaim(claim.latex, claim.stands, left, right, undecided(stop), "", stop.seconds, chain=chain)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page, the layout that its claims are made in, and what one section's claims are judged with."""
+
+    found: Outline
+    facts: Facts
+    sketches: Sequence[Sketch]
+    layout: str
+    bench: Bench | Verdict
+
+
+def _judge_timed(
+    order: int, claim: Equation, alone: Verdict | None, page: _Page, above: Sequence[tuple[Equation, Verdict]]
+) -> JudgedClaim:  # fmt: skip
+    started = time.perf_counter()
+    verdict, title = (alone, "") if alone is not None else _judge_one(claim, page)
+    if verdict.verdict in OPEN:
+        around = judge_around(order, claim, page.found, page.facts, page.layout)
+        verdict, title = (around, "") if around.verdict not in OPEN or not title else (verdict, title)
+    if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, page.facts)):
+        verdict = Verdict("unread", other)
+    verdict = in_chain(claim, verdict, above, partial(_judge_step, claim, alone is not None, page))
+    return JudgedClaim(
+        claim.latex, claim.stands, render(claim.left), render(claim.right), verdict, title,
+        time.perf_counter() - started, chain=chain_of(order, page.found.equations),
+    )  # fmt: skip
+
+
+def _judge_one(claim: Equation, page: _Page) -> tuple[Verdict, str]:
+    generic = generic_chain(claim, page.sketches, claim.place.section)
     if generic is not None:
         return generic, ANY_FUNCTIONS
-    if not isinstance(bench, Bench):
-        reason = str(bench) if bench is not None else "no model on the page defines what it speaks of"
-        return Verdict("unread", reason), ""
-    return judge_claim(claim, bench), bench.model.sketch.title
+    if not isinstance(page.bench, Bench):
+        return page.bench, ""
+    return judge_claim(claim, page.bench), page.bench.model.sketch.title
 
 
-def _judge_step(
-    claim: Equation, is_alone: bool, sketches: Sequence[Sketch], bench: Bench | DeriveError | None, found: Outline,
-    facts: Facts, before: Equation,
-) -> Verdict:  # fmt: skip
+def _judge_step(claim: Equation, is_alone: bool, page: _Page, before: Equation) -> Verdict:
     """Judge whether a link of a chain is equal to the one before."""
     if is_alone:
-        return judge_step_alone(claim, before, found, facts)
-    generic = generic_chain(replace(claim, left=before.right), sketches, claim.place.section)
-    return generic if generic is not None else judge_step(claim, before, bench)
+        return judge_step_alone(claim, before, page.found, page.facts)
+    generic = generic_chain(replace(claim, left=before.right), page.sketches, claim.place.section)
+    return generic if generic is not None else judge_step(claim, before, page.bench)
 
 
 def _bench(
     section: int, claims: Sequence[tuple[int, Equation]], found: Outline, facts: Facts, sketches: Sequence[Sketch]
-) -> Bench | DeriveError | None:
-    """Return the bench for a section's claims, the error that keeps it from being made, or None without a model."""
+) -> Bench | Verdict:
+    """Return the bench for a section's claims, or the verdict on all of them where it cannot be made."""
     sketch = claim_sketch(section, claims, sketches, found, facts)
+    if sketch is None:
+        return Verdict("unread", "no model on the page defines what it speaks of")
     try:
-        return None if sketch is None else make_bench(build_model(sketch, facts, found), facts)
+        return make_bench(build_model(sketch, facts, found), facts)
     except DeriveError as error:
-        return error
+        return Verdict("unread", str(error))
 
 
 def _other_sense(claim: Equation, verdict: Verdict, facts: Facts) -> str:

@@ -304,8 +304,11 @@ def square_of_root(head: str) -> Polynomial:
 
 def map_terms(polynomial: Polynomial, change: Callable[[Term], Polynomial | None]) -> Polynomial:
     """Return the polynomial with each term replaced by what `change` makes of it (None: as it is)."""
-    result = Polynomial({})
+    terms: dict[Term, Fraction] = {}
     for term, number in polynomial.terms.items():
         changed = change(term)
-        result = result + (Polynomial({term: number}) if changed is None else changed.scaled(number))
-    return result
+        for new, factor in ((term, Fraction(1)),) if changed is None else changed.terms.items():
+            terms[new] = terms.get(new, Fraction(0)) + factor * number
+        if len(terms) > 4 * LIMIT:
+            raise TooLargeError
+    return _limited({term: number for term, number in terms.items() if number})

@@ -68,10 +68,10 @@ def _spot(wrong: Place, at: Place) -> str:
     return f"line is {wrong.line}" if wrong.line != at.line else f"link is at line {wrong.line}, column {wrong.column}"
 
 
-def judge_step(claim: Equation, before: Equation, bench: Bench | DeriveError | None) -> Verdict:
+def judge_step(claim: Equation, before: Equation, bench: Bench | Verdict) -> Verdict:
     """Judge whether a link of a chain is equal to the one before, in the model that its claim was judged in."""
     if not isinstance(bench, Bench):
-        return Verdict("unread", "no model on the page defines what it speaks of")
+        return bench
     return judge_once(replace(claim, left=before.right), bench)
 
 
