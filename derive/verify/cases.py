@@ -22,9 +22,11 @@ from derive.read.facts import key_without_indices
 from derive.read.kinds import SCALARS
 from derive.read.outline import Equation, Place, names_in, walk
 from derive.read.spelling import render
+from derive.read.unrolled import is_start
 from derive.read.unsaid import unsaid
 from derive.read.written_out import in_entries
 from derive.verify.alone import judge_slope
+from derive.verify.at_steps import judge_at_steps
 from derive.verify.bench import Bench, canonical
 from derive.verify.claims import JudgedClaim, judge_claim
 from derive.verify.deltas import judge_each_meaning, open_deltas
@@ -39,21 +41,27 @@ def judge_entries(entries: Iterable[Entry]) -> Iterator[JudgedClaim]:
     """Judge the entries of a claims file, in order; of a chain of equations the worst link counts."""
     for entry in entries:
         started = time.perf_counter()
-        left, right, verdict = _judge_entry(entry)
+        at_steps = judge_at_steps(entry, lambda step: _judge_entry(step, thorough=False)[2])
+        left, right, verdict = _judge_entry(entry) if at_steps is None else _unread(entry, at_steps)
         place = Place((), 0, "", entry.line, 1)
         seconds = time.perf_counter() - started
         yield JudgedClaim(entry.claim, place, left, right, verdict, "", seconds, entry.id)
 
 
-def _judge_entry(entry: Entry) -> tuple[str, str, Verdict]:
+def _unread(entry: Entry, verdict: Verdict) -> tuple[str, str, Verdict]:
+    """Return a verdict with both sides as they are written."""
     left, _, right = entry.claim.partition("=")
+    return left.strip(), right.strip(), verdict
+
+
+def _judge_entry(entry: Entry, thorough: bool = True) -> tuple[str, str, Verdict]:
     try:
-        case = read_entry(entry)
+        case = replace(read_entry(entry), thorough=thorough)
         return _worst((render(claim.left), render(claim.right), _judge_entries(case, claim)) for claim in case.claims)
     except DeriveError as error:
-        return left.strip(), right.strip(), Verdict("unread", str(error))
+        return _unread(entry, Verdict("unread", str(error)))
     except RecursionError:
-        return left.strip(), right.strip(), Verdict("unread", "the formula is nested too deeply")
+        return _unread(entry, Verdict("unread", "the formula is nested too deeply"))
 
 
 def _worst(found: Iterable[tuple[str, str, Verdict]]) -> tuple[str, str, Verdict]:
@@ -94,7 +102,8 @@ def _judge_in(own: Own, case: Case, bench: Bench) -> Verdict:
     unknown = _unknown(own, case, bench)
     if unknown:
         return Verdict("unread", unknown)
-    verdict = judge_claim(laid_out(own.claim, bench), bench)
+    bench = replace(bench, setting=replace(bench.setting, proving=case.thorough))
+    verdict = judge_claim(laid_out(own.claim, bench), bench, mend=case.thorough)
     reason = _left_open(own, case, bench) if verdict.verdict in FALSE else ""
     return Verdict("unread", f"{reason}; taken to be anything, {verdict.reason}") if reason else verdict
 
@@ -106,7 +115,7 @@ def _unknown(own: Own, case: Case, bench: Bench) -> str:
     known |= {key for key, name in bench.names.items() if name in bench.setting.cotangents}
     for name in names_in(own.claim.left) + names_in(own.claim.right):
         told = {render(name), key_without_indices(name)} & known
-        if not told and render(name) in bench.names and not own.mentions:
+        if not told and not is_slope(render(name)) and render(name) in bench.names and not own.mentions:
             return f"nothing is said of ${render(name)}$"
     network = bench.setting.network
     defined = {item.name.latex for item in network.definitions}
@@ -163,6 +172,7 @@ def _left_open(own: Own, case: Case, bench: Bench) -> str:
         above = any(variable is not None and variable in upstream(network, (name,)) for variable in by)
         letter = bare_letter(name.latex)
         usual = letter in PARAMETERS or (letter in SCALARS and letter.startswith("\\") and not name.shape)
+        usual = usual or is_start(name.latex)
         if not above and not usual and not is_slope(name.latex) and not {name.latex, canonical(name.latex)} & known:
             return f"nothing is said of ${name.latex}$"
     return ""

@@ -47,10 +47,13 @@ class JudgedClaim:
     id: str | None = None
 
 
-def judge_claim(claim: Equation, bench: Bench) -> Verdict:
-    """Judge one equation in a model's names; what does not hold gets a diagnosis where a small edit mends it."""
+def judge_claim(claim: Equation, bench: Bench, mend: bool = True) -> Verdict:
+    """Judge one equation in a model's names; what does not hold gets a diagnosis where a small edit mends it.
+
+    Without `mend` no edit is looked for.
+    """
     verdict = _judge_in(claim, bench)
-    if verdict.verdict not in ("refuted", "ill-typed"):
+    if not mend or verdict.verdict not in ("refuted", "ill-typed"):
         return verdict
 
     def holds(right: ast.Node) -> bool:
