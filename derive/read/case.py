@@ -40,7 +40,8 @@ class Symbol:
 class Case:
     """Claims, read: what their model states, what is known of its names, and the equations that are claimed.
 
-    `loose` are the formulas of the model that are no equations.
+    `loose` are the formulas of the model that are no equations; `thorough` tells whether proofs are looked for, and
+    edits that mend what does not hold.
     """
 
     found: Outline
@@ -48,6 +49,7 @@ class Case:
     claims: tuple[Equation, ...]
     loose: tuple[ast.Node, ...] = ()
     layout: str = ""
+    thorough: bool = True
 
 
 def make_case(

@@ -7,6 +7,7 @@ the sum of the entries of o, each times a slope of its own, and what is proved o
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from derive.read import syntax as ast
 from derive.read.facts import key_without_indices
@@ -67,6 +68,8 @@ def linear_in_arguments(
                 continue
             running = {sub for n in names_in(arg) for sub in n.subs if render(sub) in INDEX_LETTERS}
             slopes = slope_name(name, place, tuple(sorted(running, key=render)))
+            if isinstance(arg, ast.Name) and arg.style == "()":  # other slopes at each step
+                slopes = replace(slopes, sup=arg.sup, style=arg.style)
             terms.append(_total(ast.Product(r"\odot", slopes, arg)))
         total = terms[0] if terms else node
         for term in terms[1:]:

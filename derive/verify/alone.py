@@ -64,11 +64,11 @@ def _judge_own(own: Own, case: Case) -> Verdict:
 def bench_alone(claim: Equation, found: Outline, facts: Facts) -> tuple[Equation, Bench]:
     """Return a claim that needs no model with its bench, to see in it what else is said of the claim's letters."""
     claim = replace(claim, left=with_one_sign(claim.left))
-    numbers = _numbers(claim)
+    scalars = numbers([claim.left, claim.right])
     of = claim.left.of if isinstance(claim.left, ast.Derivative) else claim.left
     if isinstance(of, ast.Call):  # of functions of one number
-        numbers |= {render(name): () for arg in of.args for name in names_in(arg)}
-    case = Case(_ENTRY, replace(found, declared={**numbers, **found.declared}), facts, (claim,))
+        scalars |= {render(name): () for arg in of.args for name in names_in(arg)}
+    case = Case(replace(found, declared={**scalars, **found.declared}), facts, (claim,))
     own = Quantities(Facts(functions=facts.functions), []).own(claim)
     return own.claim, bench_of(own, case)
 

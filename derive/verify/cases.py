@@ -23,9 +23,11 @@ from derive.read.facts import key_without_indices
 from derive.read.kinds import SCALARS
 from derive.read.outline import Equation, Place, names_in, walk
 from derive.read.spelling import render
+from derive.read.unrolled import is_start
 from derive.read.unsaid import unsaid
 from derive.read.written_out import in_entries
 from derive.verify.alone import judge_slope
+from derive.verify.at_steps import judge_at_steps
 from derive.verify.bench import Bench, canonical
 from derive.verify.claims import JudgedClaim, diagnosed, judge_once
 from derive.verify.deltas import judge_each_meaning, open_deltas
@@ -48,7 +50,7 @@ def _taken(steps: Steps, key: int, entry: Entry) -> JudgedClaim:
 
     def judged() -> JudgedClaim:
         started = time.perf_counter()
-        found = _judge_entry(entry)
+        found = judge_entry(entry)
         return _claim(entry, *found, time.perf_counter() - started)
 
     return steps.take(key, judged, too_much)
@@ -63,13 +65,19 @@ def _sides(entry: Entry) -> tuple[str, str]:
     return left.strip(), right.strip()
 
 
-def _judge_entry(entry: Entry) -> tuple[str, str, Verdict]:
+def judge_entry(entry: Entry) -> tuple[str, str, Verdict]:
+    """Return both sides of an entry's claim with the verdict; a recurrence is written out for a few numbers of steps."""
+    at_steps = judge_at_steps(entry, lambda step: _judge_read(step, thorough=False)[2])
+    return _judge_read(entry) if at_steps is None else (*_sides(entry), at_steps)
+
+
+def _judge_read(entry: Entry, thorough: bool = True) -> tuple[str, str, Verdict]:
     """Judge an entry; of a chain of equations its first false link counts, or the worst.
 
     What stands below a false link may only follow from it.
     """
     try:
-        case = read_entry(entry)
+        case = replace(read_entry(entry), thorough=thorough)
         found = [(render(claim.left), render(claim.right), judge_in_case(case, claim)) for claim in case.claims]
         return next((judged for judged in found if judged[2].verdict in FALSE), _worst(found))
     except DeriveError as error:
@@ -120,11 +128,12 @@ def _judge_in(own: Own, case: Case, bench: Bench, mend: bool) -> Verdict:
     if unknown:
         return Verdict("unread", unknown)
     claim = laid_out(own.claim, bench)
+    bench = replace(bench, setting=replace(bench.setting, proving=case.thorough))
     verdict = judge_once(claim, bench)
     reason = _left_open(own, case, bench) if verdict.verdict in FALSE else ""
     if reason:
         return Verdict("unread", f"{reason}; taken to be anything, {verdict.reason}")
-    return diagnosed(verdict, claim, bench) if mend else verdict
+    return diagnosed(verdict, claim, bench) if mend and case.thorough else verdict
 
 
 # ---------------------------------------------------------------- what an entry leaves open
@@ -134,7 +143,7 @@ def _unknown(own: Own, case: Case, bench: Bench) -> str:
     known |= {key for key, name in bench.names.items() if name in bench.setting.cotangents}
     for name in names_in(own.claim.left) + names_in(own.claim.right):
         told = {render(name), key_without_indices(name)} & known
-        if not told and render(name) in bench.names and not own.mentions:
+        if not told and not is_slope(render(name)) and render(name) in bench.names and not own.mentions:
             return f"nothing is said of ${render(name)}$"
     network = bench.setting.network
     defined = {item.name.latex for item in network.definitions}
@@ -198,6 +207,7 @@ def _left_open(own: Own, case: Case, bench: Bench) -> str:
         above = any(variable is not None and variable in upstream(network, (name,)) for variable in by)
         letter = bare_letter(name.latex)
         usual = letter in PARAMETERS or (letter in SCALARS and letter.startswith("\\") and not name.shape)
+        usual = usual or is_start(name.latex)
         if not above and not usual and not is_slope(name.latex) and not {name.latex, canonical(name.latex)} & known:
             return f"nothing is said of ${name.latex}$"
     return ""

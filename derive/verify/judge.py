@@ -78,8 +78,10 @@ def _judge(left: Node, right: Node, setting: Setting) -> Verdict:
         shapes = (show_shape(setting.as_written(side.shape)) for side in (left, right))
         return Verdict("ill-typed", "the left side is {}, the right side {}".format(*shapes))
     left, right = map(setting.in_primary_names, (left, right))
-    proof = prove(left, right, setting)
     differs = _differs(left, right, setting)
+    example = find_counterexample(left, right, setting) if differs else None
+    clear = example is not None if differs else differs is False
+    proof = prove(left, right, setting) if setting.proving or not clear else ""
     if differs is None and not (proof and _differs(left, right, setting, REAL) is False):
         return Verdict("undecided", NO_POINT, assumptions)
     if not differs:
@@ -88,7 +90,6 @@ def _judge(left: Node, right: Node, setting: Setting) -> Verdict:
         return Verdict(
             "verified", f"equal in exact arithmetic at {POINTS} random points of different sizes", assumptions
         )
-    example = find_counterexample(left, right, setting)
     if (
         example is None and proof and _differs(left, right, setting, REAL) is False
     ):  # residues see no identity of logarithms; the normal form and real points do

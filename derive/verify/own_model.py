@@ -96,10 +96,14 @@ def derivatives_in(node: ast.Node) -> list[ast.Derivative]:
 
 
 # ---------------------------------------------------------------- the model
-def sketch_of(own: Own) -> Sketch:
-    """Return all definitions as one model, what is differentiated being its loss."""
+def sketch_of(own: Own, facts: Facts) -> Sketch:
+    """Return all definitions as one model, what is differentiated being its loss, also by a name of its cotangent."""
     ordered = _ordered(_named_alike(own.definitions))
-    of = next((part.of for part in derivatives_in(own.claim.left) + derivatives_in(own.claim.right)), None)
+    sides = (own.claim.left, own.claim.right)
+    named = {render(name) for side in sides for name in names_in(side)}
+    derivatives = [part for side in sides for part in derivatives_in(side)]
+    derivatives += [derivative for _, name, derivative in facts.cotangents if name in named]
+    of = next((part.of for part in derivatives), None)
     wanted = render(of) if isinstance(of, ast.Name) else ""
     loss = next((item for item in ordered if item.key == wanted), None)
     used = {key_without_indices(name) for item in ordered for name in names_in(item.equation.right)}
@@ -160,7 +164,7 @@ def bench_of(own: Own, case: Case) -> Bench:
 
 
 def _bench_of(own: Own, case: Case) -> Bench:
-    sketch = sketch_of(own)
+    sketch = sketch_of(own, case.facts)
     open_end = replace(sketch, loss=None, definitions=sketch.all(), downstream=ANY_NAME)
     model = build_model(sketch if sketch.loss is None else open_end, case.facts, case.found)
     if sketch.loss is not None and not model.names[sketch.loss.key].shape:

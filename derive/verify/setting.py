@@ -44,6 +44,7 @@ class Setting:
         held: Names taken to be constants where cotangents are evaluated: to find out what a claim forgot.
         structured: Whether gradients by symmetric and diagonal variables stay in their space.
         general: Where symbols took the place of sizes that are numbers: what they stand for.
+        proving: Whether what is equal at exact points is to be proved, too.
         memory: Points already computed, so that all steps and claims share them.
         proofs: Proofs already found, by what they prove up to names.
     """
@@ -56,6 +57,7 @@ class Setting:
     held: frozenset[Var] = frozenset()
     structured: bool = True
     general: General | None = None
+    proving: bool = True
     memory: dict[Any, list[Point]] = field(default_factory=dict)
     proofs: dict[Any, str] = field(default_factory=dict)
 

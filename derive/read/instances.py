@@ -1,0 +1,306 @@
+"""A claim about a recurrence, as claims about models of a few steps: each an entry of a claims file like any other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from derive.errors import UnreadError
+from derive.read import syntax as ast
+from derive.read.claims_file import Entry
+from derive.read.facts import key_without_indices
+from derive.read.latex import read_formula
+from derive.read.naming import plain
+from derive.read.outline import names_in, walk
+from derive.read.spelling import render
+from derive.read.steps import (
+    Place,
+    Steps,
+    count_of,
+    free_letters,
+    letters_of,
+    split,
+    told_apart,
+)
+from derive.read.unrolled import (
+    LAST,
+    UNIT,
+    ZERO,
+    MissingError,
+    Reading,
+    Writer,
+    at_step,
+    before_first,
+    copy_at,
+    dependencies,
+    names_used,
+    state_at,
+)
+
+COUNTS = (2, 3, 4)  # the numbers of steps that are written out
+Sides = tuple[ast.Node, ast.Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A claim at one step of a model of few: in words, as an entry, with what was assumed."""
+
+    words: str
+    entry: Entry
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unrolled:
+    """An entry whose model is a recurrence.
+
+    Attributes:
+        entry: As written.
+        functions: The names in it that are functions.
+        equations: The definitions of its model.
+        claims: Its claims.
+        steps: What is said of steps.
+        starts_at_zero: Whether the model says that what is given before the first step is zero.
+    """
+
+    entry: Entry
+    functions: frozenset[str]
+    equations: tuple[Sides, ...]
+    claims: tuple[Sides, ...]
+    steps: Steps
+    starts_at_zero: bool
+
+    def has_products(self) -> bool:
+        """Tell whether the order of factors is left open."""
+        return any(isinstance(part, ast.Big) and part.kind == "prod" for side in self._sides() for part in walk(side))
+
+    def direct(self) -> list[ast.Name]:
+        """Return by which parameters the right side of a claim differentiates states: all of it, or directly alone."""
+        found: dict[ast.Name, None] = {}
+        for _, right in self.claims:
+            for part in walk(right):
+                if (
+                    isinstance(part, ast.Derivative)
+                    and isinstance(part.of, ast.Name)
+                    and isinstance(part.wrt, ast.Name)
+                ):
+                    stepped = [split(name, self.steps.stepped) for name in (part.of, part.wrt)]
+                    if stepped[0] is not None and stepped[1] is None:
+                        found[part.wrt] = None
+        return list(found)
+
+    def has_powers(self) -> bool:
+        """Tell whether a T above a letter may be the last step."""
+        letters = {letter for side in self._sides() for letter in free_letters(side, self.steps.stepped)}
+        parts = [part for side in self._sides() for part in walk(side)]
+        return "T" in letters and any(isinstance(part, ast.Transpose) for part in parts)
+
+    def is_of_one_step(self) -> bool:
+        """Tell whether a claim about no step speaks of one in general, downstream of which nothing is said."""
+        left = {letter for claimed, _ in self.claims for letter in free_letters(claimed, self.steps.stepped)}
+        right = {letter for _, written in self.claims for letter in free_letters(written, self.steps.stepped)}
+        defined = {render(name) for name, _ in self.equations}
+        of = {
+            render(part.of) for claimed, _ in self.claims for part in walk(claimed) if isinstance(part, ast.Derivative)
+        }
+        return bool(right - left - self._last_letters()) and not of <= defined
+
+    def at(self, last: int, reading: Reading) -> Iterator[Instance]:
+        """Yield the claim at each step of a model of some steps at which there is what it names.
+
+        Raises:
+            UnreadError: a formula cannot be written out.
+        """
+        ends = dict.fromkeys(self._last_letters(), last) | {LAST: last}
+        writer = Writer(self.steps, reading)
+        model = list(self._model(writer, ends, last))
+        known = {name for sides in model for side in sides for name in names_used(side)}
+        if reading.direct:
+            model = self._with_copies(model)
+        above = dependencies(model)
+        symbols = self._symbols(known)
+        if self._are_numbers(symbols):
+            parts = {key_without_indices(name) for _, right in model for name in names_in(right)}
+            symbols = {key: {"shape": []} for key in parts} | symbols
+        else:
+            model += [(name, before_first(name))
+                      for latex, name in self._states(known).items() if latex not in symbols]  # fmt: skip
+        texts = tuple(f"{self._text(left)} = {self._text(right)}" for left, right in model)
+        generic = sorted({x for side in self._sides() for x in free_letters(side, self.steps.stepped)} - ends.keys())
+        if len(generic) > 2:
+            raise UnreadError("it speaks of more than two steps in general")
+        missing: MissingError | None = None
+        found = False
+        for counts in itertools.product(range(self.steps.first, last + 1), repeat=len(generic)):
+            at = {**ends, **dict(zip(generic, counts, strict=True))}
+            try:
+                written = list(self._claims(Writer(self.steps, reading, known, above), at))
+            except MissingError as error:
+                missing = error
+                continue
+            for claim, notes in written:
+                found = True
+                words = ", ".join(f"{letter} = {at[letter]}" for letter in generic)
+                yield Instance(words, replace(self.entry, model=texts, claim=claim, symbols=symbols), notes)
+        if missing is not None and not found and not missing.is_numbered():
+            raise missing
+
+    def _sides(self) -> list[ast.Node]:
+        return [side for claim in self.claims for side in claim]
+
+    def _last_letters(self) -> frozenset[str]:
+        """Return the letters of the last step: those that the model has for it, and capitals in the claim.
+
+        Raises:
+            UnreadError: such a letter is a name, too.
+        """
+        used = {letter for side in self._sides() for letter in free_letters(side, self.steps.stepped)}
+        last = self.steps.last | {letter for letter in used if letter.isupper()}
+        inner = {word for told in self.entry.symbols.values() for word in list(told.get("shape") or [])[1:]}
+        names = {render(left) for left, _ in self.equations} | self.entry.symbols.keys()
+        names |= {render(part.of) for side in self._sides() for part in walk(side) if isinstance(part, ast.Derivative)}
+        if both := last & names:
+            raise UnreadError(f"${min(both)}$ is a name and the last step, too")
+        return last | ({"T"} - inner - names)
+
+    def _model(self, writer: Writer, ends: Mapping[str, int], last: int) -> Iterator[Sides]:
+        """Yield the equations of a model of some steps."""
+        fixed = {(place, count) for left, _ in self.equations if isinstance(left, ast.Name)
+                 and (found := split(left, self.steps.stepped)) and (count := count_of(found[1], {})) is not None
+                 for place in [found[0]]}  # fmt: skip
+        for left, right in self.equations:
+            place, letter, shift = self._counted(left, ends)
+            counts = [count - shift for count in range(self.steps.first, last + 1)] if letter else [0]
+            for count in counts:
+                if letter and (place, count + shift) in fixed:
+                    continue
+                at = {**ends, letter: count} if letter else ends
+                sides = writer.side(left, at), writer.side(right, at)
+                if UNIT in sides or ZERO in sides:
+                    raise UnreadError(f"${render(left)}$: nothing is left of its equation at one of the steps")
+                yield sides
+
+    def _counted(self, left: ast.Node, ends: Mapping[str, int]) -> tuple[Place | None, str, int]:
+        """Return where a definition has its step, the letter of the step, and what is added to it."""
+        found = split(left, self.steps.stepped) if isinstance(left, ast.Name) else None
+        letters = letters_of(found[1]) if found is not None else frozenset()
+        if found is None or not letters:
+            return None, "", 0
+        letter = min(letters)
+        shift = count_of(found[1], {letter: 0})
+        if len(letters) > 1 or shift is None:
+            raise UnreadError(f"${render(left)}$: its step is not read")
+        own = letter in ends and letter.isupper()  # h_T = …
+        return (None, "", 0) if own else (found[0], letter, shift)
+
+    def _with_copies(self, model: list[Sides]) -> list[Sides]:
+        """Return a model in which each state has its own copy of the parameters that are differentiated by."""
+        parameters = self.direct()
+        copies: dict[ast.Name, ast.Name] = {}
+        changed: list[Sides] = []
+        for left, right in model:
+            if isinstance(left, ast.Name) and left.style:
+                own = {name: copy_at(told_apart(name, self.steps.words), left) for name in parameters}
+                copies |= {copy: name for name, copy in own.items()}
+                right = _renamed(right, own)
+            changed.append((left, right))
+        return [*copies.items(), *changed]
+
+    def _claims(self, writer: Writer, at: Mapping[str, int]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        for left, right in self.claims:
+            plain = replace(writer, reading=replace(writer.reading, direct=False))
+            claimed = plain.side(left, at)
+            if claimed in (UNIT, ZERO):
+                continue  # ∂h_2/∂h_2 or ∂h_1/∂h_2, of which pages do not think
+            written = writer.side(right, at)
+            if written is UNIT:
+                continue
+            if written is ZERO:
+                written = ast.Sum("-", claimed, claimed)  # zeros of its shape
+            yield f"{self._text(claimed)} = {self._text(written)}", tuple(writer.notes)
+
+    def _text(self, node: ast.Node) -> str:
+        """Return a formula's LaTeX.
+
+        Raises:
+            UnreadError: it does not read as the same again.
+        """
+        text = render(node, self.functions)
+        if read_formula(text, self.functions) != node:
+            raise UnreadError(f"${text}$ cannot be written out without changing its meaning")
+        return text
+
+    def _symbols(self, known: set[str]) -> dict[str, Mapping[str, Any]]:
+        """Return what is told of names, by step; of a stack over the steps each has a part."""
+        found: dict[str, Mapping[str, Any]] = {}
+        general: dict[Place, Mapping[str, Any]] = {}
+        for latex, told in self.entry.symbols.items():
+            tree = read_formula(latex, self.functions)
+            if told.get("function") or not isinstance(tree, ast.Name):
+                found[latex] = told
+                continue
+            here = split(tree, self.steps.stepped)
+            bare = [
+                place for place in self.steps.stepped if place[0] == plain(tree.base) and not (tree.subs or tree.sup)
+            ]
+            if here is None and not bare:
+                found[render(told_apart(tree, self.steps.words))] = told
+                continue
+            place, index = here or (bare[0], ast.Name(""))
+            count = count_of(index, {})
+            if count is None:
+                general[place] = self._of_one(told, place)
+            else:
+                found[render(at_step(tree, place, count, self.steps))] = told
+                general.setdefault(place, told)
+        for place, told in general.items():
+            for latex in known:
+                tree = read_formula(latex, self.functions)
+                if isinstance(tree, ast.Name) and tree.style and _is_at(tree, place, self.steps):
+                    found.setdefault(latex, told)
+        return found
+
+    def _states(self, known: set[str]) -> dict[str, ast.Name]:
+        """Return the states before the first step."""
+        found: dict[str, ast.Name] = {}
+        for place in sorted(self.steps.defined, key=str):
+            for count in range(-1, self.steps.first):
+                name = state_at(place, count, self.steps)
+                found |= {render(name): name} if render(name) in known else {}
+        return found
+
+    def _are_numbers(self, symbols: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Tell whether all that a claim speaks of is told to be a number: then so is the rest of its model."""
+        names = {name for side in self._sides() for name in names_in(side) if split(name, self.steps.stepped) is None}
+        free = {render(name) for name in names} - {render(left) for left, _ in self.equations}
+        free -= {letter for side in self._sides() for part in walk(side) for letter in self._letters(part)}
+        told = {latex for latex, about in symbols.items() if not about.get("function")}
+        return bool(free & told) and free <= told and not any(symbols[latex].get("shape") for latex in told)
+
+    def _letters(self, node: ast.Node) -> frozenset[str]:
+        """Return the letters of steps in a formula, with those of the last one and those that sums run over."""
+        limits = (node.index, node.lower, node.upper) if isinstance(node, ast.Big) else ()
+        bound = frozenset(letter for limit in limits if limit is not None for letter in letters_of(limit))
+        return free_letters(node, self.steps.stepped) | self._last_letters() | bound
+
+    def _of_one(self, told: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
+        shape = list(told.get("shape") or [])
+        others = [other.get("shape") for other in self.entry.symbols.values() if other is not told]
+        alone = len(shape) == 1 and not any(others) and place not in self.steps.defined
+        if shape and (shape[0] in self._last_letters() | {"T"} or alone):
+            shape = shape[1:]
+        return {**told, "shape": shape}
+
+
+def _is_at(name: ast.Name, place: Place, steps: Steps) -> bool:
+    """Tell whether a name with its step above is one of those at a place."""
+    kept = tuple(sub for sub in name.subs if sub in place[2])
+    return name.base == steps.stepped[place] and set(kept) == set(place[2]) and name.primes == place[3]
+
+
+def _renamed(node: ast.Node, names: Mapping[ast.Name, ast.Name]) -> ast.Node:
+    if isinstance(node, ast.Name):
+        return names.get(node, node)
+    return ast.map_children(node, lambda part: _renamed(part, names))
