@@ -244,11 +244,12 @@ def _name_sizes(sizes: Sizes, keys: Sequence[str], used: Sequence[str], taken: I
 def target_domains(network: Network) -> dict[Var, Var]:
     """Return targets with what the loss says of them.
 
-    Beside 1 - y, y is 0 or 1; in a sum of y log p over the classes, a cross-entropy, y is one-hot.
+    Beside 1 - y in a loss with a logarithm, y is 0 or 1; in a sum of y log p over the classes it is one-hot.
     """
     loss = network.value(network.loss) if network.loss is not None else None
     parts = [part for part in walk(loss) if isinstance(part, Apply) and part.operands] if loss is not None else []
-    binary = {part.operands[1] for part in parts if part.op.name == table.SUB and part.operands[0] == Const(1)}
+    likely = any(map(_is_log, parts))
+    binary = {part.operands[1] for part in parts if likely and part.op.name == table.SUB and part.operands[0] == Const(1)}
     logged = {v for part in parts if part.op.name == table.LOG for v in variables(part)}
     weights = {
         factor

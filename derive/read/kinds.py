@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,7 @@ from derive.read.terms import HADAMARD, Meaning, Term, is_running, key_of
 LOSSES = frozenset(["L", "J", "E", "C", r"\ell", "MSE", "BCE", "CE", "NLL", "loss", "Loss", "cost", "Cost"])
 SCALARS = frozenset([r"\alpha", r"\eta", r"\lambda", r"\epsilon", r"\varepsilon", "N", "m", "n", "d", "k", "K"])
 KINDS = ("scalar", "vector", "matrix")
+_LETTER = re.compile(r"[a-z]|\\[a-z]+")  # of no font
 TRIES = 60  # readings tried for the names that one equation brings in
 
 
@@ -81,7 +83,7 @@ def numbers(sides: Sequence[ast.Node]) -> dict[str, tuple[str, ...]]:
     names = [name for side in sides for name in names_in(side)]
     hints = any(isinstance(part, ast.Transpose | ast.Norm | ast.Big | ast.Entry | ast.Matrix) for part in parts)
     signs = any(isinstance(part, ast.Product) and part.sign in HADAMARD for part in parts)
-    plain = all((len(name.base) == 1 and name.base.islower() or is_loss_name(name.base)) and not name.subs for name in names)
+    plain = all(not name.subs and (_LETTER.fullmatch(name.base) or is_loss_name(name.base)) for name in names)
     return {} if hints or signs or not plain else {render(name): () for name in names}
 
 

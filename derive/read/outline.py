@@ -224,13 +224,17 @@ def pairs(node: ast.Relation) -> Iterator[tuple[ast.Node, ast.Node]]:
     So does a name, up to the next name.
     """
     links = node.links
-    if len(links) > 2 and isinstance(links[0], ast.Name) and isinstance(links[1], ast.Call):
+    if len(links) > 2 and isinstance(links[0], ast.Name) and _is_of_names(links[1]):
         links = links[1:]  # y = f(x) = … defines f; y only says what its value is called
     first = links[0]
     for left, right in pairwise(links):
         if isinstance(left, ast.Name) or (isinstance(left, ast.Call) and isinstance(first, ast.Name)):
             first = left
         yield first, right
+
+
+def _is_of_names(node: ast.Node) -> bool:
+    return isinstance(node, ast.Call) and all(isinstance(arg, ast.Name) for arg in node.args)
 
 
 def is_update(node: ast.Relation) -> bool:

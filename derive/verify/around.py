@@ -9,15 +9,19 @@ from derive.errors import DeriveError
 from derive.read import syntax as ast
 from derive.read.backward import is_backward, is_delta
 from derive.read.case import make_case
+from derive.read.claims_file import Entry
 from derive.read.facts import Facts, key_without_indices
+from derive.read.infer import called_functions
 from derive.read.kinds import numbers
 from derive.read.outline import Equation, Outline, names_in, walk
 from derive.read.spelling import render
-from derive.verify.cases import judge_in_case
+from derive.verify.at_steps import judge_at_steps
+from derive.verify.cases import judge_in_case, judge_read
 from derive.verify.judge import FALSE, GOOD, Verdict
 from derive.verify.own_model import derivatives_in
 
 USUAL = "denominator"  # in the shapes of variables; how the Jacobians of vectors lie then is not told
+LOOSE = "matrix product for Hadamard product"  # signs are left out where the page means it
 UNKNOWN = Verdict("unread", "no definition around it says what it speaks of")
 
 
@@ -30,21 +34,29 @@ def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layo
     first: Verdict | None = None
     for model in _scopes(order, claim, found, facts):
         for declared in ({**found.declared}, {}) if found.declared else ({},):
-            verdict = _judged(claim, replace(found, equations=model, declared=declared, domains={}), layout, first is None)
+            read = replace(found, equations=model, declared=declared, domains={})
+            verdict = _judged(claim, read, layout, mend=first is None)
             if verdict.verdict in GOOD:
                 return verdict
             first = verdict if first is None else first
     if first is None or first.verdict not in FALSE or first.diagnosis is None:
         return UNKNOWN if first is None else Verdict("unread", first.reason)
-    loose = first.verdict == "ill-typed" and any(derivatives_in(part) for part in walk(claim.right) if isinstance(part, ast.Product))
+    products = (part for part in walk(claim.right) if isinstance(part, ast.Product))
+    loose = first.verdict == "ill-typed" and (LOOSE in first.diagnosis.kind or any(map(derivatives_in, products)))
     return UNKNOWN if loose else first  # how the factors of a chain rule lie is often not meant
 
 
 def _judged(claim: Equation, model: Outline, layout: str, mend: bool) -> Verdict:
+    written = tuple(f"{render(item.left)} = {render(item.right)}" for item in model.equations)
+    entry = Entry(None, claim.place.line, written, f"{render(claim.left)} = {render(claim.right)}", {}, "")
+    at_steps = judge_at_steps(entry, lambda step: judge_read(step, thorough=False)[2])
+    if at_steps is not None:
+        return at_steps
     sides = [side for equation in (*model.equations, claim) for side in (equation.left, equation.right)]
     model = replace(model, declared={**numbers(sides), **model.declared})
     try:
-        case = make_case(model, [claim], layout="" if layout == USUAL else layout)
+        functions = {render(item.left.function) for item in model.equations if isinstance(item.left, ast.Call)}
+        case = make_case(model, [claim], functions=functions, layout="" if layout == USUAL else layout)
         return judge_in_case(case, case.claims[0], mend)
     except DeriveError as error:
         return Verdict("unread", str(error))
@@ -54,7 +66,10 @@ def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterat
     """Yield the equations that define what a claim needs, from wider and wider parts of the page."""
     backward = {id(equation) for _, equation in facts.claims if not _is_forward(equation)}
     stated = [(at, item) for at, item in enumerate(found.equations)
-              if id(item) not in backward and item is not claim and _is_plain(item.right)]  # fmt: skip
+              if id(item) not in backward and item is not claim and not _is_of_itself(item)]  # fmt: skip
+    known = {_key(item.left) for _, item in stated}
+    said = (pair for pair in _written_under(found.equations) if _key(pair[1].left) not in known)
+    stated = [pair for pair in (*stated, *said) if _is_plain(pair[1].right)]
     section, headings = claim.place.section, claim.place.headings
     parts = (
         [pair for pair in stated if pair[1].place.section == section],
@@ -70,13 +85,30 @@ def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterat
 
 
 def _is_forward(equation: Equation) -> bool:
-    """Tell whether an equation says anew what a name is: z = x W after z = W x."""
-    return isinstance(equation.left, ast.Name) and not is_delta(equation.left) and not is_backward(equation.right)
+    """Tell whether an equation says anew what a name or a function is: z = x W after z = W x."""
+    named = isinstance(equation.left, ast.Name | ast.Call) and not is_delta(equation.left)
+    return named and not is_backward(equation.left) and not is_backward(equation.right)
 
 
 def _is_plain(node: ast.Node) -> bool:
     """Tell whether a formula is one that is computed with; what is listed, (x_1, …, x_n), only shows what a name is."""
     return not any(isinstance(part, ast.Dots | ast.Matrix | ast.Group) for part in walk(node))
+
+
+def _is_of_itself(equation: Equation) -> bool:
+    """Tell whether a function is said by itself: the loss of all samples by that of one."""
+    left = equation.left
+    return isinstance(left, ast.Call) and render(left.function) in called_functions(equation.right)
+
+
+def _written_under(equations: Sequence[Equation]) -> Iterator[tuple[int, Equation]]:
+    """Yield what a chain of equations says by the way: of ∂ξ/∂y = ∂(t log y)/∂y, that ξ is t log y."""
+    for at, item in enumerate(equations):
+        left, right = item.left, item.right
+        if isinstance(left, ast.Derivative) and isinstance(left.of, ast.Name) and isinstance(right, ast.Derivative):
+            written = right.of
+            if right.wrt == left.wrt and written is not None and not isinstance(written, ast.Name | ast.Derivative):
+                yield at, replace(item, left=left.of, right=written)
 
 
 def _nearest(stated: Sequence[tuple[int, Equation]], order: int) -> dict[str, Equation]:
@@ -114,5 +146,6 @@ def _needed(claim: Equation, stated: dict[str, Equation]) -> list[Equation]:
 
 
 def _names(node: ast.Node) -> set[str]:
-    called = {render(replace(part.function, primes=0)) for part in walk(node) if isinstance(part, ast.Call)}
-    return {key_without_indices(name) for name in names_in(node)} | called
+    called = set(called_functions(node))
+    powers = {render(part) for part in walk(node) if isinstance(part, ast.Power) and isinstance(part.base, ast.Name)}
+    return {key_without_indices(name) for name in names_in(node)} | called | powers

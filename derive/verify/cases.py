@@ -40,7 +40,7 @@ PARAMETERS = frozenset(["W", "w", "b", r"\theta", r"\Theta"])  # free wherever n
 
 
 def judge_entries(entries: Iterable[Entry]) -> Iterator[JudgedClaim]:
-    """Judge the entries of a claims file, in order, each within limits; see `_judge_entry` for chains."""
+    """Judge the entries of a claims file, in order, each within limits; see `judge_read` for chains."""
     return bounded(lambda steps: (_taken(steps, key, entry) for key, entry in enumerate(entries)))
 
 
@@ -66,12 +66,12 @@ def _sides(entry: Entry) -> tuple[str, str]:
 
 
 def judge_entry(entry: Entry) -> tuple[str, str, Verdict]:
-    """Return both sides of an entry's claim with the verdict; a recurrence is written out for a few numbers of steps."""
-    at_steps = judge_at_steps(entry, lambda step: _judge_read(step, thorough=False)[2])
-    return _judge_read(entry) if at_steps is None else (*_sides(entry), at_steps)
+    """Return both sides of a claim with the verdict; a recurrence is written out for a few numbers of steps."""
+    at_steps = judge_at_steps(entry, lambda step: judge_read(step, thorough=False)[2])
+    return judge_read(entry) if at_steps is None else (*_sides(entry), at_steps)
 
 
-def _judge_read(entry: Entry, thorough: bool = True) -> tuple[str, str, Verdict]:
+def judge_read(entry: Entry, thorough: bool = True) -> tuple[str, str, Verdict]:
     """Judge an entry; of a chain of equations its first false link counts, or the worst.
 
     What stands below a false link may only follow from it.
