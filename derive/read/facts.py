@@ -74,12 +74,18 @@ def _sort(order: int, equation: Equation, facts: Facts) -> None:
         _sort_call(order, equation, left, facts)
     elif isinstance(left, ast.Name) and isinstance(right, ast.Derivative) and _names_a_cotangent(left, right, facts):
         facts.cotangents.append((order, render(left), right))
-    elif _is_claim_side(left) or (isinstance(left, ast.Name) and left.base in (GREEK_DELTA, r"\Delta")):
+    elif _is_claim_side(left) or _base(left) in (GREEK_DELTA, r"\Delta"):
         facts.claims.append((order, equation))
     elif isinstance(left, ast.Name):
         _sort_name(order, equation, left, facts)
     elif not _is_power_of_new(left, facts):
         facts.claims.append((order, equation))
+
+
+def _base(left: ast.Node) -> str:
+    """Return the letter of a name, also of one with a bare mark, δ^l, which reads as a power; "" for other sides."""
+    name = left.base if isinstance(left, ast.Power) else left
+    return name.base if isinstance(name, ast.Name) else ""
 
 
 def _is_power_of_new(left: ast.Node, facts: Facts) -> bool:

@@ -25,6 +25,7 @@ from derive.verify.chain import ANY_FUNCTIONS, generic_chain
 from derive.verify.claims import JudgedClaim, judge_claim
 from derive.verify.judge import FALSE, GOOD, Verdict
 from derive.verify.limits import undecided
+from derive.verify.usual_layers import judge_in_layers
 from derive.verify.worked import chain_of, in_chain, judge_step, judge_step_alone, start_of
 
 OPEN = ("unread", "undecided")
@@ -36,9 +37,19 @@ def judge_page(found: Outline, facts: Facts, sketches: Sequence[Sketch], steps: 
     alone = {id(claim): _in_each_layout(claim, found, facts, steps, key) for key, (_, claim) in enumerate(facts.claims)}
     layout = _page_layout(alone.values())
     own = {key: verdicts[layout] for key, verdicts in alone.items() if verdicts}
-    results = [*_judged(found, facts, sketches, own, layout, steps)]
+    results = _in_usual_layers([*_judged(found, facts, sketches, own, layout, steps)], found, facts, steps)
     results += [JudgedClaim(u.latex, u.place, "", "", Verdict("unread", u.reason), "", 0.0) for u in facts.unread]
     yield from sorted(results, key=lambda claim: (claim.place.line, claim.place.column))
+
+
+def _in_usual_layers(judged: list[JudgedClaim], found: Outline, facts: Facts, steps: Steps) -> list[JudgedClaim]:
+    """Return the claims, what was left open judged in the usual network of layers if it speaks of its names."""
+    pairs = zip(judged, facts.claims, strict=True)
+    left = [(place, claim) for place, (one, (_, claim)) in enumerate(pairs) if one.verdict.verdict in OPEN]
+    claims = [claim for _, claim in left]
+    holding = steps.take("layers", lambda: judge_in_layers(claims, found), lambda stop: {})
+    verdicts = {left[place][0]: verdict for place, verdict in holding.items()}
+    return [replace(one, verdict=verdicts.get(place, one.verdict)) for place, one in enumerate(judged)]
 
 
 def _in_each_layout(claim: Equation, found: Outline, facts: Facts, steps: Steps, key: int) -> dict[str, Verdict]:
