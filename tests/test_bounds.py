@@ -280,8 +280,8 @@ def test_an_entry_of_a_claims_file_that_hangs_is_undecided(tmp_path: Path, monke
     ]  # fmt: skip
     path = tmp_path / "claims.jsonl"
     path.write_text("\n".join(map(json.dumps, entries)))
-    judge = cases._judge_entry
-    monkeypatch.setattr(cases, "_judge_entry", lambda entry: judge(entry) if entry.id == "a" else endless())
+    judge = cases.judge_entry
+    monkeypatch.setattr(cases, "judge_entry", lambda entry: judge(entry) if entry.id == "a" else endless())
     found = list(cases.judge_entries(load_entries(path)))
     assert [(claim.id, claim.verdict.verdict) for claim in found] == [("a", "proved"), ("b", "undecided")]
     assert found[1].verdict.reason == "judging it takes more than 1 s" and found[1].seconds > 0.9

@@ -68,7 +68,7 @@ def sort_equations(found: Outline) -> Facts:
 
 def _sort(order: int, equation: Equation, facts: Facts) -> None:
     left, right = equation.left, equation.right
-    if _is_value(right) and not _is_claim_side(left):
+    if is_value(right) and not _is_claim_side(left):
         return
     if isinstance(left, ast.Call) and not left.function.primes:
         _sort_call(order, equation, left, facts)
@@ -95,7 +95,7 @@ def _is_power_of_new(left: ast.Node, facts: Facts) -> bool:
     return not any(item.key == key_without_indices(left.base) for item in facts.definitions)
 
 
-def _is_value(node: ast.Node) -> bool:
+def is_value(node: ast.Node) -> bool:
     """Tell whether a side is a plain number: "let x = 0" sets a value and claims nothing."""
     return isinstance(node, ast.Number) or (isinstance(node, ast.Neg) and isinstance(node.arg, ast.Number))
 

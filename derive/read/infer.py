@@ -106,7 +106,7 @@ def _base_meaning(sketch: Sketch, written: Sequence[Written], facts: Facts, foun
     }
     sizes |= {word for shape in found.declared.values() for word in shape if not word.isdigit()}
     sizes -= {key_without_indices(w.left) for w in written if isinstance(w.left, ast.Name)}
-    return Meaning({}, facts.functions_at(sketch.order, called), frozenset(sizes), given=bool(found.domains))
+    return Meaning({}, facts.functions_at(sketch.order, called), frozenset(sizes), given=bool(found.domains) or found.stretched)
 
 
 def called_functions(node: ast.Node) -> list[str]:

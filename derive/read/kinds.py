@@ -23,6 +23,7 @@ from derive.read.terms import HADAMARD, Meaning, Term, is_running, key_of
 LOSSES = frozenset(["L", "J", "E", "C", r"\ell", "MSE", "BCE", "CE", "NLL", "loss", "Loss", "cost", "Cost"])
 SCALARS = frozenset([r"\alpha", r"\eta", r"\lambda", r"\epsilon", r"\varepsilon", "N", "m", "n", "d", "k", "K"])
 KINDS = ("scalar", "vector", "matrix")
+WEIGHTS = frozenset(["W", "U", "V", r"\Theta"])
 _LETTER = re.compile(r"[a-z]|\\[a-z]+")  # of no font
 TRIES = 60  # readings tried for the names that one equation brings in
 
@@ -268,7 +269,8 @@ def fit(equation: Written, meaning: Meaning, sizes: Sizes) -> tuple[tuple[Term, 
     inside = replace(meaning, indices=equation_indices(equation.left) - own)
     first: DeriveError | None = None
     dots = ("inner", "hadamard", "entrywise")[: 3 if equation.is_loss else 2]
-    stretches = ("", "columns", "rows") if meaning.given else ("",)
+    ways = ("rows", "columns") if _multiplies_from_right(equation.right) else ("columns", "rows")
+    stretches = ("", *ways) if meaning.given else ("",)
     for stretch, dot in itertools.product(stretches, dots):
         trial, here = sizes.copy(), replace(inside, dot=dot, stretch=stretch)
         try:
@@ -278,6 +280,14 @@ def fit(equation: Written, meaning: Meaning, sizes: Sizes) -> tuple[tuple[Term, 
             first = first or error
     assert first is not None
     raise first
+
+
+def _multiplies_from_right(node: ast.Node) -> bool:
+    """Tell whether weights stand behind what they are applied to, X W: then the rows of matrices are the samples."""
+    products = [part for part in walk(node) if isinstance(part, ast.Product)]
+    weights = [[isinstance(side, ast.Name) and bare_letter(side.base) in WEIGHTS for side in (part.left, part.right)]
+               for part in products]  # fmt: skip
+    return [False, True] in weights and [True, False] not in weights
 
 
 def _is_own_name(name: ast.Name, meaning: Meaning) -> bool:

@@ -72,6 +72,7 @@ class Outline:
     prose: dict[int, str] = field(default_factory=dict)
     headings: dict[int, tuple[str, ...]] = field(default_factory=dict)
     updates: list[Equation] = field(default_factory=list)
+    stretched: bool = False  # whether a vector beside a matrix is one beside each of its columns, or rows
     assumed: dict[str, None] = field(default_factory=dict)  # what macros were taken to mean, in order
 
 

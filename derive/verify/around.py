@@ -10,7 +10,7 @@ from derive.read import syntax as ast
 from derive.read.backward import is_backward, is_delta
 from derive.read.case import make_case
 from derive.read.claims_file import Entry
-from derive.read.facts import Facts, key_without_indices
+from derive.read.facts import Facts, is_value, key_without_indices
 from derive.read.infer import called_functions
 from derive.read.kinds import numbers
 from derive.read.outline import Equation, Outline, names_in, walk
@@ -21,7 +21,9 @@ from derive.verify.judge import FALSE, GOOD, Verdict
 from derive.verify.own_model import derivatives_in
 
 USUAL = "denominator"  # in the shapes of variables; how the Jacobians of vectors lie then is not told
-LOOSE = "matrix product for Hadamard product"  # signs are left out where the page means it
+LOOSE = "matrix product for Hadamard product"  # signs are left out where the page means it,
+SIDE_BY_SIDE = "multiplies a vector by a vector"  # where it means numbers, or entries; and how the factors of a
+# chain rule lie is often not meant
 UNKNOWN = Verdict("unread", "no definition around it says what it speaks of")
 
 
@@ -33,25 +35,38 @@ def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layo
     """
     first: Verdict | None = None
     for model in _scopes(order, claim, found, facts):
-        for declared in ({**found.declared}, {}) if found.declared else ({},):
-            read = replace(found, equations=model, declared=declared, domains={})
-            verdict = _judged(claim, read, layout, mend=first is None)
+        for verdict in _readings(claim, replace(found, equations=model, domains={}), layout, mend=first is None):
             if verdict.verdict in GOOD:
                 return verdict
             first = verdict if first is None else first
     if first is None or first.verdict not in FALSE or first.diagnosis is None:
         return UNKNOWN if first is None else Verdict("unread", first.reason)
     products = (part for part in walk(claim.right) if isinstance(part, ast.Product))
-    loose = first.verdict == "ill-typed" and (LOOSE in first.diagnosis.kind or any(map(derivatives_in, products)))
-    return UNKNOWN if loose else first  # how the factors of a chain rule lie is often not meant
+    loose = any(map(derivatives_in, products)) or LOOSE in first.diagnosis.kind or SIDE_BY_SIDE in first.reason
+    return UNKNOWN if loose and first.verdict == "ill-typed" else first
+
+
+def _readings(claim: Equation, model: Outline, layout: str, mend: bool) -> Iterator[Verdict]:
+    """Yield the verdicts on a claim in a model: over its steps, or with the shapes that are told, or with others."""
+    at_steps = judge_at_steps(_entry(claim, model), lambda step: judge_read(step, thorough=False)[2])
+    if at_steps is not None:
+        yield at_steps
+        return
+    for declared in (model.declared, {}) if model.declared else ({},):
+        verdict = _judged(claim, replace(model, declared=declared), layout, mend)
+        mend = False
+        yield verdict
+        if verdict.verdict not in GOOD and "adds a" in verdict.reason:
+            yield _judged(claim, replace(model, declared=declared, stretched=True), layout, mend)
+
+
+def _entry(claim: Equation, model: Outline) -> Entry:
+    """Return a claim with its model as it would stand in a claims file."""
+    written = tuple(f"{render(item.left)} = {render(item.right)}" for item in model.equations)
+    return Entry(None, claim.place.line, written, f"{render(claim.left)} = {render(claim.right)}", {}, "")
 
 
 def _judged(claim: Equation, model: Outline, layout: str, mend: bool) -> Verdict:
-    written = tuple(f"{render(item.left)} = {render(item.right)}" for item in model.equations)
-    entry = Entry(None, claim.place.line, written, f"{render(claim.left)} = {render(claim.right)}", {}, "")
-    at_steps = judge_at_steps(entry, lambda step: judge_read(step, thorough=False)[2])
-    if at_steps is not None:
-        return at_steps
     sides = [side for equation in (*model.equations, claim) for side in (equation.left, equation.right)]
     model = replace(model, declared={**numbers(sides), **model.declared})
     try:
@@ -67,9 +82,11 @@ def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterat
     backward = {id(equation) for _, equation in facts.claims if not _is_forward(equation)}
     stated = [(at, item) for at, item in enumerate(found.equations)
               if id(item) not in backward and item is not claim and not _is_of_itself(item)]  # fmt: skip
+    said = [pair for pair in _written_under(found.equations) if _is_plain(pair[1].right)]
+    stated = [pair for pair in stated if _is_plain(pair[1].right)]
+    own = {_key(item.left): item for _, item in said if item.place == claim.place}
     known = {_key(item.left) for _, item in stated}
-    said = (pair for pair in _written_under(found.equations) if _key(pair[1].left) not in known)
-    stated = [pair for pair in (*stated, *said) if _is_plain(pair[1].right)]
+    stated += [pair for pair in said if _key(pair[1].left) not in known]
     section, headings = claim.place.section, claim.place.headings
     parts = (
         [pair for pair in stated if pair[1].place.section == section],
@@ -78,10 +95,11 @@ def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterat
     )
     seen: list[list[Equation]] = []
     for part in parts:
-        model = _needed(claim, _nearest(part, order))
-        if model and model not in seen:
-            seen.append(model)
-            yield model
+        for choose in (_nearest, _first):
+            model = _needed(claim, {**choose(part, order), **own})
+            if model and model not in seen:
+                seen.append(model)
+                yield model
 
 
 def _is_forward(equation: Equation) -> bool:
@@ -92,7 +110,7 @@ def _is_forward(equation: Equation) -> bool:
 
 def _is_plain(node: ast.Node) -> bool:
     """Tell whether a formula is one that is computed with; what is listed, (x_1, …, x_n), only shows what a name is."""
-    return not any(isinstance(part, ast.Dots | ast.Matrix | ast.Group) for part in walk(node))
+    return not is_value(node) and not any(isinstance(part, ast.Dots | ast.Matrix | ast.Group) for part in walk(node))
 
 
 def _is_of_itself(equation: Equation) -> bool:
@@ -120,6 +138,11 @@ def _nearest(stated: Sequence[tuple[int, Equation]], order: int) -> dict[str, Eq
         if known is None or known.latex != equation.latex or known.place.line != equation.place.line:
             found[_key(equation.left)] = equation
     return found
+
+
+def _first(stated: Sequence[tuple[int, Equation]], order: int) -> dict[str, Equation]:
+    """Return the first equation for each name: what is said anew later may be of something else."""
+    return {_key(equation.left): equation for _, equation in reversed(stated)}
 
 
 def _key(left: ast.Node) -> str:

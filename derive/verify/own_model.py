@@ -35,11 +35,14 @@ class Quantities:
     def __init__(self, facts: Facts, definitions: Sequence[Definition]) -> None:
         self.functions = {name: (order, f) for order, name, f, _ in facts.functions if f.body is not None}
         self.definitions = list(definitions)
+        self.cotangents = {name: derivative for _, name, derivative in facts.cotangents}
 
     def own(self, claim: Equation) -> Own:
         """Return a claim about quantities alone, with the definitions of those."""
         claim = replace(claim, left=self._unprimed(claim.left), right=self._unprimed(claim.right))
         derivatives = derivatives_in(claim.left) + derivatives_in(claim.right)
+        used = {key_without_indices(name) for name in names_in(claim.left) + names_in(claim.right)}
+        derivatives += [derivative for name, derivative in self.cotangents.items() if name in used]
         called = {render(p.of.function) for p in derivatives if isinstance(p.of, ast.Call) and _of_names(p.of)}
         named = {render(p.of) for p in derivatives if isinstance(p.of, ast.Name)}
         wanted = called | (named & self.functions.keys())
@@ -100,7 +103,7 @@ def sketch_of(own: Own, facts: Facts) -> Sketch:
     """Return all definitions as one model, what is differentiated being its loss, also by a name of its cotangent."""
     ordered = _ordered(_named_alike(own.definitions))
     sides = (own.claim.left, own.claim.right)
-    named = {render(name) for side in sides for name in names_in(side)}
+    named = {key_without_indices(name) for side in sides for name in names_in(side)}
     derivatives = [part for side in sides for part in derivatives_in(side)]
     derivatives += [derivative for _, name, derivative in facts.cotangents if name in named]
     of = next((part.of for part in derivatives), None)

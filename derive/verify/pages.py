@@ -19,7 +19,7 @@ from derive.read.outline import Equation, Outline, Place, walk
 from derive.read.spelling import render
 from derive.read.vocabulary import ONES
 from derive.verify.alone import judge_alone
-from derive.verify.around import judge_around
+from derive.verify.around import UNKNOWN, judge_around
 from derive.verify.bench import Bench, make_bench
 from derive.verify.chain import ANY_FUNCTIONS, generic_chain
 from derive.verify.claims import JudgedClaim, judge_claim
@@ -113,9 +113,10 @@ def _judge_timed(
 ) -> JudgedClaim:  # fmt: skip
     started = time.perf_counter()
     verdict, title = (alone, "") if alone is not None else _judge_one(claim, page)
-    if verdict.verdict in OPEN:
+    if verdict.verdict in OPEN and not _is_given_up(page.bench):
         around = judge_around(order, claim, page.found, page.facts, page.layout)
-        verdict, title = (around, "") if around.verdict not in OPEN or not title else (verdict, title)
+        told = around.verdict not in OPEN or (around is not UNKNOWN and not title)
+        verdict, title = (around, "") if told else (verdict, title)
     if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, page.facts)):
         verdict = Verdict("unread", other)
     verdict = in_chain(claim, verdict, above, partial(_judge_step, claim, alone is not None, page))
@@ -123,6 +124,11 @@ def _judge_timed(
         claim.latex, claim.stands, render(claim.left), render(claim.right), verdict, title,
         time.perf_counter() - started, chain=chain_of(order, page.found.equations),
     )  # fmt: skip
+
+
+def _is_given_up(bench: Bench | Verdict) -> bool:
+    """Tell whether a section's model took too much: then its claims are not tried with other parts of it."""
+    return not isinstance(bench, Bench) and bench.verdict == "undecided"
 
 
 def _judge_one(claim: Equation, page: _Page) -> tuple[Verdict, str]:
