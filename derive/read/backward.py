@@ -50,7 +50,7 @@ def _in_full(node: ast.Node, told: Mapping[str, Equation], depth: int = 0) -> as
 
 
 def _at(equation: Equation, name: ast.Name) -> ast.Node | None:
-    """Return what an equation says of a name with the letters of its own left side replaced; None if that is unclear."""
+    """Return what an equation says of a name, the letters of its own left side replaced; None if that is unclear."""
     left = equation.left
     assert isinstance(left, ast.Name)
     if left.subs == name.subs:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from derive.read import syntax as ast
 from derive.read.downstream import linear_in_arguments
@@ -36,12 +37,15 @@ class Symbol:
     domain: str
 
 
+Models = dict[Hashable, Any]  # models as read, and errors in their place, by what they were read from
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """Claims, read: what their model states, what is known of its names, and the equations that are claimed.
 
     `loose` are the formulas of the model that are no equations; `thorough` tells whether proofs are looked for, and
-    edits that mend what does not hold.
+    edits that mend what does not hold; `models` are those that other claims were judged in.
     """
 
     found: Outline
@@ -50,6 +54,7 @@ class Case:
     loose: tuple[ast.Node, ...] = ()
     layout: str = ""
     thorough: bool = True
+    models: Models = field(default_factory=dict)
 
 
 def make_case(

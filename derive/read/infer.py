@@ -106,7 +106,8 @@ def _base_meaning(sketch: Sketch, written: Sequence[Written], facts: Facts, foun
     }
     sizes |= {word for shape in found.declared.values() for word in shape if not word.isdigit()}
     sizes -= {key_without_indices(w.left) for w in written if isinstance(w.left, ast.Name)}
-    return Meaning({}, facts.functions_at(sketch.order, called), frozenset(sizes), given=bool(found.domains) or found.stretched)
+    functions, given = facts.functions_at(sketch.order, called), bool(found.domains) or found.stretched
+    return Meaning({}, functions, frozenset(sizes), given=given)
 
 
 def called_functions(node: ast.Node) -> list[str]:
@@ -248,8 +249,8 @@ def target_domains(network: Network) -> dict[Var, Var]:
     """
     loss = network.value(network.loss) if network.loss is not None else None
     parts = [part for part in walk(loss) if isinstance(part, Apply) and part.operands] if loss is not None else []
-    likely = any(map(_is_log, parts))
-    binary = {part.operands[1] for part in parts if likely and part.op.name == table.SUB and part.operands[0] == Const(1)}
+    subtracted = {part.operands[1] for part in parts if part.op.name == table.SUB and part.operands[0] == Const(1)}
+    binary = subtracted if any(map(_is_log, parts)) else set()
     logged = {v for part in parts if part.op.name == table.LOG for v in variables(part)}
     weights = {
         factor

@@ -6,6 +6,7 @@ Reading the text again gives an equal tree. Typography is the work of the sheet,
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from typing import Any
 
 from derive.read import vocabulary as words
@@ -55,7 +56,19 @@ def render(node: Node, functions: Collection[str] = frozenset()) -> str:
     >>> render(read_formula(r"\tfrac12 {W^{[1]}}^T x"))
     '\\frac{1}{2} \\left(W^{[1]}\\right)^{T} x'
     """
-    return _Speller(frozenset(functions)).spell(node)
+    if functions:
+        return _Speller(frozenset(functions)).spell(node)
+    return _name_spelled(node) if isinstance(node, Name) else _plain_speller().spell(node)
+
+
+@lru_cache(maxsize=1)
+def _plain_speller() -> _Speller:
+    return _Speller(frozenset())
+
+
+@lru_cache(maxsize=1 << 16)  # names are asked for again and again
+def _name_spelled(name: Name) -> str:
+    return _plain_speller().spell(name)
 
 
 def _in_brackets(body: str) -> str:

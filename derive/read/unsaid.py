@@ -81,7 +81,7 @@ def _of_open_end(facts: Facts, claim: Equation, told: Collection[str]) -> Said |
     if len(open_) != 1:
         return None
     ((key, name),), end = open_.items(), ends[0].equation.left
-    if not isinstance(end, ast.Name) or name.subs != end.subs and name.subs:
+    if not isinstance(end, ast.Name) or (name.subs and name.subs != end.subs):
         return None
     return _said(name, end, claim.place, facts, f"${key}$ is ${render(end)}$, what the model ends in")
 
@@ -89,13 +89,15 @@ def _of_open_end(facts: Facts, claim: Equation, told: Collection[str]) -> Said |
 def _of_arguments(facts: Facts, claim: Equation) -> Iterator[Said]:
     """Yield that Z_h, which nothing defines, is the argument of a function in which all other names have that mark."""
     defined = {item.key: item.equation.right for item in facts.definitions}
-    wanted = [part.wrt for side in (claim.left, claim.right) for part in walk(side) if isinstance(part, ast.Derivative)]
+    parts = [*walk(claim.left), *walk(claim.right)]
+    wanted = [part.wrt for part in parts if isinstance(part, ast.Derivative)]
     wanted += [derivative.wrt for _, _, derivative in facts.cotangents]
     uses = {key_without_indices(name) for right in defined.values() for name in names_in(right)}
     calls = [part for right in defined.values() for part in walk(right) if isinstance(part, ast.Call)]
-    arguments = [arg for call in calls for arg in call.args if not isinstance(arg, ast.Name) and arg not in defined.values()]
+    written = [arg for call in calls for arg in call.args if not isinstance(arg, ast.Name)]
+    arguments = [arg for arg in written if arg not in defined.values()]
     for name in dict.fromkeys(wanted):
-        if isinstance(name, ast.Name) and name.subs and not {key_without_indices(name)} & {*defined, *uses}:
+        if isinstance(name, ast.Name) and name.subs and key_without_indices(name) not in {*defined, *uses}:
             marked = [arg for arg in arguments if _marked(arg, name)]
             if len(marked) == 1 and plain(name.base) in PRE_ACTIVATIONS:
                 yield _said(name, marked[0], claim.place, facts, f"${render(name)}$ is ${render(marked[0])}$")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from derive.errors import DeriveError
 from derive.read import syntax as ast
 from derive.read.backward import is_backward, is_delta
-from derive.read.case import make_case
+from derive.read.case import Models, make_case
 from derive.read.claims_file import Entry
 from derive.read.facts import Facts, is_value, key_without_indices
 from derive.read.infer import called_functions
 from derive.read.kinds import numbers
 from derive.read.outline import Equation, Outline, names_in, walk
 from derive.read.spelling import render
+from derive.read.terms import is_running
 from derive.verify.at_steps import judge_at_steps
 from derive.verify.cases import judge_in_case, judge_read
 from derive.verify.judge import FALSE, GOOD, Verdict
@@ -22,42 +25,61 @@ from derive.verify.own_model import derivatives_in
 
 USUAL = "denominator"  # in the shapes of variables; how the Jacobians of vectors lie then is not told
 LOOSE = "matrix product for Hadamard product"  # signs are left out where the page means it,
-SIDE_BY_SIDE = "multiplies a vector by a vector"  # where it means numbers, or entries; and how the factors of a
-# chain rule lie is often not meant
+TURNED = ("multiplies a vector by a vector", "is a row, the right side a vector", "is a vector, the right side a row")
+# and how the factors of a chain rule lie is often not meant
 UNKNOWN = Verdict("unread", "no definition around it says what it speaks of")
 
 
-def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layout: str) -> Verdict:
+def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layout: str, models: Models) -> Verdict:
     """Judge a claim with the definitions of its section, then those of the sections above, then all of the page.
 
     What the letters are is seldom told, and may be told of another place. So a claim is false only where the nearest
-    definitions say so, a small edit makes it hold, and it holds with no others.
+    definitions that suffice say so, a small edit makes it hold, and it holds with no others.
     """
-    first: Verdict | None = None
-    for model in _scopes(order, claim, found, facts):
-        for verdict in _readings(claim, replace(found, equations=model, domains={}), layout, mend=first is None):
+    why = UNKNOWN
+    for model, is_clear in _scopes(order, claim, found, facts):
+        mend = is_clear and why.verdict not in FALSE
+        for verdict, is_plain in _readings(claim, replace(found, equations=model, domains={}), layout, mend, models):
             if verdict.verdict in GOOD:
                 return verdict
-            first = verdict if first is None else first
-    if first is None or first.verdict not in FALSE or first.diagnosis is None:
-        return UNKNOWN if first is None else Verdict("unread", first.reason)
+            if mend and verdict.verdict in FALSE and _is_certain(verdict, claim, is_plain):
+                why, mend = verdict, False
+            elif why is UNKNOWN:
+                why = Verdict("unread", verdict.reason)
+    return why
+
+
+def _is_certain(verdict: Verdict, claim: Equation, is_plain: bool) -> bool:
+    """Tell whether a claim is false in any sense that the page can mean; `is_plain`: what its letters are is clear."""
+    if verdict.diagnosis is None or verdict.verdict == "refuted":
+        return verdict.verdict == "refuted" and (is_plain or verdict.diagnosis is not None)
     products = (part for part in walk(claim.right) if isinstance(part, ast.Product))
-    loose = any(map(derivatives_in, products)) or LOOSE in first.diagnosis.kind or SIDE_BY_SIDE in first.reason
-    return UNKNOWN if loose and first.verdict == "ill-typed" else first
+    signs = LOOSE in verdict.diagnosis.kind or any(words in verdict.reason for words in TURNED)
+    return not signs and not any(map(derivatives_in, products))
 
 
-def _readings(claim: Equation, model: Outline, layout: str, mend: bool) -> Iterator[Verdict]:
-    """Yield the verdicts on a claim in a model: over its steps, or with the shapes that are told, or with others."""
+def _readings(
+    claim: Equation, model: Outline, layout: str, mend: bool, models: Models
+) -> Iterator[tuple[Verdict, bool]]:  # fmt: skip
+    """Yield the verdicts on a claim in a model: over its steps, or with the shapes that are told, or with others.
+
+    Each comes with whether it is clear what the letters are: as good as it is where they are written out step by
+    step, or where nothing hints at anything but numbers.
+    """
     at_steps = judge_at_steps(_entry(claim, model), lambda step: judge_read(step, thorough=False)[2])
     if at_steps is not None:
-        yield at_steps
+        yield at_steps, True
         return
+    scalars = numbers([side for item in (*model.equations, claim) for side in (item.left, item.right)])
     for declared in (model.declared, {}) if model.declared else ({},):
-        verdict = _judged(claim, replace(model, declared=declared), layout, mend)
-        mend = False
-        yield verdict
+        read = replace(model, declared={**scalars, **declared})
+        verdict = _judged(claim, read, layout, mend, models)
+        mend = mend and verdict.verdict not in FALSE
+        yield verdict, bool(scalars)
         if verdict.verdict not in GOOD and "adds a" in verdict.reason:
-            yield _judged(claim, replace(model, declared=declared, stretched=True), layout, mend)
+            stretched = _judged(claim, replace(read, stretched=True), layout, False, models)
+            if stretched.verdict in GOOD:
+                yield stretched, False
 
 
 def _entry(claim: Equation, model: Outline) -> Entry:
@@ -66,27 +88,29 @@ def _entry(claim: Equation, model: Outline) -> Entry:
     return Entry(None, claim.place.line, written, f"{render(claim.left)} = {render(claim.right)}", {}, "")
 
 
-def _judged(claim: Equation, model: Outline, layout: str, mend: bool) -> Verdict:
-    sides = [side for equation in (*model.equations, claim) for side in (equation.left, equation.right)]
-    model = replace(model, declared={**numbers(sides), **model.declared})
+def _judged(claim: Equation, model: Outline, layout: str, mend: bool, models: Models) -> Verdict:
     try:
         functions = {render(item.left.function) for item in model.equations if isinstance(item.left, ast.Call)}
         case = make_case(model, [claim], functions=functions, layout="" if layout == USUAL else layout)
-        return judge_in_case(case, case.claims[0], mend)
+        return judge_in_case(replace(case, models=models), case.claims[0], mend)
     except DeriveError as error:
         return Verdict("unread", str(error))
 
 
-def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterator[list[Equation]]:
-    """Yield the equations that define what a claim needs, from wider and wider parts of the page."""
+def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterator[tuple[list[Equation], bool]]:
+    """Yield the equations that define what a claim needs, from wider and wider parts of the page.
+
+    Each comes with whether it is clear that these are meant: they stand in the claim's section, or there are no others.
+    """
     backward = {id(equation) for _, equation in facts.claims if not _is_forward(equation)}
     stated = [(at, item) for at, item in enumerate(found.equations)
               if id(item) not in backward and item is not claim and not _is_of_itself(item)]  # fmt: skip
     said = [pair for pair in _written_under(found.equations) if _is_plain(pair[1].right)]
     stated = [pair for pair in stated if _is_plain(pair[1].right)]
-    own = {_key(item.left): item for _, item in said if item.place == claim.place}
-    known = {_key(item.left) for _, item in stated}
-    stated += [pair for pair in said if _key(pair[1].left) not in known]
+    own = {render(item.left): item for _, item in said if item.place == claim.place}
+    apart = _apart(stated)
+    known = {_key(item.left, apart) for _, item in stated}
+    stated += [pair for pair in said if _key(pair[1].left, apart) not in known]
     section, headings = claim.place.section, claim.place.headings
     parts = (
         [pair for pair in stated if pair[1].place.section == section],
@@ -94,12 +118,13 @@ def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterat
         stated,
     )
     seen: list[list[Equation]] = []
-    for part in parts:
-        for choose in (_nearest, _first):
-            model = _needed(claim, {**choose(part, order), **own})
-            if model and model not in seen:
-                seen.append(model)
-                yield model
+    counts = Counter(_key(item.left, apart) for _, item in stated)
+    for part, choose in itertools.product(parts, (_nearest, _first)):
+        model = _needed(claim, {**choose(part, order, apart), **own}, apart)
+        if model and model not in seen:
+            near = part is parts[0] and choose is _nearest
+            seen.append(model)
+            yield model, near or all(counts[_key(item.left, apart)] == 1 for item in model)
 
 
 def _is_forward(equation: Equation) -> bool:
@@ -129,46 +154,68 @@ def _written_under(equations: Sequence[Equation]) -> Iterator[tuple[int, Equatio
                 yield at, replace(item, left=left.of, right=written)
 
 
-def _nearest(stated: Sequence[tuple[int, Equation]], order: int) -> dict[str, Equation]:
+def _nearest(stated: Sequence[tuple[int, Equation]], order: int, apart: Collection[str]) -> dict[str, Equation]:
     """Return one equation for each name: the last one above a claim, else the first below it; of a chain the first."""
     found: dict[str, Equation] = {}
     below = [pair for pair in stated if pair[0] > order]
     for _, equation in (*reversed(below), *(pair for pair in stated if pair[0] < order)):
-        known = found.get(_key(equation.left))
+        known = found.get(_key(equation.left, apart))
         if known is None or known.latex != equation.latex or known.place.line != equation.place.line:
-            found[_key(equation.left)] = equation
+            found[_key(equation.left, apart)] = equation
     return found
 
 
-def _first(stated: Sequence[tuple[int, Equation]], order: int) -> dict[str, Equation]:
+def _first(stated: Sequence[tuple[int, Equation]], order: int, apart: Collection[str]) -> dict[str, Equation]:
     """Return the first equation for each name: what is said anew later may be of something else."""
-    return {_key(equation.left): equation for _, equation in reversed(stated)}
+    return {_key(equation.left, apart): equation for _, equation in reversed(stated)}
 
 
-def _key(left: ast.Node) -> str:
+def _key(left: ast.Node, apart: Collection[str]) -> str:
+    """Return what an equation's left side names; with its letters, z_k, where these tell it from z_j."""
     if isinstance(left, ast.Call):
         return render(left.function)
-    return key_without_indices(left) if isinstance(left, ast.Name) else render(left)
+    if not isinstance(left, ast.Name):
+        return render(left)
+    key = key_without_indices(left)
+    return render(left) if key in apart else key
 
 
-def _needed(claim: Equation, stated: dict[str, Equation]) -> list[Equation]:
+def _apart(stated: Sequence[tuple[int, Equation]]) -> set[str]:
+    """Return the names whose letters tell arrays apart, if z_k = b_k + \\sum_j w_{jk} g(z_j) says that some do."""
+    lefts = [item.left for _, item in stated if isinstance(item.left, ast.Name) and item.left.subs]
+    found: dict[str, set[str]] = {}
+    for name in lefts:
+        found.setdefault(key_without_indices(name), set()).add(render(name))
+    inside = [(item.left, name) for _, item in stated if item.left in lefts for name in names_in(item.right)]
+    several = any(
+        key_without_indices(left) == key_without_indices(name) and left.subs != name.subs and _are_letters(name)
+        for left, name in inside if isinstance(left, ast.Name)
+    )  # fmt: skip
+    return {key for key, names in found.items() if len(names) > 1} if several else set()
+
+
+def _are_letters(name: ast.Name) -> bool:
+    return bool(name.subs) and all(map(is_running, name.subs))
+
+
+def _needed(claim: Equation, stated: dict[str, Equation], apart: Collection[str]) -> list[Equation]:
     """Return the equations that a claim's names lead to, and where it differentiates what is not told, on from them."""
-    wanted = _names(claim.left) | _names(claim.right)
+    wanted = _names(claim.left, apart) | _names(claim.right, apart)
     ends = {render(part.of) for side in (claim.left, claim.right) for part in derivatives_in(side)}
     onward = not ends or bool(ends - stated.keys())
     chosen: dict[str, Equation] = {}
 
     def meets(key: str, item: Equation) -> bool:
-        return key in wanted or (onward and not is_backward(item.right) and bool(_names(item.right) & wanted))
+        return key in wanted or (onward and not is_backward(item.right) and bool(_names(item.right, apart) & wanted))
 
     while more := {key: item for key, item in stated.items() if key not in chosen and meets(key, item)}:
         chosen.update(more)
         for item in more.values():
-            wanted |= _names(item.right) | _names(item.left)
-    return [item for item in stated.values() if _key(item.left) in chosen]
+            wanted |= _names(item.right, apart) | _names(item.left, apart)
+    return sorted(chosen.values(), key=lambda item: (item.place.line, item.place.column))
 
 
-def _names(node: ast.Node) -> set[str]:
+def _names(node: ast.Node, apart: Collection[str]) -> set[str]:
     called = set(called_functions(node))
     powers = {render(part) for part in walk(node) if isinstance(part, ast.Power) and isinstance(part.base, ast.Name)}
-    return {key_without_indices(name) for name in names_in(node)} | called | powers
+    return {_key(name, apart) for name in names_in(node)} | called | powers

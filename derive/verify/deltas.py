@@ -53,9 +53,10 @@ def _meanings(keys: list[str], bench: Bench) -> Iterator[Mapping[str, str]]:
     """
     network = bench.setting.network
     values = [item.name.latex for item in reversed(network.definitions) if item.name != network.loss]
-    options = [[value for value in values if split_name(value)[1] in ("", split_name(key)[1])]
-               if not split_name(key)[1] else [value for value in values if split_name(value)[1] == split_name(key)[1]]
-               for key in keys]  # fmt: skip
+    options: list[list[str]] = []
+    for key in keys:
+        own = split_name(key)[1]
+        options.append([value for value in values if split_name(value)[1] == own or not own])
     for chosen in itertools.product(*options):
         if len(set(chosen)) == len(chosen):
             yield dict(zip(keys, chosen, strict=True))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from derive.errors import ShapeError, UnreadError
+from derive.errors import ModelError, ShapeError, UnreadError
 from derive.read import syntax as ast
 from derive.read.case import Case
 from derive.read.facts import Definition, Facts, key_without_indices
-from derive.read.infer import build_model
+from derive.read.infer import ReadModel, build_model
 from derive.read.kinds import UNNAMED, is_loss_name
 from derive.read.models import Sketch
 from derive.read.outline import Equation, names_in, walk
@@ -169,10 +169,28 @@ def bench_of(own: Own, case: Case) -> Bench:
 def _bench_of(own: Own, case: Case) -> Bench:
     sketch = sketch_of(own, case.facts)
     open_end = replace(sketch, loss=None, definitions=sketch.all(), downstream=ANY_NAME)
-    model = build_model(sketch if sketch.loss is None else open_end, case.facts, case.found)
+    model = _model_of(sketch if sketch.loss is None else open_end, case)
     if sketch.loss is not None and not model.names[sketch.loss.key].shape:
-        model = build_model(sketch, case.facts, case.found)
+        model = _model_of(sketch, case)
     return replace(make_bench(model, case.facts), jacobians=True, layout=case.layout)
+
+
+def _model_of(sketch: Sketch, case: Case) -> ReadModel:
+    """Return the model of a sketch; the same one for all claims that are judged in it."""
+    equations = tuple((item.key, item.equation.left, item.equation.right) for item in sketch.all())
+    functions = tuple((name, function) for _, name, function, _ in case.facts.functions)
+    cotangents = tuple((name, derivative) for _, name, derivative in case.facts.cotangents)
+    told = (tuple(sorted(case.found.declared.items())), tuple(sorted(case.found.domains.items())), case.found.stretched)
+    key = (equations, sketch.loss is None, sketch.downstream, functions, cotangents, told)
+    if key not in case.models:
+        try:
+            case.models[key] = build_model(sketch, case.facts, case.found)
+        except (ModelError, ShapeError, UnreadError) as error:
+            case.models[key] = error
+    found = case.models[key]
+    if isinstance(found, ReadModel):
+        return found
+    raise type(found)(str(found))
 
 
 def laid_out(claim: Equation, bench: Bench) -> Equation:

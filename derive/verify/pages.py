@@ -12,10 +12,11 @@ from functools import partial
 from derive.bounded import Steps, Stop
 from derive.errors import DeriveError
 from derive.read import syntax as ast
+from derive.read.case import Models
 from derive.read.facts import GREEK_DELTA, Facts, key_without_indices
 from derive.read.infer import build_model
 from derive.read.models import Sketch, claim_sketch
-from derive.read.outline import Equation, Outline, Place, walk
+from derive.read.outline import Equation, Outline, Place, names_in, walk
 from derive.read.spelling import render
 from derive.read.vocabulary import ONES
 from derive.verify.alone import judge_alone
@@ -81,9 +82,10 @@ def _judged(
         make = partial(_bench, section, [claim for _, claim in claims], found, facts, sketches)
         bench = steps.take(("bench", section), make, partial(undecided, of="deriving its model"), kept=False)
         links: defaultdict[int, list[tuple[Equation, Verdict]]] = defaultdict(list)
+        models: Models = {}
         for number, (order, claim) in claims:
             above = links[start_of(order, found.equations)]
-            page = _Page(found, facts, sketches, layout, bench)
+            page = _Page(found, facts, sketches, layout, bench, models)
             work = partial(_judge_timed, order, claim, own.get(id(claim)), page, above)
             given_up = partial(_given_up, claim, chain_of(order, found.equations))
             judged = steps.take(("claim", number), work, given_up)
@@ -106,6 +108,7 @@ class _Page:
     sketches: Sequence[Sketch]
     layout: str
     bench: Bench | Verdict
+    models: Models
 
 
 def _judge_timed(
@@ -114,7 +117,7 @@ def _judge_timed(
     started = time.perf_counter()
     verdict, title = (alone, "") if alone is not None else _judge_one(claim, page)
     if verdict.verdict in OPEN and not _is_given_up(page.bench):
-        around = judge_around(order, claim, page.found, page.facts, page.layout)
+        around = judge_around(order, claim, page.found, page.facts, page.layout, page.models)
         told = around.verdict not in OPEN or (around is not UNKNOWN and not title)
         verdict, title = (around, "") if told else (verdict, title)
     if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, page.facts)):
@@ -170,6 +173,9 @@ def _other_sense(claim: Equation, verdict: Verdict, facts: Facts) -> str:
         return "whether 1 is the number, the vector or the matrix of ones is not said"
     if claim.right == ast.Number("0"):
         return "that it is 0 may be a condition, and no claim"
+    of_point = any(isinstance(part, ast.Call) for part in walk(claim.left)) and not names_in(claim.right)
+    if verdict.verdict == "refuted" and of_point:
+        return "it may be the value at a point"
     if isinstance(claim.left, ast.Name):
         key = key_without_indices(claim.left)
         line = next((item.equation.place.line for item in facts.definitions if item.key == key), claim.place.line)

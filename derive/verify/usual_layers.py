@@ -97,7 +97,10 @@ def layers_of(claims: Sequence[Equation]) -> Layers | None:
     if not general or not any(plain(name.base) == r"\delta" for name in marked):
         return None
     bases = {name.base for name in marked}
-    letters = {kind: next((base for base in bases if plain(base) in known), known[0]) for kind, known in LETTERS.items()}
+    letters = {
+        kind: next((base for base in sorted(bases) if plain(base) in known), known[0])
+        for kind, known in LETTERS.items()
+    }
     parts = [part for side in sides for part in walk(side)]
     functions = [part.function for part in parts if isinstance(part, ast.Call) and part.function.primes]
     of = [part.of.function if isinstance(part.of, ast.Call) else part.of for part in parts
