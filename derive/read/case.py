@@ -112,7 +112,7 @@ def _spelling(
     changes.append(same_letters(names()))
     told = {key_without_indices(name) for name in names()}
     losses = (LOSSES | {"l"}) - functions_of(left)
-    changes.append(linear_in_arguments(losses, {*functions, "max", "min"}, told))
+    changes.append(linear_in_arguments(losses, {*functions, "max", "min", r"\max", r"\min"}, told))
     changes.append(apart_by_letters(names()))
     return spelled
 

@@ -37,6 +37,7 @@ from derive.read.parts import (
     transpose,
     whole,
 )
+from derive.read.piecewise import without_cases
 from derive.read.spelling import render
 from derive.read.terms import (
     HADAMARD,
@@ -339,4 +340,5 @@ _HANDLERS: dict[type, Callable[[Any, Meaning], Part]] = {
     ast.Transpose: _transpose, ast.Quotient: _quotient, ast.Power: _power, ast.Norm: _norm, ast.Abs: _absolute,
     ast.Call: lambda node, meaning: applied(node, meaning, elaborate), ast.Big: _big, ast.Entry: _entry,
     ast.Derivative: _derivative, ast.Differential: _differential,
+    ast.Cases: lambda node, meaning: elaborate(without_cases(node), meaning),
 }  # fmt: skip

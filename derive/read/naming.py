@@ -127,7 +127,7 @@ def sample_letters(nodes: Iterable[ast.Node]) -> set[str]:
 
 
 def with_running_limit(node: ast.Node) -> ast.Node:
-    r"""Return a tree in which `\sum_{i=1}^n \sum_{i=c}^C t_{ic}`, where a letter runs twice, is the sum over i and c."""
+    r"""Return a tree in which `\sum_{i=1}^n \sum_{i=c}^C t_{ic}`, where i runs twice, is the sum over i and c."""
 
     def change(node: ast.Node, outside: frozenset[ast.Node]) -> ast.Node:
         inside = outside

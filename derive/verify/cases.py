@@ -22,6 +22,7 @@ from derive.read.downstream import function_of, is_slope
 from derive.read.facts import key_without_indices
 from derive.read.kinds import SCALARS
 from derive.read.outline import Equation, Place, names_in, walk
+from derive.read.piecewise import BORDER, has_cases
 from derive.read.spelling import render
 from derive.read.unrolled import is_start
 from derive.read.unsaid import unsaid
@@ -66,7 +67,7 @@ def _sides(entry: Entry) -> tuple[str, str]:
 
 
 def judge_entry(entry: Entry) -> tuple[str, str, Verdict]:
-    """Return both sides of an entry's claim with the verdict; a recurrence is written out for a few numbers of steps."""
+    """Return both sides of an entry's claim with the verdict; a recurrence is written out for a few steps."""
     at_steps = judge_at_steps(entry, lambda step: _judge_read(step, thorough=False)[2])
     return _judge_read(entry) if at_steps is None else (*_sides(entry), at_steps)
 
@@ -101,6 +102,9 @@ def judge_in_case(case: Case, claim: Equation, mend: bool = True) -> Verdict:
         return Verdict("ill-typed", str(error))
     verdicts = ((render(part.left), render(part.right), _judge(case, part, mend)) for part in parts)
     left, right, verdict = _worst(verdicts)
+    bodies = [function.body for _, _, function, _ in case.facts.functions if function.body is not None]
+    if has_cases(claim.right, *bodies, *(item.equation.right for item in case.facts.definitions)):
+        verdict = replace(verdict, assumptions=(*verdict.assumptions, BORDER))
     return verdict if len(parts) == 1 else replace(verdict, reason=f"${left} = {right}$: {verdict.reason}")
 
 
@@ -108,7 +112,8 @@ def _judge(case: Case, claim: Equation, mend: bool) -> Verdict:
     slope = judge_slope(case, claim)
     if slope is not None:
         return slope
-    told = told_backward(case.facts.definitions, [equation for _, equation in case.facts.claims])
+    numbers = {key for key, domain in case.found.domains.items() if domain == "positive"}  # the \delta of a threshold
+    told = told_backward(case.facts.definitions, [equation for _, equation in case.facts.claims], numbers)
     told.pop(render(claim.left), None)
     facts = replace(case.facts, definitions=[item for item in case.facts.definitions if item.key not in told])
     said = list(unsaid(facts, claim, case.loose, case.found.declared))
@@ -190,7 +195,8 @@ def _left_open(own: Own, case: Case, bench: Bench) -> str:
     defined = {item.key for item in own.definitions}
     spoken = _spoken_of(own, case, bench)
     for part in derivatives_in(own.claim.left):
-        if render(part.of) not in defined | spoken:
+        keys = {render(part.of), *([key_without_indices(part.of)] if isinstance(part.of, ast.Name) else [])}
+        if not keys & (defined | spoken):
             return f"${render(part.of)}$ is not defined here"
     names = {render(name) for name in names_in(own.claim.right)}
     near = _connected(own, bench)

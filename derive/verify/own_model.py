@@ -17,6 +17,7 @@ from derive.read.spelling import render
 from derive.verify.bench import Bench, make_bench
 
 ANY_NAME = r"\mathcal{L}"  # of a loss downstream that a claim does not speak of
+MENTIONED = r"\mathit{m}"  # what no page calls a function, so that a claim may call one by any name
 LAST = 10**6  # the order of what stands after all equations of a model
 
 
@@ -87,7 +88,7 @@ def mention(claim: Equation) -> Definition:
     total: ast.Node = ast.Number("0")
     for name in names:
         total = ast.Sum("+", total, ast.Power(ast.Norm(name), ast.Number("2")))
-    return Definition("f", Equation(ast.Name("f"), total, "", claim.place), 0)
+    return Definition(MENTIONED, Equation(ast.Name(MENTIONED), total, "", claim.place), 0)
 
 
 def derivatives_in(node: ast.Node) -> list[ast.Derivative]:
