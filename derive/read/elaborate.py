@@ -44,6 +44,7 @@ from derive.read.terms import (
     Meaning,
     Term,
     cotangent_key,
+    mixed_key,
     new_size,
     second_key,
 )
@@ -306,7 +307,7 @@ def _entry(node: ast.Entry, meaning: Meaning) -> Part:
 
 
 def _derivative(node: ast.Derivative, meaning: Meaning) -> Part:
-    if isinstance(node.of, ast.Derivative) and node.of.wrt == node.wrt and isinstance(node.wrt, ast.Name):
+    if isinstance(node.of, ast.Derivative) and isinstance(node.of.wrt, ast.Name) and isinstance(node.wrt, ast.Name):
         return _second_derivative(node, node.of, node.wrt, meaning)
     if not isinstance(node.of, ast.Name) or not isinstance(node.wrt, ast.Name):
         raise UnreadError(f"the derivative ${render(node)}$ is not understood here")
@@ -329,7 +330,8 @@ def _stripped(name: ast.Name, meaning: Meaning) -> tuple[str, list[dict[str, sym
 
 
 def _second_derivative(node: ast.Node, inner: ast.Derivative, by: ast.Name, meaning: Meaning) -> Part:
-    key = second_key(render(inner.of), render(by))
+    of, first = render(inner.of), render(inner.wrt) if inner.wrt is not None else ""
+    key = second_key(of, render(by)) if inner.wrt == by else mixed_key(of, first, render(by))
     if key not in meaning.kinds:
         raise UnreadError(f"${render(node)}$: the model here has no such second derivative")
     return whole(Term("", kind=meaning.kinds[key], leaf=key))
