@@ -42,6 +42,26 @@ LINEAR = (r"u^{(k+1)} = V^{(k)} o^{(k)}", r"\delta^{(k+1)} = \frac{\partial E}{\
 LAYER = (r"s^l = W^l o^{l-1} + b^l", r"o^l = \phi(s^l)", r"\delta^l = \frac{\partial E}{\partial s^l}")
 ENTRIES = (r"\vec{r} = \frac{1}{2} m^2 + \exp(2 \log s) - \log s", r"z = m + e \exp(\log s)")
 EACH = {"m": "d", "log_s": "d", "e": "d"}
+SURFACE = "f(x, y) = x^2 y + y^3"
+NUMBERS = {"x": "", "y": ""}
+BY_LETTERS = (
+    r"o_k = f_k(s_k)", r"s_k = b_k + \sum_j f_j(s_j) w_{jk}", r"s_j = b_j + \sum_i o_i w_{ij}",
+    r"E = \frac{1}{2} \sum_k (o_k - y_k)^2",
+)
+LETTERS = {"o_i": "d", "w_{ij}": "d h", "b_j": "h", "w_{jk}": "h k", "b_k": "k", "y_k": "k"}
+DEEP = (
+    r"z^{(l+1)} = W^{(l)} a^{(l)}", r"a^{(l)} = f(z^{(l)})", r"J = \frac{1}{2} \sum_k (a^{(5)}_k - y_k)^2",
+    r"\delta^{(5)} = (a^{(5)} - y) \odot f'(z^{(5)})",
+)
+DEPTH = {"W^{(l)}": "k h", "a^{(l)}": "h", "y": "k"}
+CELL = (r"p = \frac{1}{1 + e^{-u}}", "u = w^T x", r"C = -y \log p - (1 - y) \log (1 - p)")
+SCORES = (r"p_i = \frac{\exp(w_i^T x)}{\sum_j \exp(w_j^T x)}", r"q_i = \log p_i")
+ROWS = {"w_i": "m n", "x": "n"}
+WORDS = (
+    r"P(o \mid c) = \frac{\exp(u_o^T v_c)}{\sum_{w \in V} \exp(u_w^T v_c)}", r"J = -\log P(o \mid c)",
+)
+TOLD = {"u_w": "K d", "v_c": "d"}
+LOGIT = r"\log p(y = k \mid x) = w_k^T x - \log \sum_j e^{w_j^T x}"
 HOLD = {
     "cases": told(
         r"f'(z) = \begin{cases} 1 & z > 0 \\ 0 & z \leq 0 \end{cases}",
@@ -99,6 +119,49 @@ HOLD = {
     "an entrywise product without a sign": told(
         r"\frac{\partial L}{\partial \log s} = \frac{\partial L}{\partial z} e \exp(\log s)", ENTRIES[1], **EACH
     ),
+    "a Hessian": told(
+        r"\nabla^2 f(x, y) = 2 \begin{bmatrix} y & x \\ x & 3 y \end{bmatrix}", SURFACE, **NUMBERS
+    ),
+    "a Hessian by its letter": told(
+        r"\mathbf{H} f(x, y) = \begin{pmatrix} 2 y & 2 x \\ 2 x & 6 y \end{pmatrix}", SURFACE, **NUMBERS
+    ),
+    "a mixed derivative": told(r"\frac{\partial^2 f}{\partial x \partial y} = 2 x", SURFACE, **NUMBERS),
+    "layers told apart by letters": told(
+        r"\frac{\partial E}{\partial w_{jk}} = (o_k - y_k) f_k'(s_k) o_j", *BY_LETTERS, **LETTERS
+    ),
+    "letters of a layer that is left out": told(
+        r"\frac{\partial E}{\partial b_k} = (o_k - y_k) f_k'(s_k)", *BY_LETTERS[:2], BY_LETTERS[3], **LETTERS
+    ),
+    "a loss above any layer": told(
+        r"\frac{\partial}{\partial W_{ij}^{(l)}} J(W) = a_j^{(l)} \delta_i^{(l+1)}", *DEEP, **DEPTH
+    ),
+    "a primed loss": told(r"C' = (p - y) x", *CELL, x="d", w="d", y="|binary"),
+    "an entry by a vector": told(r"\frac{\partial z_i}{\partial x} = w_i", "z_i = w_i^T x", **ROWS),
+    "an entry by a row": told(r"\frac{\partial z_i}{\partial w_i} = x", "z_i = w_i^T x", **ROWS),
+    "an entry of a softmax": told(
+        r"\frac{\partial q_i}{\partial x} = w_i - \sum_j p_j w_j", *SCORES, **ROWS
+    ),
+    "an entry written out": told(
+        r"\frac{\partial \log p_i}{\partial x} = w_i - \sum_j p_j w_j", SCORES[0], **ROWS
+    ),
+    "a probability": told(
+        r"\frac{\partial \log P(o \mid c)}{\partial v_c} = u_o - \sum_{w \in V} P(w \mid c) u_w", WORDS[0], **TOLD
+    ),
+    "a loss of a probability": told(
+        r"\frac{\partial J}{\partial v_c} = \sum_{w \in V} P(w \mid c) u_w - u_o", *WORDS, **TOLD
+    ),
+    "a loss of a probability by its own row": told(
+        r"\frac{\partial J}{\partial u_o} = (P(o \mid c) - 1) v_c", *WORDS, **TOLD
+    ),
+    "a probability by its logarithm": told(
+        r"\frac{\partial \log p(y = k \mid x)}{\partial x} = w_k - \sum_j p(y = j \mid x) w_j", LOGIT, w_k="K d", x="d"
+    ),
+    "an entry in numerator layout": told(
+        r"\frac{\partial z_i}{\partial x} = w_i^T", "z_i = w_i^T x", layout="numerator", **ROWS
+    ),
+    "an entry by an entry in numerator layout": told(
+        r"\frac{\partial L}{\partial W_{ij}} = a_i x_j", "L = a^T W x", layout="numerator", W="m n", x="n", a="m"
+    ),
     "a primed function with a formula": told(r"f'(x) = f(x) + 2 x e^x", r"f(x) = x^2 e^x", x=""),
     "a function primed twice": told(r"f''(x) = 2 e^x + 4 x e^x + x^2 e^x", r"f(x) = x^2 e^x", x=""),
 }  # fmt: skip
@@ -140,6 +203,32 @@ FAIL = {
         r"\frac{\partial L}{\partial W} = \delta x", "u = W x", r"\delta = \frac{\partial L}{\partial u}", W="m n",
         x="n", u="m",
     ),
+    "a Hessian": told(
+        r"H_f(x, y) = \begin{bmatrix} 2 y & 2 x \\ 2 y & 6 y \end{bmatrix}", SURFACE, **NUMBERS
+    ),
+    "a mixed derivative": told(r"\frac{\partial^2 f(x, y)}{\partial y \partial x} = 2 y", SURFACE, **NUMBERS),
+    "layers told apart by letters": told(
+        r"\frac{\partial E}{\partial w_{jk}} = (o_k - y_k) o_j", *BY_LETTERS, **LETTERS
+    ),
+    "a loss above any layer": told(
+        r"\frac{\partial}{\partial W_{ij}^{(l)}} J(W) = a_i^{(l)} \delta_j^{(l+1)}", *DEEP, **DEPTH
+    ),
+    "an entry by a vector": told(r"\frac{\partial z_i}{\partial x} = 2 w_i", "z_i = w_i^T x", **ROWS),
+    "an entry of a softmax": told(
+        r"\frac{\partial q_i}{\partial x} = w_i + \sum_j p_j w_j", *SCORES, **ROWS
+    ),
+    "an entry written out": told(
+        r"\frac{\partial \log p_i}{\partial x} = w_i - \sum_j w_j", SCORES[0], **ROWS
+    ),
+    "a probability": told(
+        r"\frac{\partial \log P(o \mid c)}{\partial v_c} = u_o - \sum_{w \in V} u_w", WORDS[0], **TOLD
+    ),
+    "a loss of a probability": told(
+        r"\frac{\partial J}{\partial v_c} = u_o - \sum_{w \in V} P(w \mid c) u_w", *WORDS, **TOLD
+    ),
+    "a probability by its logarithm": told(
+        r"\frac{\partial \log p(y = k \mid x)}{\partial x} = w_k - p(y = k \mid x) w_k", LOGIT, w_k="K d", x="d"
+    ),
     "a primed function with a formula": told(r"f'(x) = 2 x e^x + e^x", r"f(x) = x^2 e^x", x=""),
 }  # fmt: skip
 
@@ -174,4 +263,9 @@ def test_what_a_hypothesis_is_taken_to_be_is_an_assumption(tmp_path: Path) -> No
 
 def test_a_hypothesis_that_is_only_assumed_refutes_nothing_that_no_small_edit_mends(tmp_path: Path) -> None:
     claim = told(r"\frac{\partial}{\partial \theta_1} J(\theta_0, \theta_1) = \sum_{i=1}^m y^{(i)}", LINE, **PAIRS)
+    assert judged(claim, tmp_path).verdict.verdict == "unread"
+
+
+def test_whether_two_letters_are_the_same_word_is_not_guessed(tmp_path: Path) -> None:
+    claim = told(r"\frac{\partial J}{\partial u_w} = P(w \mid c) v_c", *WORDS, **TOLD)
     assert judged(claim, tmp_path).verdict.verdict == "unread"

@@ -24,8 +24,9 @@ from derive.read.naming import (
     with_samples_below,
     with_usual_indices,
 )
-from derive.read.outline import Equation, Outline
+from derive.read.outline import Equation, Outline, names_in
 from derive.read.parametric import called_by_name
+from derive.read.probabilities import as_quantities
 from derive.read.spelling import render
 
 
@@ -68,6 +69,8 @@ def make_case(
         functions: Names that are functions.
         layout: In which the claims are made, where it is told.
     """
+    equations, claims = as_quantities(model.equations, claims)
+    model = replace(model, equations=equations)
     claims = [called_by_name(claim, loose, functions) for claim in claims]
     sides = [side for equation in (*model.equations, *claims) for side in (equation.left, equation.right)]
     left = [equation.left for equation in model.equations]
@@ -118,7 +121,7 @@ def _spelling(
     told = {key_without_indices(name) for name in names()}
     losses = (LOSSES | {"l"}) - functions_of(left)
     changes.append(linear_in_arguments(losses, {*functions, "max", "min", r"\max", r"\min"}, told))
-    changes.append(apart_by_letters(names()))
+    changes.append(apart_by_letters(names(), (name for node in nodes for name in names_in(spelled(node)))))
     return spelled
 
 

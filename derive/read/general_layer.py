@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 from derive.read import syntax as ast
+from derive.read.backward import is_delta
 from derive.read.facts import Definition, Facts, key_without_indices
 from derive.read.layers import moved
 from derive.read.naming import names_of
@@ -26,6 +27,8 @@ def with_layers(facts: Facts, claim: Equation, told: Collection[str]) -> tuple[F
     why: list[str] = []
     claim = _of_the_loss(facts, claim, why)
     claim = _with_own_mark(facts, claim, told, why)
+    facts = _with_values(facts, claim, told, why)
+    facts = _of_any_depth(facts, claim, why)
     return _with_activation(facts, claim, told, why), claim, tuple(why)
 
 
@@ -83,6 +86,69 @@ def _with_activation(facts: Facts, claim: Equation, told: Collection[str], why: 
     why.append(f"${render(a)}$ is ${render(equation.right)}$")
     order = max(item.order for item in facts.definitions)
     return replace(facts, definitions=[*facts.definitions, Definition(key_without_indices(a), equation, order)])
+
+
+def _with_values(facts: Facts, claim: Equation, told: Collection[str], why: list[str]) -> Facts:
+    """Return facts with a_j = g_j(z_j) beside a_k = g_k(z_k), where letters tell layers apart and g_j(z_j) is used."""
+    known = {item.key for item in facts.definitions} | {*told}
+    calls = {part for item in facts.definitions for part in walk(item.equation.right) if isinstance(part, ast.Call)}
+    found: dict[str, Definition] = {}
+    for name in names_of([claim.right]):
+        key = key_without_indices(name)
+        if key in known or len(name.subs) != 1 or name.style != "()":
+            continue
+        for item in facts.definitions:
+            left = item.equation.left
+            if isinstance(left, ast.Name) and left.base == name.base and len(left.subs) == 1 and left.style == "()":
+                value = _with_letter(item.equation.right, left.subs[0], name.subs[0])
+                if value in calls:
+                    order = max(item.order for item in facts.definitions)
+                    found[key] = Definition(key, Equation(name, value, "", claim.place), order)
+    why += [f"${item.equation.left.base}_{render(item.equation.left.subs[0])}$ is ${render(item.equation.right)}$"
+            for item in found.values() if isinstance(item.equation.left, ast.Name)]  # fmt: skip
+    return replace(facts, definitions=[*facts.definitions, *found.values()])
+
+
+def _with_letter(node: ast.Node, old: ast.Node, new: ast.Node) -> ast.Node:
+    """Return a formula of the layer with one letter as that of the layer with another."""
+
+    def change(part: ast.Node) -> ast.Node:
+        if not isinstance(part, ast.Name):
+            return part
+        mark = new if part.sup == old and part.style == "()" else part.sup
+        return replace(part, sup=mark, subs=tuple(new if sub == old else sub for sub in part.subs))
+
+    return _changed(node, change)
+
+
+def _of_any_depth(facts: Facts, claim: Equation, why: list[str]) -> Facts:
+    r"""Return facts without the loss of the last layer, where a claim is about a layer l of which only J is said.
+
+    From a general layer to a numbered one nothing leads: then J is any loss of what follows.
+    """
+    left = claim.left
+    if not (isinstance(left, ast.Derivative) and isinstance(left.wrt, ast.Name) and left.wrt.style in MARKED):
+        return facts
+    of = left.of.function if isinstance(left.of, ast.Call) else left.of
+    loss = next((item for item in facts.definitions if item.key == render(of)), None)
+    if loss is None or not isinstance(left.wrt.sup, ast.Name) or left.wrt.sup == ast.Name("L"):
+        return facts
+    marks = {name.sup for name in names_of([loss.equation.right]) if name.style in MARKED and name.sup is not None}
+    if not marks or not all(isinstance(mark, ast.Number) for mark in marks):
+        return facts
+    kept = [item for item in facts.definitions if item is not loss and not _is_at(item.equation.left, marks)]
+    stated = [(order, equation) for order, equation in facts.claims if not _is_at(equation.left, marks)]
+    letter = render(left.wrt.sup)
+    why.append(f"layer ${letter}$ is any layer, and ${render(of)}$ any loss of what follows it")
+    values = [item.equation.left for item in kept if isinstance(item.equation.left, ast.Name)]
+    deltas = {replace(name, subs=()) for name in names_of([claim.right]) if is_delta(name)}
+    told = [(0, render(delta), ast.Derivative(of, value)) for delta in sorted(deltas, key=render) for value in values
+            if value.base.lower() == "z" and value.sup == delta.sup]  # fmt: skip
+    return replace(facts, definitions=kept, claims=stated, cotangents=[*facts.cotangents, *told])
+
+
+def _is_at(left: ast.Node, marks: Collection[ast.Node]) -> bool:
+    return isinstance(left, ast.Name) and left.sup in marks
 
 
 def _is_step(item: Definition) -> bool:

@@ -19,6 +19,7 @@ from derive.read.terms import DEPTH, Function, is_running
 
 Shapes = Mapping[str, tuple[str, ...]]
 HYPOTHESIS = "h"
+PARAMETERS = frozenset(["W", "w", "b", r"\theta", r"\Theta", r"\beta"])
 
 
 # ---------------------------------------------------------------- quantities
@@ -35,6 +36,24 @@ def called_by_name(claim: Equation, loose: Sequence[ast.Node], defined: Collecti
         return node if known else replace(node, of=of.function)
 
     return replace(claim, left=change(claim.left)) if len(formulas) == 1 else claim
+
+
+def by_the_parameter(facts: Facts, claim: Equation, told: Collection[str]) -> tuple[Equation, str]:
+    """Return a claim about C' as one about the derivative of C by its only parameter, and why; "" for any other."""
+    left = claim.left
+    if not (isinstance(left, ast.Name) and left.primes == 1 and not left.subs):
+        return claim, ""
+    of = replace(left, primes=0)
+    defined = {item.key: item.equation.right for item in facts.definitions}
+    if key_without_indices(of) not in defined or key_without_indices(left) in {*defined, *told}:
+        return claim, ""
+    names = {name for right in defined.values() for name in names_in(right)} - {of}
+    free = [name for name in names if name.base in PARAMETERS and key_without_indices(name) not in defined]
+    if len({key_without_indices(name) for name in free}) != 1:
+        return claim, ""
+    by = replace(free[0], subs=tuple(sub for sub in free[0].subs if not is_running(sub)))
+    why = f"${render(left)}$ is the derivative by the only parameter, ${render(by)}$"
+    return replace(claim, left=ast.Derivative(of, by)), why
 
 
 # ---------------------------------------------------------------- functions

@@ -23,7 +23,7 @@ from derive.read.facts import key_without_indices
 from derive.read.general_layer import with_layers
 from derive.read.kinds import SCALARS
 from derive.read.outline import Equation, Place, names_in, walk
-from derive.read.parametric import with_hypothesis, written_out
+from derive.read.parametric import by_the_parameter, with_hypothesis, written_out
 from derive.read.piecewise import BORDER, has_cases
 from derive.read.spelling import render
 from derive.read.unrolled import is_start
@@ -118,10 +118,13 @@ def _judge(case: Case, claim: Equation, mend: bool) -> Verdict:
     facts, why = with_hypothesis(case.facts, case.loose, case.found.declared, claim.place)
     facts, loose, claim = written_out(facts, case.loose, claim)
     facts, claim, layers = with_layers(facts, claim, case.found.declared)
+    claim, primed = by_the_parameter(facts, claim, case.found.declared)
     verdict = _judge_model(replace(case, facts=facts, loose=loose), claim, mend)
     if why and verdict.verdict in FALSE and verdict.diagnosis is None:
         return Verdict("unread", f"{why}? Then {verdict.reason}")
-    return replace(verdict, assumptions=(*verdict.assumptions, *((why,) if why else ()), *layers))
+    if primed and verdict.verdict in FALSE:
+        return Verdict("unread", f"{primed}? Then {verdict.reason}")
+    return replace(verdict, assumptions=(*verdict.assumptions, *(text for text in (why, primed) if text), *layers))
 
 
 def _judge_model(case: Case, claim: Equation, mend: bool) -> Verdict:
@@ -208,7 +211,7 @@ def _connected(own: Own, bench: Bench) -> set[Var]:
 
 
 def _layerless(key: str) -> str:
-    """Return a name without the mark of its layer: what is told of W^{(k)} is told of the layer above."""
+    """Return a name without the mark of its layer: what is said of W^{(k)} is said of the layer above."""
     base, scripts = split_name(key)
     return base if scripts.startswith("^{(") else key
 
@@ -218,7 +221,8 @@ def _left_open(own: Own, case: Case, bench: Bench) -> str:
     defined = {item.key for item in own.definitions}
     spoken = _spoken_of(own, case, bench)
     for part in derivatives_in(own.claim.left):
-        keys = {render(part.of), *([key_without_indices(part.of)] if isinstance(part.of, ast.Name) else [])}
+        of = part.of.of if isinstance(part.of, ast.Derivative) else part.of
+        keys = {render(of), *([key_without_indices(of)] if isinstance(of, ast.Name) else [])}
         if not keys & (defined | spoken):
             return f"${render(part.of)}$ is not defined here"
     names = {render(name) for name in names_in(own.claim.right)}
@@ -235,8 +239,10 @@ def _left_open(own: Own, case: Case, bench: Bench) -> str:
     for name in sorted(bench.setting.free & near, key=str):
         above = any(variable is not None and variable in upstream(network, (name,)) for variable in by)
         letter = bare_letter(name.latex)
+        spelled = {canonical(name.latex), *(key for key, var in bench.names.items() if var == name)}
         usual = letter in PARAMETERS or (letter in SCALARS and letter.startswith("\\") and not name.shape)
-        usual = usual or is_start(name.latex) or _layerless(name.latex) in map(_layerless, case.found.declared)
-        if not above and not usual and not is_slope(name.latex) and not {name.latex, canonical(name.latex)} & known:
+        layered = _layerless(name.latex) in map(_layerless, {*case.found.declared, *defined})
+        usual = usual or is_start(name.latex) or layered
+        if not above and not usual and not is_slope(name.latex) and not {name.latex, *spelled} & known:
             return f"nothing is said of ${name.latex}$"
     return ""
