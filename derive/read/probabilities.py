@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import TypeGuard
 
 from derive.errors import UnreadError
+from derive.ops import table
 from derive.read import syntax as ast
 from derive.read.indexed import free_letters, is_letter
 from derive.read.outline import Equation, walk
 from derive.read.spelling import render
-from derive.read.terms import INDEX_LETTERS
+from derive.read.terms import INDEX_LETTERS, Function, usual
 
 LETTERS = frozenset(["P", "p", r"\Pr", r"\mathbb{P}", r"\hat{P}", r"\hat{p}"])
 Change = Callable[[ast.Node], ast.Node]
@@ -63,9 +64,13 @@ def as_quantities(model: Sequence[Equation], claims: Sequence[Equation]) -> tupl
 
 def _head(left: ast.Node) -> ast.Call | None:
     r"""Return the probability that an equation defines, also by its logarithm."""
-    if isinstance(left, ast.Call) and render(left.function) in (r"\log", r"\ln", "log", "ln") and len(left.args) == 1:
+    if _is_logarithm(left):
         left = left.args[0]
     return left if isinstance(left, ast.Call) and _entry(left) is not None else None
+
+
+def _is_logarithm(node: ast.Node) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and len(node.args) == 1 and usual(render(node.function)) == Function(table.LOG)
 
 
 def _entry(node: ast.Node) -> ast.Name | None:
@@ -124,6 +129,6 @@ def is_probability(node: ast.Node) -> TypeGuard[ast.Name]:
 def _defining(equation: Equation) -> Equation:
     """Return log p = f as p = exp(f)."""
     left, right = equation.left, equation.right
-    if isinstance(left, ast.Call) and is_probability(left.args[0]):
+    if _is_logarithm(left) and is_probability(left.args[0]):
         return replace(equation, left=left.args[0], right=ast.Call(ast.Name("exp"), (right,)))
     return equation
