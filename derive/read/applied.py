@@ -52,8 +52,10 @@ def applied(node: ast.Call, meaning: Meaning, read: Reader) -> Part:
         except UnreadError:  # its formula goes beyond what is read: then it is any function of its argument
             if len(node.args) != 1:
                 raise
-    if len(node.args) == 2 and isinstance(node.args[0], ast.Number) and node.args[0].text == "0" and name == "max":
-        return entrywise("relu", read(node.args[1], meaning))
+    if len(node.args) == 2 and ast.Number("0") in node.args and name in _EXTREMES:
+        arg = read(node.args[0] if node.args[1] == ast.Number("0") else node.args[1], meaning)
+        over = entrywise("relu", arg if _EXTREMES[name] else entrywise(table.NEG, arg))
+        return over if _EXTREMES[name] else entrywise(table.NEG, over)
     if len(node.args) != 1:
         raise UnreadError(f"${render(node)}$: a function of {len(node.args)} arguments is not read here")
     return _apply(function, name, node, read(node.args[0], meaning), meaning)
@@ -85,6 +87,7 @@ def _with_constant(node: ast.Call, meaning: Meaning, read: Reader) -> Part | Non
     return entrywise(function.op, read(node.args[0], meaning), read(sub, meaning))
 
 
+_EXTREMES = {"max": True, r"\max": True, "min": False, r"\min": False}
 _SUMS_ALONG = {r"\text{rowsum}": 1, r"\text{colsum}": 0}
 _AXES = {"row": 1, "col": 0, r"\text{row}": 1, r"\text{col}": 0, r"\text{rows}": 1, r"\text{columns}": 0}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from derive.read import syntax as ast
@@ -16,9 +16,13 @@ from derive.read.spelling import render
 DEPTH = 4  # of values written out inside each other
 
 
-def is_backward(node: ast.Node) -> bool:
-    """Tell whether a formula speaks of derivatives or of δ: then it states no value of the forward pass."""
-    return any(isinstance(part, ast.Derivative) for part in walk(node)) or any(map(is_delta, names_in(node)))
+def is_backward(node: ast.Node, numbers: Collection[str] = ()) -> bool:
+    """Tell whether a formula speaks of derivatives or of δ: then it states no value of the forward pass.
+
+    `numbers` are the keys of names that are told to be no δ of a backward pass.
+    """
+    names = [name for name in names_in(node) if key_without_indices(name) not in numbers]
+    return any(isinstance(part, ast.Derivative) for part in walk(node)) or any(map(is_delta, names))
 
 
 def is_delta(name: ast.Node) -> bool:
@@ -26,9 +30,11 @@ def is_delta(name: ast.Node) -> bool:
     return isinstance(name, ast.Name) and plain(name.base) == GREEK_DELTA
 
 
-def told_backward(definitions: Iterable[Definition], stated: Iterable[Equation]) -> dict[str, Equation]:
+def told_backward(
+    definitions: Iterable[Definition], stated: Iterable[Equation], numbers: Collection[str] = ()
+) -> dict[str, Equation]:
     """Return the equations that say what a value of the backward pass is, by its key."""
-    found = {item.key: item.equation for item in definitions if is_backward(item.equation.right)}
+    found = {item.key: item.equation for item in definitions if is_backward(item.equation.right, numbers)}
     for equation in stated:
         if is_delta(equation.left):
             assert isinstance(equation.left, ast.Name)

@@ -9,6 +9,7 @@ from typing import Any
 from derive.read import syntax as ast
 from derive.read.downstream import linear_in_arguments
 from derive.read.facts import Facts, key_without_indices, sort_equations
+from derive.read.general_layer import with_layer_above
 from derive.read.kinds import LOSSES
 from derive.read.layers import at_layers
 from derive.read.naming import (
@@ -24,7 +25,9 @@ from derive.read.naming import (
     with_samples_below,
     with_usual_indices,
 )
-from derive.read.outline import Equation, Outline
+from derive.read.outline import Equation, Outline, names_in
+from derive.read.parametric import called_by_name
+from derive.read.probabilities import as_quantities
 from derive.read.spelling import render
 
 
@@ -71,6 +74,9 @@ def make_case(
         functions: Names that are functions.
         layout: In which the claims are made, where it is told.
     """
+    equations, claims = as_quantities(model.equations, claims)
+    model = replace(model, equations=equations)
+    claims = [called_by_name(claim, loose, functions) for claim in claims]
     sides = [side for equation in (*model.equations, *claims) for side in (equation.left, equation.right)]
     left = [equation.left for equation in model.equations]
     spelled = _spelling(sides + list(loose), left, [tree for symbol in symbols for tree in symbol.trees], functions)
@@ -83,8 +89,10 @@ def make_case(
         for name, shape in _told(symbol, spelled):
             found.declared[key_without_indices(name)] = shape
             found.domains[key_without_indices(name)] = symbol.domain
+    read_claims = tuple(map(read, claims))
     found.equations = at_layers([*map(read, model.equations)], [spelled(side) for side in sides])
-    return Case(found, sort_equations(found), tuple(map(read, claims)), tuple(map(spelled, loose)), layout)
+    found.equations = with_layer_above(found.equations, read_claims)
+    return Case(found, sort_equations(found), read_claims, tuple(map(spelled, loose)), layout)
 
 
 def _told(symbol: Symbol, spelled: Callable[[ast.Node], ast.Node]) -> Iterator[tuple[ast.Name, tuple[str, ...]]]:
@@ -117,8 +125,8 @@ def _spelling(
     changes.append(same_letters(names()))
     told = {key_without_indices(name) for name in names()}
     losses = (LOSSES | {"l"}) - functions_of(left)
-    changes.append(linear_in_arguments(losses, {*functions, "max", "min"}, told))
-    changes.append(apart_by_letters(names()))
+    changes.append(linear_in_arguments(losses, {*functions, "max", "min", r"\max", r"\min"}, told))
+    changes.append(apart_by_letters(names(), (name for node in nodes for name in names_in(spelled(node)))))
     return spelled
 
 

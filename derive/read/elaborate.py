@@ -37,12 +37,14 @@ from derive.read.parts import (
     transpose,
     whole,
 )
+from derive.read.piecewise import without_cases
 from derive.read.spelling import render
 from derive.read.terms import (
     HADAMARD,
     Meaning,
     Term,
     cotangent_key,
+    mixed_key,
     new_size,
     second_key,
 )
@@ -305,7 +307,7 @@ def _entry(node: ast.Entry, meaning: Meaning) -> Part:
 
 
 def _derivative(node: ast.Derivative, meaning: Meaning) -> Part:
-    if isinstance(node.of, ast.Derivative) and node.of.wrt == node.wrt and isinstance(node.wrt, ast.Name):
+    if isinstance(node.of, ast.Derivative) and isinstance(node.of.wrt, ast.Name) and isinstance(node.wrt, ast.Name):
         return _second_derivative(node, node.of, node.wrt, meaning)
     if not isinstance(node.of, ast.Name) or not isinstance(node.wrt, ast.Name):
         raise UnreadError(f"the derivative ${render(node)}$ is not understood here")
@@ -328,7 +330,8 @@ def _stripped(name: ast.Name, meaning: Meaning) -> tuple[str, list[dict[str, sym
 
 
 def _second_derivative(node: ast.Node, inner: ast.Derivative, by: ast.Name, meaning: Meaning) -> Part:
-    key = second_key(render(inner.of), render(by))
+    of, first = render(inner.of), render(inner.wrt) if inner.wrt is not None else ""
+    key = second_key(of, render(by)) if inner.wrt == by else mixed_key(of, first, render(by))
     if key not in meaning.kinds:
         raise UnreadError(f"${render(node)}$: the model here has no such second derivative")
     return whole(Term("", kind=meaning.kinds[key], leaf=key))
@@ -339,4 +342,5 @@ _HANDLERS: dict[type, Callable[[Any, Meaning], Part]] = {
     ast.Transpose: _transpose, ast.Quotient: _quotient, ast.Power: _power, ast.Norm: _norm, ast.Abs: _absolute,
     ast.Call: lambda node, meaning: applied(node, meaning, elaborate), ast.Big: _big, ast.Entry: _entry,
     ast.Derivative: _derivative, ast.Differential: _differential,
+    ast.Cases: lambda node, meaning: elaborate(without_cases(node), meaning),
 }  # fmt: skip

@@ -156,12 +156,26 @@ def _search(
     rest_of = [kinds for kinds in choices if kinds not in scalar_loss]
     for kinds, written in [*((k, strict) for k in scalar_loss), *relaxed, *((k, strict) for k in rest_of)]:
         meaning = replace(so_far.meaning, kinds={**so_far.meaning.kinds, **dict(zip(new, kinds, strict=True))})
+        told = meaning.given and {*_keys(written)} - {*named} <= {*evidence.declared}
         try:
-            terms, sizes = fit(written, meaning, so_far.sizes)
+            terms, sizes, meaning = _fitted(written, meaning, so_far.sizes, told)
         except DeriveError as error:
             failure.append(error)
             continue
         yield from _search(others, Reading(meaning, sizes, (*so_far.terms, terms)), evidence, failure, everything)
+
+
+def _fitted(
+    written: Written, meaning: Meaning, sizes: Sizes, told: bool
+) -> tuple[tuple[Term, Term], Sizes, Meaning]:  # fmt: skip
+    """Fit an equation; one of told vectors may show that products of these are entrywise."""
+    try:
+        return *fit(written, meaning, sizes), meaning
+    except ShapeError:
+        if not told or meaning.entrywise:
+            raise
+        meaning = replace(meaning, entrywise=True)
+        return *fit(written, meaning, sizes), meaning
 
 
 def _options(key: str, is_named: bool, equations: list[Written], evidence: Evidence) -> dict[str, float]:
@@ -268,7 +282,7 @@ def fit(equation: Written, meaning: Meaning, sizes: Sizes) -> tuple[tuple[Term, 
     own = frozenset(render(s) for n in names_in(equation.left) if _is_own_name(n, meaning) for s in n.subs)
     inside = replace(meaning, indices=equation_indices(equation.left) - own)
     first: DeriveError | None = None
-    dots = ("inner", "hadamard", "entrywise")[: 3 if equation.is_loss else 2]
+    dots = ("inner", "hadamard", "entrywise")[: 3 if equation.is_loss or meaning.entrywise else 2]
     ways = ("rows", "columns") if _multiplies_from_right(equation.right) else ("columns", "rows")
     stretches = ("", *ways) if meaning.given else ("",)
     for stretch, dot in itertools.product(stretches, dots):

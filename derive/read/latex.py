@@ -157,6 +157,9 @@ def _primed(items: Sequence[Item]) -> set[str]:
         row = stack.pop()
         stack += [item.items for item in row if isinstance(item, Bracket)]
         for at, item in enumerate(row):
+            behind = row[at + 1] if at + 1 < len(row) else None
+            if is_bracket(item, "{") and is_bracket(behind, "(") and (first := _letter(item)) and _usual(first, behind):
+                found.add(first.text)  # {h_\theta}(x), in braces
             if not (isinstance(item, Token) and item.kind == "name" and item.text not in words.FUNCTION_WORDS):
                 continue
             cursor = Cursor(row, at + 1)
@@ -167,6 +170,13 @@ def _primed(items: Sequence[Item]) -> set[str]:
             if is_bracket(cursor.item, "(") and (scripts.primes or _usual(item, cursor.item)):
                 found.add(item.text)
     return found
+
+
+def _letter(item: Item | None) -> Token | None:
+    """Return the letter that begins a name in braces."""
+    while isinstance(item, Bracket) and item.kind == "{" and item.items:
+        item = item.items[0]
+    return item if isinstance(item, Token) and item.kind == "name" else None
 
 
 def _usual(token: Token, bracket: Item | None) -> bool:

@@ -77,6 +77,9 @@ def same_letters(known: Iterable[ast.Name]) -> Callable[[ast.Node], ast.Node]:
                 other = cases if any(map(is_running, node.subs)) else stacks
                 found = other.get((plain(node.base).lower(), _scripts(node)), set())
             return replace(node, base=next(iter(found))) if len(found) == 1 else node
+        if isinstance(node, ast.Big):  # its index is no name of a quantity
+            upper = change(node.upper) if node.upper is not None else None
+            return replace(node, body=change(node.body), upper=upper)
         return node if isinstance(node, ast.Name) else ast.map_children(node, change)
 
     return change
@@ -172,7 +175,7 @@ def with_usual_indices(nodes: Iterable[ast.Node], told: Collection[ast.Node] = (
     return change
 
 
-def apart_by_letters(known: Iterable[ast.Name]) -> Callable[[ast.Node], ast.Node]:
+def apart_by_letters(known: Iterable[ast.Name], used: Iterable[ast.Name] = ()) -> Callable[[ast.Node], ast.Node]:
     """Return what tells w_{ij} from w_{jk} where both are given: letters that say which array is meant.
 
     Then z_j and z_k are the entries of two arrays, each called by its letters.
@@ -180,6 +183,11 @@ def apart_by_letters(known: Iterable[ast.Name]) -> Callable[[ast.Node], ast.Node
     letters: dict[object, set[tuple[ast.Node, ...]]] = {}
     for name in known:
         if name.subs and all(map(is_running, name.subs)):
+            letters.setdefault((name.base, name.sup), set()).add(name.subs)
+    apart = {key for key, found in letters.items() if len(found) > 1}
+    layers = {subs for found in letters.values() for subs in found if len(subs) == 1}
+    for name in used if apart else ():  # z_j beside z_k, where b_j and b_k are told
+        if name.subs in layers:
             letters.setdefault((name.base, name.sup), set()).add(name.subs)
     apart = {key for key, found in letters.items() if len(found) > 1}
 

@@ -68,6 +68,7 @@ class Meaning:
         steps: The letter of a recurrence's steps, and the last one.
         exact: Whether all names and sizes are known, as those of a model in Python are.
         given: Whether the shapes of names are told, as in a claims file.
+        entrywise: Whether a product of vectors without a sign is entrywise, as an equation of the model shows.
     """
 
     kinds: Mapping[str, str]
@@ -80,6 +81,7 @@ class Meaning:
     steps: tuple[str, str] = ("", "")
     exact: bool = False
     given: bool = False
+    entrywise: bool = False
 
 
 def new_size() -> sympy.Expr:
@@ -107,6 +109,11 @@ def cotangent_key(of: str, by: str) -> str:
 def second_key(of: str, by: str) -> str:
     r"""Return the key of a Hessian's name."""
     return rf"\nabla_{{{by}}}^2 {of}"
+
+
+def mixed_key(of: str, by: str, then: str) -> str:
+    r"""Return the key of a second derivative by two names, the same in either order."""
+    return rf"\frac{{\partial^2 {of}}}{{\partial {min(by, then)} \partial {max(by, then)}}}"
 
 
 def usual(name: str) -> Function | None:

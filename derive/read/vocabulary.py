@@ -23,7 +23,7 @@ USUAL_FUNCTIONS = _set("f g h")
 # is the vector of ones.
 BRACKET_OPERATORS = _set(r"\mathbb{E} \mathbb{1} \mathbf{1} \mathbb{I}")
 INDICATORS = _set(r"\mathbb{1} \mathbf{1} \mathbb{I}")
-ONES = _set(r"\mathbb{1} \mathbf{1}")
+ONES = _set(r"\mathbb{1} \mathbf{1} \vec{1}")
 # What Euler's number looks like; raised, it is the exponential function.
 EULER = _set(r"e \text{e}")
 

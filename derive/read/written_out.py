@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from derive.errors import ShapeError
 from derive.read import syntax as ast
-from derive.read.outline import Equation
+from derive.read.outline import Equation, walk
 from derive.read.spelling import render
 
 
@@ -16,7 +16,8 @@ def in_entries(claim: Equation) -> list[Equation]:
     Raises:
         ShapeError: the sides have different numbers of entries.
     """
-    left, right = _gradient(claim.left) or _entries(claim.left), _entries(claim.right)
+    left = _gradient(claim.left) or _hessian(claim.left, claim.right) or _entries(claim.left)
+    right = _entries(claim.right)
     if left is None or right is None:
         return [claim]
     if len(left) != len(right):
@@ -31,6 +32,28 @@ def _gradient(node: ast.Node) -> list[ast.Node] | None:
     of, sign = node.of, r"\partial"
     several = len(of.args) > 1 and all(isinstance(arg, ast.Name) for arg in of.args)
     return [ast.Derivative(of, arg, sign) for arg in of.args if isinstance(arg, ast.Name)] if several else None
+
+
+HESSIANS = frozenset(["H", r"\mathbf{H}", r"\mathcal{H}", r"\boldsymbol{H}", r"\text{H}", r"\text{Hess}"])
+
+
+def _hessian(node: ast.Node, right: ast.Node) -> list[ast.Node] | None:
+    r"""Return the second derivatives, row by row, that \nabla^2 f(x, y), H f(x, y) and H_f(x, y) are made of."""
+    of: ast.Node | None = None
+    if isinstance(node, ast.Derivative) and node.wrt is None and isinstance(node.of, ast.Derivative):
+        of = node.of.of if node.of.wrt is None else None
+    elif isinstance(node, ast.Product) and render(node.left) in HESSIANS:
+        of = node.right
+    elif isinstance(node, ast.Call) and len(node.function.subs) == 1 and node.function.base in HESSIANS:
+        (name,) = node.function.subs
+        of = ast.Call(name, node.args) if isinstance(name, ast.Name) else None
+    if not isinstance(of, ast.Call) or not all(isinstance(arg, ast.Name) for arg in of.args):
+        return None
+    rows = next((part.rows for part in walk(right) if isinstance(part, ast.Matrix)), ())
+    if [len(row) for row in rows] != [len(of.args)] * len(of.args):
+        return None
+    sign = r"\partial"
+    return [ast.Derivative(ast.Derivative(of, b, sign), a, sign) for a in of.args for b in of.args]
 
 
 def _entries(node: ast.Node) -> list[ast.Node] | None:

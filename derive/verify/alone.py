@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from derive.errors import DeriveError
 from derive.read import syntax as ast
+from derive.read.applied import substitute
 from derive.read.case import Case
-from derive.read.facts import Facts
+from derive.read.facts import Definition, Facts
 from derive.read.kinds import UNNAMED, numbers
 from derive.read.naming import with_one_sign
 from derive.read.outline import Equation, Outline, names_in, walk
@@ -23,6 +24,7 @@ LAYOUT = {
     "numerator": "numerator layout: the gradient of a number has the shape of the transposed variable",
     "denominator": "the gradient of a number has the shape of the variable",
 }
+MOST_PRIMES = 2  # of a function that its formula is differentiated for
 MOST_AXES = 2  # of a derivative that is written as a matrix
 
 
@@ -88,7 +90,20 @@ def judge_slope(case: Case, claim: Equation) -> Verdict | None:
     found = replace(case.found, declared={**case.found.declared, render(arg): ()})
     claim = replace(claim, left=left)
     own = Own(claim, [mention(replace(claim, left=arg))], mentions=True)
-    return judge_claim(claim, bench_of(own, replace(case, found=found)))
+    if not function.op and left.function.primes <= MOST_PRIMES:
+        own = _of_formula(claim, function, left.function.primes, arg)
+    return judge_claim(own.claim, bench_of(own, replace(case, found=found)))
+
+
+def _of_formula(claim: Equation, function: Function, primes: int, arg: ast.Name) -> Own:
+    """Return a claim about f' as one about the derivative of the formula of f."""
+    assert function.body is not None
+    of: ast.Node = ast.Name(UNNAMED)
+    body = substitute(function.body, {function.parameters[0]: arg})
+    definition = Definition(UNNAMED, Equation(of, body, render(body), claim.place), LAST)
+    for _ in range(primes):
+        of = ast.Derivative(of, arg)
+    return Own(replace(claim, left=of), [definition])
 
 
 def _is_of_numbers(function: Function, case: Case) -> bool:

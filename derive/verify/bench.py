@@ -23,8 +23,9 @@ from derive.read.models import Sketch
 from derive.read.outline import Equation, walk
 from derive.read.shaping import Sizes, build, kind_of
 from derive.read.spelling import render
-from derive.read.terms import Function, Meaning, cotangent_key, is_running, second_key
+from derive.read.terms import Function, Meaning, cotangent_key, is_running, mixed_key, second_key
 from derive.shapes import Shape
+from derive.verify.mixed import mixed_partial
 from derive.verify.setting import Partial, Setting
 from derive.verify.steps import second_order, setting_for
 
@@ -226,6 +227,8 @@ def _partial(
 ) -> tuple[str, Partial, Shape] | None:
     """Return the key of a derivative, what it stands for, and its shape; None where it is no such derivative."""
     twice = isinstance(part.of, ast.Derivative) and part.of.wrt == wrt
+    if isinstance(part.of, ast.Derivative) and not twice:
+        return _mixed(part.of, wrt, names, bench)
     inner = part.of.of if isinstance(part.of, ast.Derivative) and twice else part.of
     by = names.get(render(wrt))
     of = names.get(render(inner)) if isinstance(inner, ast.Name) else None
@@ -248,6 +251,20 @@ def _partial(
     derived = derive_gradients(network, wanted=(by,)) if free else derive_gradients(network)
     value = next((e.value for e in derived.equations if e.of == by and e.role in ("cotangent", "gradient")), None)
     return None if value is None else (key, Partial(network, of, by, value), by.shape)
+
+
+def _mixed(
+    inner: ast.Derivative, wrt: ast.Name, names: Mapping[str, Var], bench: Bench
+) -> tuple[str, Partial, Shape] | None:
+    """Return the same of a second derivative by two numbers."""
+    if not (isinstance(inner.of, ast.Name) and isinstance(inner.wrt, ast.Name)):
+        return None
+    of, by, then = (names.get(render(name)) for name in (inner.of, inner.wrt, wrt))
+    key = mixed_key(*map(render, (inner.of, inner.wrt, wrt)))
+    if of is None or by is None or then is None or of.shape or key in names:
+        return None
+    found = mixed_partial(restricted(replace(bench.setting.network, loss=of), of), by, then)
+    return None if found is None else (key, found, ())
 
 
 def parsed(latex: str, functions: Collection[str] = ()) -> ast.Node | None:

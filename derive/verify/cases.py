@@ -13,15 +13,18 @@ from derive.bounded import Steps, Stop, bounded
 from derive.errors import DeriveError, ShapeError
 from derive.expr import Var, variables
 from derive.model import restricted, upstream
-from derive.notation import bare_letter
+from derive.notation import bare_letter, split_name
 from derive.read import syntax as ast
 from derive.read.backward import in_full, told_backward
 from derive.read.case import Case
 from derive.read.claims_file import Entry, read_entry
 from derive.read.downstream import function_of, is_slope
 from derive.read.facts import key_without_indices
+from derive.read.general_layer import with_layers
 from derive.read.kinds import SCALARS
 from derive.read.outline import Equation, Place, names_in, walk
+from derive.read.parametric import by_the_parameter, with_hypothesis, written_out
+from derive.read.piecewise import BORDER, has_cases
 from derive.read.spelling import render
 from derive.read.unrolled import is_start
 from derive.read.unsaid import unsaid
@@ -36,6 +39,7 @@ from derive.verify.limits import undecided
 from derive.verify.own_model import Own, Quantities, bench_of, derivatives_in, laid_out
 
 WORST = ("ill-typed", "refuted", "unread", "undecided", "verified", "proved")
+PRODUCTS = "products of vectors without a sign are entrywise"
 PARAMETERS = frozenset(["W", "w", "b", r"\theta", r"\Theta"])  # free wherever nothing else is said
 
 
@@ -101,6 +105,9 @@ def judge_in_case(case: Case, claim: Equation, mend: bool = True) -> Verdict:
         return Verdict("ill-typed", str(error))
     verdicts = ((render(part.left), render(part.right), _judge(case, part, mend)) for part in parts)
     left, right, verdict = _worst(verdicts)
+    bodies = [function.body for _, _, function, _ in case.facts.functions if function.body is not None]
+    if has_cases(claim.right, *bodies, *(item.equation.right for item in case.facts.definitions)):
+        verdict = replace(verdict, assumptions=(*verdict.assumptions, BORDER))
     return verdict if len(parts) == 1 else replace(verdict, reason=f"${left} = {right}$: {verdict.reason}")
 
 
@@ -108,7 +115,21 @@ def _judge(case: Case, claim: Equation, mend: bool) -> Verdict:
     slope = judge_slope(case, claim)
     if slope is not None:
         return slope
-    told = told_backward(case.facts.definitions, [equation for _, equation in case.facts.claims])
+    facts, why = with_hypothesis(case.facts, case.loose, case.found.declared, claim.place)
+    facts, loose, claim = written_out(facts, case.loose, claim)
+    facts, claim, layers = with_layers(facts, claim, case.found.declared)
+    claim, primed = by_the_parameter(facts, claim, case.found.declared)
+    verdict = _judge_model(replace(case, facts=facts, loose=loose), claim, mend)
+    if why and verdict.verdict in FALSE and verdict.diagnosis is None:
+        return Verdict("unread", f"{why}? Then {verdict.reason}")
+    if primed and verdict.verdict in FALSE:
+        return Verdict("unread", f"{primed}? Then {verdict.reason}")
+    return replace(verdict, assumptions=(*verdict.assumptions, *(text for text in (why, primed) if text), *layers))
+
+
+def _judge_model(case: Case, claim: Equation, mend: bool) -> Verdict:
+    numbers = {key for key, domain in case.found.domains.items() if domain == "positive"}  # the \delta of a threshold
+    told = told_backward(case.facts.definitions, [equation for _, equation in case.facts.claims], numbers)
     told.pop(render(claim.left), None)
     facts = replace(case.facts, definitions=[item for item in case.facts.definitions if item.key not in told])
     said = list(unsaid(facts, claim, case.loose, case.found.declared))
@@ -133,13 +154,17 @@ def _judge_in(own: Own, case: Case, bench: Bench, mend: bool) -> Verdict:
     reason = _left_open(own, case, bench) if verdict.verdict in FALSE else ""
     if reason:
         return Verdict("unread", f"{reason}; taken to be anything, {verdict.reason}")
+    if bench.model.reading.meaning.entrywise:
+        verdict = replace(verdict, assumptions=(*verdict.assumptions, PRODUCTS))
     return diagnosed(verdict, claim, bench) if mend and case.thorough else verdict
 
 
 # ---------------------------------------------------------------- what an entry leaves open
 def _unknown(own: Own, case: Case, bench: Bench) -> str:
     """Say what a claim names that the entry says nothing of, or that has no path in its model; else ""."""
-    known = _known(own, case)
+    used = {key_without_indices(name) for item in own.definitions for name in names_in(item.equation.right)}
+    known = _known(own, case) | used
+    known |= {item.name.latex for item in bench.setting.network.definitions}
     known |= {key for key, name in bench.names.items() if name in bench.setting.cotangents}
     for name in names_in(own.claim.left) + names_in(own.claim.right):
         told = {render(name), key_without_indices(name)} & known
@@ -185,12 +210,20 @@ def _connected(own: Own, bench: Bench) -> set[Var]:
     return reached
 
 
+def _layerless(key: str) -> str:
+    """Return a name without the mark of its layer: what is said of W^{(k)} is said of the layer above."""
+    base, scripts = split_name(key)
+    return base if scripts.startswith("^{(") else key
+
+
 def _left_open(own: Own, case: Case, bench: Bench) -> str:
     """Say what would have to be known before a claim could be called false; "" where nothing is missing."""
     defined = {item.key for item in own.definitions}
     spoken = _spoken_of(own, case, bench)
     for part in derivatives_in(own.claim.left):
-        if render(part.of) not in defined | spoken:
+        of = part.of.of if isinstance(part.of, ast.Derivative) else part.of
+        keys = {render(of), *([key_without_indices(of)] if isinstance(of, ast.Name) else [])}
+        if not keys & (defined | spoken):
             return f"${render(part.of)}$ is not defined here"
     names = {render(name) for name in names_in(own.claim.right)}
     near = _connected(own, bench)
@@ -206,8 +239,10 @@ def _left_open(own: Own, case: Case, bench: Bench) -> str:
     for name in sorted(bench.setting.free & near, key=str):
         above = any(variable is not None and variable in upstream(network, (name,)) for variable in by)
         letter = bare_letter(name.latex)
+        spelled = {canonical(name.latex), *(key for key, var in bench.names.items() if var == name)}
         usual = letter in PARAMETERS or (letter in SCALARS and letter.startswith("\\") and not name.shape)
-        usual = usual or is_start(name.latex)
-        if not above and not usual and not is_slope(name.latex) and not {name.latex, canonical(name.latex)} & known:
+        layered = _layerless(name.latex) in map(_layerless, {*case.found.declared, *defined})
+        usual = usual or is_start(name.latex) or layered
+        if not above and not usual and not is_slope(name.latex) and not {name.latex, *spelled} & known:
             return f"nothing is said of ${name.latex}$"
     return ""

@@ -215,11 +215,23 @@ def _judge_jacobian(claim: Equation, setting: Setting, bench: Bench) -> Verdict:
         if verdict.verdict in GOOD:
             return replace(verdict, assumptions=(*verdict.assumptions, convention))
         refuted.append(verdict)
+    if refuted and not is_matrix and bench.layout == "gradient" and _is_diagonal(claim, setting, bench):
+        return replace(refuted[-1], assumptions=(*refuted[-1].assumptions, ENTRYWISE))
     if not is_matrix:
         return Verdict("unread", f"${render(claim.left)}$ is a Jacobian, and the right side is no matrix")
     if refuted:
         return refuted[0]
     raise failed[0]
+
+
+def _is_diagonal(claim: Equation, setting: Setting, bench: Bench) -> bool:
+    """Tell whether a Jacobian is the diagonal matrix of its row sums: each entry depends on its own alone."""
+    sums = ast.Product("", claim.left, ast.Name(r"\mathbf{1}"))
+    try:
+        left, right = sides(replace(claim, right=ast.Call(ast.Name("diag"), (sums,))), bench)
+    except DeriveError:
+        return False
+    return agrees_as_written(left, right, setting)
 
 
 def _excused(verdict: Verdict, claim: Equation, left: Node, right: Node, bench: Bench) -> Verdict:

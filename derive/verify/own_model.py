@@ -6,17 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from derive.errors import ModelError, ShapeError, UnreadError
+from derive.op import TABLE
 from derive.read import syntax as ast
 from derive.read.case import Case
 from derive.read.facts import Definition, Facts, key_without_indices
+from derive.read.indexed import free_letters
 from derive.read.infer import ReadModel, build_model
 from derive.read.kinds import UNNAMED, is_loss_name
 from derive.read.models import Sketch
 from derive.read.outline import Equation, names_in, walk
 from derive.read.spelling import render
+from derive.read.terms import INDEX_LETTERS, is_running, usual
+from derive.shapes import axes
 from derive.verify.bench import Bench, make_bench
 
 ANY_NAME = r"\mathcal{L}"  # of a loss downstream that a claim does not speak of
+MENTIONED = r"\mathit{m}"  # what no page calls a function, so that a claim may call one by any name
 LAST = 10**6  # the order of what stands after all equations of a model
 
 
@@ -44,6 +49,7 @@ class Quantities:
         used = {key_without_indices(name) for name in names_in(claim.left) + names_in(claim.right)}
         derivatives += [derivative for name, derivative in self.cotangents.items() if name in used]
         called = {render(p.of.function) for p in derivatives if isinstance(p.of, ast.Call) and _of_names(p.of)}
+        called = {name for name in called if name in self.functions or not _is_usual(name)}
         named = {render(p.of) for p in derivatives if isinstance(p.of, ast.Name)}
         wanted = called | (named & self.functions.keys())
         definitions = list(self.definitions)
@@ -55,8 +61,10 @@ class Quantities:
         definitions = [replace(item, equation=self._in(item.equation, wanted)) for item in definitions]
         left = claim.left
         if isinstance(left, ast.Derivative) and not isinstance(left.of, ast.Name | ast.Derivative):
-            equation = Equation(ast.Name(UNNAMED), left.of, render(left.of), claim.place)
-            claim = replace(claim, left=replace(left, of=ast.Name(UNNAMED)))
+            letters = sorted(free_letters(left.of) & INDEX_LETTERS)  # the formula of an entry
+            unnamed = ast.Name(UNNAMED, subs=tuple(map(ast.Name, letters)))
+            equation = Equation(unnamed, left.of, render(left.of), claim.place)
+            claim = replace(claim, left=replace(left, of=unnamed))
             definitions = [*definitions, Definition(UNNAMED, equation, LAST)]
         return Own(claim, definitions or [mention(claim)], not definitions)
 
@@ -80,6 +88,12 @@ class Quantities:
         return ast.map_children(node, lambda part: self._named(part, wanted))
 
 
+def _is_usual(name: str) -> bool:
+    """Tell whether a name is that of a function of numbers wherever nothing else is said: log, tanh."""
+    function = usual(name)
+    return function is not None and TABLE[function.op].body is not None
+
+
 def _of_names(call: ast.Call) -> bool:
     return all(isinstance(arg, ast.Name) for arg in call.args)
 
@@ -90,7 +104,7 @@ def mention(claim: Equation) -> Definition:
     total: ast.Node = ast.Number("0")
     for name in names:
         total = ast.Sum("+", total, ast.Power(ast.Norm(name), ast.Number("2")))
-    return Definition("f", Equation(ast.Name("f"), total, "", claim.place), 0)
+    return Definition(MENTIONED, Equation(ast.Name(MENTIONED), total, "", claim.place), 0)
 
 
 def derivatives_in(node: ast.Node) -> list[ast.Derivative]:
@@ -108,9 +122,12 @@ def sketch_of(own: Own, facts: Facts) -> Sketch:
     derivatives += [derivative for _, name, derivative in facts.cotangents if name in named]
     of = next((part.of for part in derivatives), None)
     wanted = render(of) if isinstance(of, ast.Name) else ""
+    whole = key_without_indices(of) if isinstance(of, ast.Name) else ""
+    if whole in {item.key for item in ordered} - {wanted}:
+        wanted = ""  # an entry of a value: no loss is called so
     loss = next((item for item in ordered if item.key == wanted), None)
     used = {key_without_indices(name) for item in ordered for name in names_in(item.equation.right)}
-    others = [item for item in ordered if is_loss_name(item.key) and item.key not in used and loss is None]
+    others = [item for item in ordered if is_loss_name(item.key) and item.key not in {*used, whole} and loss is None]
     forward = tuple(item for item in ordered if item is not loss and item not in others)  # no loss leads to another
     return Sketch("", 0, (), forward, loss, LAST, downstream=wanted or ANY_NAME)
 
@@ -193,13 +210,21 @@ def _model_of(sketch: Sketch, case: Case) -> ReadModel:
     raise type(found)(str(found))
 
 
+def _rank(node: ast.Node, bench: Bench) -> int | None:
+    """Return the number of axes of a value, or of the part of it that an index picks; None for what is no name."""
+    var = bench.names.get(key_without_indices(node)) if isinstance(node, ast.Name) else None
+    if var is None or not isinstance(node, ast.Name):
+        return None
+    return 0 if render(node) == var.latex and not var.shape else len(axes(var.shape)) - sum(map(is_running, node.subs))
+
+
 def laid_out(claim: Equation, bench: Bench) -> Equation:
     """Return a claim with derivatives of scalars in the shapes of variables, if it is made in numerator layout."""
 
     def turned(node: ast.Node) -> ast.Node:
         if isinstance(node, ast.Derivative):
-            of = bench.names.get(key_without_indices(node.of)) if isinstance(node.of, ast.Name) else None
-            return node if of is not None and of.shape else ast.Transpose(node)
+            several = _rank(node.of, bench) or (node.wrt is not None and _rank(node.wrt, bench) == 0)
+            return node if several else ast.Transpose(node)
         return ast.map_children(node, turned)
 
     whole = bench.layout == "numerator"
