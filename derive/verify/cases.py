@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from derive.bounded import Steps, Stop, bounded
 from derive.errors import DeriveError, ShapeError
@@ -29,6 +30,7 @@ from derive.read.written_out import in_entries
 from derive.verify.alone import judge_slope
 from derive.verify.at_steps import judge_at_steps
 from derive.verify.bench import Bench, canonical
+from derive.verify.changes import judge_change
 from derive.verify.claims import JudgedClaim, diagnosed, judge_once
 from derive.verify.deltas import judge_each_meaning, open_deltas
 from derive.verify.judge import FALSE, Verdict
@@ -105,9 +107,13 @@ def judge_in_case(case: Case, claim: Equation, mend: bool = True) -> Verdict:
 
 
 def _judge(case: Case, claim: Equation, mend: bool) -> Verdict:
-    slope = judge_slope(case, claim)
-    if slope is not None:
-        return slope
+    verdict = judge_slope(case, claim)
+    if verdict is None:
+        verdict = judge_change(case, claim, partial(_judge_of_names, mend=mend))
+    return _judge_of_names(case, claim, mend) if verdict is None else verdict
+
+
+def _judge_of_names(case: Case, claim: Equation, mend: bool) -> Verdict:
     told = told_backward(case.facts.definitions, [equation for _, equation in case.facts.claims])
     told.pop(render(claim.left), None)
     facts = replace(case.facts, definitions=[item for item in case.facts.definitions if item.key not in told])
@@ -198,6 +204,7 @@ def _left_open(own: Own, case: Case, bench: Bench) -> str:
     if slopes and not spoken and not names & {*bench.model.cotangents, *slopes}:
         return f"{function_of(slopes[0])} is any function, and the claim does not speak of its derivative"
     known = _known(own, case)
+    known |= {bench.names[key].latex for key in known & bench.names.keys()}
     network = bench.setting.network
     left = own.claim.left
     by = [bench.names.get(key_without_indices(part.wrt)) for part in derivatives_in(left)
