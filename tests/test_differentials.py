@@ -7,6 +7,7 @@ import pytest
 from derive.read.claims_file import Entry
 from derive.verify.cases import judge_entries
 from derive.verify.judge import FALSE, GOOD, Verdict
+from derive.workbook import Workbook
 
 
 def judged(claim, model=(), shapes=None, layout="", **domains) -> Verdict:
@@ -194,3 +195,54 @@ def test_a_term_that_may_be_missing_is_not_blessed():
 def test_what_may_be_either_is_left_unread():
     assert judged("dy = 2 dx", (), {"x": [], "y": []}).verdict == "unread"
     assert judged("dL = 3 x^2", ["L = x^3"], {"x": []}).verdict == "unread"
+
+
+def test_values_that_lead_elsewhere_are_not_forgotten():
+    model, shapes = ["z = W x", "y = V z", "u = U z"], {"W": ["h", "d"], "x": ["d"], "V": ["k", "h"], "U": ["p", "h"]}
+    assert judged("dz = V^T dy + U^T du", model, shapes).verdict in GOOD
+    assert judged("dz = V^T dy", model, shapes).verdict == "unread"
+    assert judged("dz = V dy", model, shapes).verdict in FALSE
+
+
+# ---------------------------------------------------------------- pages
+PAGE = r"""
+# Two layers, all samples at once
+
+With inputs of size $d$, the forward pass is $Z^{[1]} = W^{[1]} X + b^{[1]}$, $A^{[1]} = g^{[1]}(Z^{[1]})$.
+
+The backward pass:
+$dZ^{[2]} = A^{[2]} - Y$
+$dW^{[2]} = \frac{1}{m} dZ^{[2]} A^{[1]T}$
+$db^{[2]} = \frac{1}{m} np.sum(dZ^{[2]}, axis=1, keepdims=True)$
+$dZ^{[1]} = W^{[2]T} dZ^{[2]} * g^{[1]'}(Z^{[1]})$
+$dW^{[1]} = LAST$
+"""
+
+
+def verdicts_of(page: str, folder) -> dict[str, Verdict]:
+    path = folder / "page.md"
+    path.write_text(page, encoding="utf-8")
+    return {claim.latex.partition("=")[0].strip(): claim.verdict for claim in Workbook(path).judged()}
+
+
+def test_a_page_of_a_course_is_read_though_d_is_a_size_as_well(tmp_path):
+    found = verdicts_of(PAGE.replace("LAST", r"\frac{1}{m} dZ^{[1]} X^T"), tmp_path)
+    assert {name: verdict.verdict for name, verdict in found.items() if verdict.verdict not in GOOD} == {}
+    assert len(found) == 5
+
+
+@pytest.mark.parametrize("wrong", [r"dZ^{[1]} X^T", r"\frac{1}{m} dZ^{[1]} X", r"\frac{1}{m} X dZ^{[1]T}"])
+def test_on_such_a_page_a_wrong_formula_is_not_blessed(tmp_path, wrong):
+    found = verdicts_of(PAGE.replace("LAST", wrong), tmp_path)
+    assert found["dW^{[1]}"].verdict not in GOOD
+    assert found["dW^{[2]}"].verdict in GOOD
+
+
+def test_a_d_that_is_a_size_stays_one(tmp_path):
+    page = r"With $W \in \mathbb{R}^{d \times n}$ let $c = d W$ and $e = d X$." + "\n\n$dW = 3 X$\n"
+    assert all(verdict.verdict == "unread" for verdict in verdicts_of(page, tmp_path).values())
+
+
+def test_a_differential_on_a_page_needs_no_model(tmp_path):
+    found = verdicts_of(r"It holds that $d(X^{-1}) = -X^{-1} (dX) X^{-1}$.", tmp_path)
+    assert found["d(X^{-1})"].verdict in GOOD

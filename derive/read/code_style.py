@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from derive.notation import bare_letter
+from derive.ops import table
 from derive.read import syntax as ast
 from derive.read.facts import Definition, key_without_indices
 from derive.read.kinds import is_loss_name
 from derive.read.naming import plain
 from derive.read.outline import Equation, names_in, walk
 from derive.read.spelling import render
-from derive.read.terms import usual
+from derive.read.terms import Function, usual
 from derive.read.unsaid import PRE_ACTIVATIONS, TARGETS, Said
 
 PARAMETERS = frozenset(["W", "w", "b", "B", "U", "V", r"\theta", r"\Theta", r"\beta", r"\gamma"])
@@ -58,6 +59,25 @@ def is_code(claim: Equation, definitions: Sequence[Definition]) -> bool | None:
         return True
     upstream = above(key, definitions)
     return False if is_loss_name(key) or (upstream and all(other in upstream for other in keys)) else None
+
+
+def one_letter(definitions: Sequence[Definition]) -> list[Definition]:
+    """Return definitions in which what is said of a sample and of all, a = g(Z) beside A = g(Z), has one name."""
+    lefts = {item.key: item.equation.left for item in definitions}
+    same: dict[ast.Node, ast.Node] = {}
+    for item in definitions:
+        left = item.equation.left
+        if isinstance(left, ast.Name):
+            capital = render(replace(left, base=left.base.upper()))
+            other = next((one for one in definitions if one.key == capital and one.key != item.key), None)
+            if other is not None and other.equation.right == item.equation.right:
+                same[left] = lefts[capital]
+
+    def change(node: ast.Node) -> ast.Node:
+        return same.get(node) or ast.map_children(node, change)
+
+    kept = [item for item in definitions if item.equation.left not in same]
+    return [replace(item, equation=replace(item.equation, right=change(item.equation.right))) for item in kept]
 
 
 def is_parameter(name: ast.Name, definitions: Iterable[Definition]) -> bool:
@@ -205,5 +225,5 @@ def cross_entropy(predicted: ast.Node, target: ast.Node) -> ast.Node:
 def is_binary_entropy(body: ast.Node, predicted: ast.Name) -> bool:
     """Tell whether a loss is the cross-entropy of a prediction: it has log a and log(1 - a)."""
     logged = {part.args[0] for part in walk(body) if isinstance(part, ast.Call)
-              and render(part.function).lstrip("\\") in ("log", "ln")}  # fmt: skip
+              and usual(render(part.function)) == Function(table.LOG)}  # fmt: skip
     return {predicted, ast.Sum("-", ONE, predicted)} <= logged

@@ -14,8 +14,9 @@ from derive.read.kinds import numbers
 from derive.read.outline import Equation, Outline, names_in, walk
 from derive.read.spelling import render
 from derive.verify.cases import judge_in_case
+from derive.verify.changes import changes_beside, like_layers, needs_no_model
 from derive.verify.judge import FALSE, GOOD, Verdict
-from derive.verify.own_model import derivatives_in
+from derive.verify.own_model import LAST, derivatives_in
 
 USUAL = "denominator"  # in the shapes of variables; how the Jacobians of vectors lie then is not told
 UNKNOWN = Verdict("unread", "no definition around it says what it speaks of")
@@ -30,7 +31,8 @@ def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layo
     first: Verdict | None = None
     for model in _scopes(order, claim, found, facts):
         for declared in ({**found.declared}, {}) if found.declared else ({},):
-            verdict = _judged(claim, replace(found, equations=model, declared=declared, domains={}), layout, first is None)
+            outline = replace(found, equations=model, declared=declared, domains={})
+            verdict = _judged(claim, outline, layout, first is None, changes_beside(claim, facts))
             if verdict.verdict in GOOD:
                 return verdict
             first = verdict if first is None else first
@@ -40,11 +42,12 @@ def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layo
     return UNKNOWN if loose else first  # how the factors of a chain rule lie is often not meant
 
 
-def _judged(claim: Equation, model: Outline, layout: str, mend: bool) -> Verdict:
+def _judged(claim: Equation, model: Outline, layout: str, mend: bool, beside: Sequence[Equation]) -> Verdict:
     sides = [side for equation in (*model.equations, claim) for side in (equation.left, equation.right)]
     model = replace(model, declared={**numbers(sides), **model.declared})
     try:
         case = make_case(model, [claim], layout="" if layout == USUAL else layout)
+        case.facts.claims.extend((LAST, other) for other in beside)
         return judge_in_case(case, case.claims[0], mend)
     except DeriveError as error:
         return Verdict("unread", str(error))
@@ -64,7 +67,7 @@ def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterat
     seen: list[list[Equation]] = []
     for part in parts:
         model = _needed(claim, _nearest(part, order))
-        if model and model not in seen:
+        if (model or needs_no_model(claim)) and model not in seen:
             seen.append(model)
             yield model
 
@@ -98,7 +101,7 @@ def _key(left: ast.Node) -> str:
 
 def _needed(claim: Equation, stated: dict[str, Equation]) -> list[Equation]:
     """Return the equations that a claim's names lead to, and where it differentiates what is not told, on from them."""
-    wanted = _names(claim.left) | _names(claim.right)
+    wanted = _names(claim.left) | _names(claim.right) | like_layers(claim, stated)
     ends = {render(part.of) for side in (claim.left, claim.right) for part in derivatives_in(side)}
     onward = not ends or bool(ends - stated.keys())
     chosen: dict[str, Equation] = {}

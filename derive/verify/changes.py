@@ -6,19 +6,21 @@ from a parameter or a value to what is computed from it. Where neither can be to
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from derive.errors import UnreadError
-from derive.notation import bare_letter
+from derive.notation import bare_letter, split_name
 from derive.read import syntax as ast
 from derive.read.case import Case
 from derive.read.code_style import changes_in, is_code
-from derive.read.facts import Definition, key_without_indices
+from derive.read.facts import Definition, Facts, key_without_indices
 from derive.read.kinds import UNNAMED
 from derive.read.naming import plain
 from derive.read.outline import Equation, names_in
 from derive.read.shaping import kind_of
 from derive.read.spelling import render
+from derive.shapes import axes
 from derive.verify.code_style import judge_code
 from derive.verify.judge import FALSE, GOOD, Verdict
 from derive.verify.logistic import Judged, judge_logistic
@@ -47,6 +49,26 @@ def judge_change(case: Case, claim: Equation, judged: Judged) -> Verdict | None:
     if sense is False or (sense is None and _of_formula(case, left)):
         return _judge_true(case, claim, left, judged)
     return judge_code(case, claim, judged)
+
+
+def changes_beside(claim: Equation, facts: Facts) -> list[Equation]:
+    """Return a page's other claims that begin with a d: what they average over tells the page's convention."""
+    led = [other for _, other in facts.claims if isinstance(other.left, ast.Differential)]
+    return [other for other in led if other != claim] if isinstance(claim.left, ast.Differential) else []
+
+
+def needs_no_model(claim: Equation) -> bool:
+    """Tell whether a claim says itself of what it is the differential: d(X Y) = …."""
+    return isinstance(claim.left, ast.Differential) and not isinstance(claim.left.arg, ast.Name)
+
+
+def like_layers(claim: Equation, stated: Iterable[str]) -> set[str]:
+    """Return the keys of what is stated for other layers of the names in a claim that begins with a d."""
+    if not isinstance(claim.left, ast.Differential):
+        return set()
+    names = [*names_in(claim.left), *names_in(claim.right)]
+    letters = {split_name(render(name))[0] for name in names if isinstance(name.sup, ast.Number)}
+    return {key for key in stated if split_name(key)[0] in letters and split_name(key)[1]}
 
 
 def _known(case: Case) -> set[str]:
@@ -87,7 +109,8 @@ def _judge_true(case: Case, claim: Equation, left: ast.Differential, judged: Jud
     found = replace(case.found, declared=dict(case.found.declared), domains=dict(case.found.domains))
     for name in names:
         shape = bench.names[render(name)].shape
-        found.declared.setdefault(render(direction(name)), tuple(map(str, shape)))
+        lying = ("1",) if len(axes(shape)) < len(shape) else ()
+        found.declared.setdefault(render(direction(name)), (*lying, *map(str, axes(shape))))
         if render(name) in found.declared:
             found.domains[render(direction(name))] = _of_direction(found.domains.get(render(name), "real"))
     if found.domains:

@@ -18,6 +18,7 @@ from derive.read.case import Case
 from derive.read.code_style import (
     LOGISTIC,
     ONE,
+    above,
     as_mathematics,
     averages,
     changes_in,
@@ -26,9 +27,11 @@ from derive.read.code_style import (
     further_layers,
     is_code,
     is_parameter,
+    one_letter,
     output_of,
 )
 from derive.read.facts import Definition, key_without_indices
+from derive.read.naming import plain
 from derive.read.outline import Equation, names_in, walk
 from derive.read.spelling import render
 from derive.shapes import axes
@@ -57,27 +60,41 @@ def judge_code(case: Case, claim: Equation, judged: Judged) -> Verdict:
         UnreadError: what is differentiated, or of which samples, is not said.
     """
     assert isinstance(claim.left, ast.Differential)
-    said = list(further_layers(case.facts.definitions, claim))
-    definitions = [*case.facts.definitions, *(item for item, _ in said)]
+    definitions = one_letter(case.facts.definitions)
+    said = list(further_layers(definitions, claim))
+    definitions += [item for item, _ in said]
     if is_code(claim, definitions) is not True:
         raise UnreadError(f"whether ${render(claim.left)}$ is a differential or a derivative of the cost is not said")
     case = replace(case, facts=replace(case.facts, definitions=definitions), loose=())
     setup = _set_up(case, claim, [why for _, why in said])
     told = _convention(case, claim)
-    if setup.loss.base != ANY_NAME and not _is_course(claim):
+    course = _is_course(case, claim)
+    if setup.loss.base != ANY_NAME and not course:
         told = SAME  # of the loss that is written
     first = _judge_as(told, setup, claim, judged)
+    less = _through_the_right(setup, claim) if first.verdict in FALSE else None
+    if less is not None and _judge_as(told, less, claim, judged).verdict in GOOD:
+        return Verdict("unread", "whether the loss depends on the values that it does not name is not said")
     if first.verdict not in FALSE or setup.samples is None:
         return first
     others = [_judge_as(SAME, setup, claim, judged)] if told == MEAN else [_judge_as(MEAN, setup, claim, judged)]
-    if not _is_course(claim) and any(other.verdict in GOOD for other in others):
-        return Verdict(
-            "unread", "whether these are derivatives of the samples' mean loss or of the sum is not said"
-        )
+    if not course and any(other.verdict in GOOD for other in others):
+        return Verdict("unread", "whether these are derivatives of the samples' mean loss or of the sum is not said")
     star = _starred(claim)
     if star != claim and _judge_as(told, setup, star, judged).verdict in GOOD:
         return Verdict("unread", "whether * is the product of matrices or of their entries is not said")
     return first
+
+
+def _through_the_right(setup: Setup, claim: Equation) -> Setup | None:
+    """Return what leads to the values on a claim's right side alone; None where all of the model does."""
+    ends = {key_without_indices(part) for part in changes_in(claim.right) if isinstance(part, ast.Name)}
+    items = setup.case.facts.definitions
+    reached = ends.union(*(above(key, items) for key in ends))
+    kept = [item for item in items if item.key in reached]
+    if not ends or len(kept) == len(items) or setup.loss.base != ANY_NAME:
+        return None
+    return replace(setup, case=replace(setup.case, facts=replace(setup.case.facts, definitions=kept)))
 
 
 def _starred(claim: Equation) -> Equation:
@@ -90,22 +107,44 @@ def _starred(claim: Equation) -> Equation:
     return replace(claim, right=change(claim.right))
 
 
-def _is_course(claim: Equation) -> bool:
-    """Tell whether layers are marked [l] or samples (i): courses that do so average over the samples."""
+def _is_course(case: Case, claim: Equation) -> bool:
+    """Tell whether layers are marked [l] or samples (i): courses that do so average over the samples.
+
+    Where no shapes are told, as on a page, another formula must do so as well.
+    """
     names = [name for side in (claim.left, claim.right) for name in names_in(side)]
-    return any(name.style == "[]" for name in names) or SAMPLE in {sub for name in names for sub in name.subs}
+    marked = any(name.style == "[]" for name in names) or SAMPLE in {sub for name in names for sub in name.subs}
+    return marked and (bool(case.found.domains) or any(averages(item.right) for item in _learnt(case, claim)))
+
+
+def _beside(case: Case, claim: Equation) -> list[Equation]:
+    """Return the other formulas that begin with a d."""
+    found = [item for _, item in case.facts.claims if isinstance(item.left, ast.Differential)]
+    return [item for item in found if item != claim]
+
+
+def _learnt(case: Case, claim: Equation) -> list[Equation]:
+    """Return those of them that are about parameters, and lead to derivatives by values."""
+    definitions = case.facts.definitions
+    return [item for item in _beside(case, claim) if changes_in(item.right)
+            and isinstance(of := changes_in(item.left)[0], ast.Name) and is_parameter(of, definitions)]  # fmt: skip
 
 
 def _convention(case: Case, claim: Equation) -> str:
     """Return what the formulas beside a claim say together: whether parameters alone are averaged."""
-    beside = [item for _, item in case.facts.claims if isinstance(item.left, ast.Differential) and item != claim]
-    definitions = case.facts.definitions
-    learnt = [item for item in beside if changes_in(item.right)
-              and isinstance(of := changes_in(item.left)[0], ast.Name) and is_parameter(of, definitions)]  # fmt: skip
-    starts = [item for item in beside if not changes_in(item.right) and item not in learnt]
-    if any(averages(item.right) for item in learnt):
+    learnt = _learnt(case, claim)
+    starts = [item for item in _beside(case, claim) if not changes_in(item.right) and item not in learnt]
+    if any(averages(item.right) for item in (*learnt, claim)):
         return MEAN
     return SAME if len(learnt) > 1 or any(averages(item.right) for item in starts) else MEAN
+
+
+def _count_letter(case: Case, claim: Equation) -> str:
+    """Return the letter of the number of samples: of a claim, or of others where capitals stand for all samples."""
+    own = counted(claim.right)
+    capitals = all(plain(name.base).isupper() for name in changes_in(claim.right) if isinstance(name, ast.Name))
+    others = [letter for item in _learnt(case, claim) if (letter := counted(item.right))] if capitals else []
+    return own or next(iter(others), "")
 
 
 # ---------------------------------------------------------------- the model
@@ -154,11 +193,12 @@ def _counted(case: Case, claim: Equation) -> tuple[Case, ast.Node | None, list[s
         if place is None:
             continue
         axis, data = place
-        letter = counted(claim.right)
+        letter = _count_letter(case, claim)
         key = key_without_indices(data)
         if letter and not case.found.declared and key not in {d.key for d in definitions}:
-            shape = ("n_x", letter) if axis else (letter, "n_x")
-            case = replace(case, found=replace(case.found, declared={key: shape}))
+            shapes = _usual_shapes(definitions, axis, key, letter)
+            domains = dict.fromkeys(shapes, "real") if len(shapes) > 1 else {}
+            case = replace(case, found=replace(case.found, declared=shapes, domains=domains))
         bench = bench_of(own, case)
         shape_ = bench.names[item.key].shape
         lengths = axes(shape_)
@@ -171,6 +211,25 @@ def _counted(case: Case, claim: Equation) -> tuple[Case, ast.Node | None, list[s
         count = ast.Number(str(length)) if length.is_Integer else ast.Name(str(length))
         return case, count, [f"${key}$ has ${render(count)}$ samples in its {'columns' if axis else 'rows'}"]
     return case, None, []
+
+
+def _usual_shapes(definitions: Sequence[Definition], axis: int, data: str, samples: str) -> dict[str, tuple[str, ...]]:
+    """Return the shapes of data and of what layers learn, where none is told: matrices W, and b for all samples."""
+    shapes: dict[str, tuple[str, ...]] = {data: ("n_x", samples) if axis else (samples, "n_x")}
+    before = "n_x"
+    for count, item in enumerate(definitions, 1):
+        right = item.equation.right
+        names = [side for part in walk(right) if isinstance(part, ast.Product) for side in (part.left, part.right)]
+        learnt = [name for name in names if isinstance(name, ast.Name) and is_parameter(name, definitions)]
+        if _sample_axis(right, definitions) is None or len(learnt) != 1 or not plain(learnt[0].base).isupper():
+            continue
+        own = f"n_{count}"
+        shapes[render(learnt[0])] = (own, before) if axis else (before, own)
+        sides = [side for part in walk(right) if isinstance(part, ast.Sum) for side in (part.left, part.right)]
+        added = [side for side in sides if isinstance(side, ast.Name) and is_parameter(side, definitions)]
+        shapes.update({render(side): (own,) for side in added})
+        before = own
+    return shapes
 
 
 def _sample_axis(node: ast.Node, definitions: Sequence[Definition]) -> tuple[int, ast.Name] | None:
@@ -204,6 +263,10 @@ def _supplied_end(case: Case, claim: Equation, loss: ast.Name) -> tuple[Case, li
     definitions.append(define(predicted, formula, claim, LAST - 1))
     own = Own(replace(claim, left=ast.Sum("-", predicted, target), right=ONE), definitions)
     shape = bench_of(own, case).names[key_without_indices(predicted)].shape
+    if case.found.domains and key_without_indices(target) not in case.found.declared:
+        lying = ("1",) if len(axes(shape)) < len(shape) else ()
+        told = {key_without_indices(target): (*lying, *map(str, axes(shape)))}
+        case = replace(case, found=replace(case.found, declared={**case.found.declared, **told}))
     indices = (ast.Name("i"), ast.Name("j"))[: len(axes(shape))]
     body = cross_entropy(replace(predicted, subs=(*predicted.subs, *indices)), replace(target, subs=indices))
     for index in reversed(indices):
