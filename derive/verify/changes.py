@@ -113,7 +113,7 @@ def _judge_true(case: Case, claim: Equation, left: ast.Differential, judged: Jud
         found.declared.setdefault(render(direction(name)), (*lying, *map(str, axes(shape))))
         if render(name) in found.declared:
             found.domains[render(direction(name))] = _of_direction(found.domains.get(render(name), "real"))
-    if found.domains:
+    if found.domains and kind != "scalar":
         found.declared.setdefault(PAIRED, tuple(map(str, bench.names[UNNAMED].shape)))
         found.domains.setdefault(PAIRED, "real")
     total: ast.Node | None = None
@@ -168,7 +168,7 @@ def _of_direction(domain: str) -> str:
 def _paired(one: ast.Node, other: ast.Node, kind: str) -> ast.Node:
     """Return the sum of all products of entries."""
     if kind == "scalar":
-        return ast.Product("", one, other)
+        return other if one == ast.Name(PAIRED) else ast.Product("", one, other)
     product = ast.Product("", ast.Transpose(one), other)
     return product if kind == "vector" else ast.Call(ast.Name("tr"), (product,))
 
