@@ -89,6 +89,9 @@ def make_case(
         for name, shape in _told(symbol, spelled):
             found.declared[key_without_indices(name)] = shape
             found.domains[key_without_indices(name)] = symbol.domain
+        for tree in symbol.trees:
+            if isinstance(tree, ast.Differential) and symbol.shape is not None:
+                found.declared[render(spelled(tree))] = symbol.shape
     read_claims = tuple(map(read, claims))
     found.equations = at_layers([*map(read, model.equations)], [spelled(side) for side in sides])
     found.equations = with_layer_above(found.equations, read_claims)
@@ -121,7 +124,8 @@ def _spelling(
 
     changes.append(with_usual_indices(map(spelled, (*nodes, *symbols)), list(map(spelled, symbols))))
     changes.append(with_samples_below(sample_letters(map(spelled, (*nodes, *symbols)))))
-    changes.append(as_names([*map(spelled, symbols), *squares(map(spelled, left))]))
+    told_of = [tree for tree in map(spelled, symbols) if not isinstance(tree, ast.Differential)]  # dX goes with X
+    changes.append(as_names([*told_of, *squares(map(spelled, left))]))
     changes.append(same_letters(names()))
     told = {key_without_indices(name) for name in names()}
     losses = (LOSSES | {"l"}) - functions_of(left)

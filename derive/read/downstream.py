@@ -52,7 +52,7 @@ def linear_in_arguments(
             return slopes
         if not isinstance(node, ast.Call) or node.function.primes:
             return node
-        if any(isinstance(arg, ast.Relation) for arg in node.args):
+        if any(isinstance(arg, ast.Relation | ast.Keyword) for arg in node.args):
             return node
         name = render(node.function)
         if plain(node.function.base) in CROSS_ENTROPIES and len(node.args) == 2:

@@ -11,6 +11,7 @@ from derive.read import syntax as ast
 from derive.read.blocks import Broken, Formula, Heading, Page, Prose
 from derive.read.latex import Statement, defined_functions, read_parts, standing_letters
 from derive.read.spelling import render
+from derive.read.standing import ASSUMED, reads_differentials
 
 EQUALS = ("=", ":=", r"\equiv", r"\triangleq")
 _LABEL = re.compile(r"^([ \t]*)(?:[-*+]|\d+\.)\s+\*\*(.+?)\*\*", re.MULTILINE)
@@ -80,9 +81,11 @@ def outline(page: Page) -> Outline:
     """Read every formula of a page; nothing is judged yet."""
     functions = {name for formula in page.formulas() for name in defined_functions(formula.latex)}
     quantities = {letter for formula in page.formulas() for letter in standing_letters(formula.latex)}
-    found = Outline()
+    changes = bool(quantities) and reads_differentials([formula.latex for formula in page.formulas()])
+    found = Outline(assumed={ASSUMED: None} if changes else {})
     for formula, place in _placed(page, found):
-        for part in read_parts(formula.latex, functions, quantities):
+        standing = standing_letters(formula.latex) if changes else quantities
+        for part in read_parts(formula.latex, functions, standing):
             if isinstance(part, Statement):
                 found.assumed.update(dict.fromkeys(part.assumed))
                 take(part, formula, place, found)

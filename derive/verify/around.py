@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from derive.errors import DeriveError
 from derive.read import syntax as ast
@@ -20,14 +20,24 @@ from derive.read.spelling import render
 from derive.read.terms import is_running
 from derive.verify.at_steps import judge_at_steps
 from derive.verify.cases import judge_in_case, judge_read
+from derive.verify.changes import changes_beside, like_layers, needs_no_model
 from derive.verify.judge import FALSE, GOOD, Verdict
-from derive.verify.own_model import derivatives_in
+from derive.verify.own_model import LAST, derivatives_in
 
 USUAL = "denominator"  # in the shapes of variables; how the Jacobians of vectors lie then is not told
 LOOSE = "matrix product for Hadamard product"  # signs are left out where the page means it,
 TURNED = ("multiplies a vector by a vector", "is a row, the right side a vector", "is a vector, the right side a row")
 # and how the factors of a chain rule lie is often not meant
 UNKNOWN = Verdict("unread", "no definition around it says what it speaks of")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a claim is judged in beside a model: the page's layout, the models read so far, other claims of changes."""
+
+    layout: str
+    models: Models
+    beside: Sequence[Equation]
 
 
 def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layout: str, models: Models) -> Verdict:
@@ -37,9 +47,10 @@ def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layo
     definitions that suffice say so, a small edit makes it hold, and it holds with no others.
     """
     why = UNKNOWN
+    context = Context(layout, models, changes_beside(claim, facts))
     for model, is_clear in _scopes(order, claim, found, facts):
         mend = is_clear and why.verdict not in FALSE
-        for verdict, is_plain in _readings(claim, replace(found, equations=model, domains={}), layout, mend, models):
+        for verdict, is_plain in _readings(claim, replace(found, equations=model, domains={}), context, mend):
             if verdict.verdict in GOOD:
                 return verdict
             if mend and verdict.verdict in FALSE and _is_certain(verdict, claim, is_plain):
@@ -58,9 +69,7 @@ def _is_certain(verdict: Verdict, claim: Equation, is_plain: bool) -> bool:
     return not signs and not any(map(derivatives_in, products))
 
 
-def _readings(
-    claim: Equation, model: Outline, layout: str, mend: bool, models: Models
-) -> Iterator[tuple[Verdict, bool]]:  # fmt: skip
+def _readings(claim: Equation, model: Outline, context: Context, mend: bool) -> Iterator[tuple[Verdict, bool]]:
     """Yield the verdicts on a claim in a model: over its steps, or with the shapes that are told, or with others.
 
     Each comes with whether it is clear what the letters are: as good as it is where they are written out step by
@@ -73,11 +82,11 @@ def _readings(
     scalars = numbers([side for item in (*model.equations, claim) for side in (item.left, item.right)])
     for declared in (model.declared, {}) if model.declared else ({},):
         read = replace(model, declared={**scalars, **declared})
-        verdict = _judged(claim, read, layout, mend, models)
+        verdict = _judged(claim, read, context, mend)
         mend = mend and verdict.verdict not in FALSE
         yield verdict, bool(scalars)
         if verdict.verdict not in GOOD and "adds a" in verdict.reason:
-            stretched = _judged(claim, replace(read, stretched=True), layout, False, models)
+            stretched = _judged(claim, replace(read, stretched=True), context, mend=False)
             if stretched.verdict in GOOD:
                 yield stretched, False
 
@@ -88,11 +97,13 @@ def _entry(claim: Equation, model: Outline) -> Entry:
     return Entry(None, claim.place.line, written, f"{render(claim.left)} = {render(claim.right)}", {}, "")
 
 
-def _judged(claim: Equation, model: Outline, layout: str, mend: bool, models: Models) -> Verdict:
+def _judged(claim: Equation, model: Outline, context: Context, mend: bool) -> Verdict:
     try:
         functions = {render(item.left.function) for item in model.equations if isinstance(item.left, ast.Call)}
-        case = make_case(model, [claim], functions=functions, layout="" if layout == USUAL else layout)
-        return judge_in_case(replace(case, models=models), case.claims[0], mend)
+        layout = "" if context.layout == USUAL else context.layout
+        case = replace(make_case(model, [claim], functions=functions, layout=layout), models=context.models)
+        case.facts.claims.extend((LAST, other) for other in context.beside)
+        return judge_in_case(case, case.claims[0], mend)
     except DeriveError as error:
         return Verdict("unread", str(error))
 
@@ -121,7 +132,7 @@ def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterat
     counts = Counter(_key(item.left, apart) for _, item in stated)
     for part, choose in itertools.product(parts, (_nearest, _first)):
         model = _needed(claim, {**choose(part, order, apart), **own}, apart)
-        if model and model not in seen:
+        if (model or needs_no_model(claim)) and model not in seen:
             near = part is parts[0] and choose is _nearest
             seen.append(model)
             yield model, near or all(counts[_key(item.left, apart)] == 1 for item in model)
@@ -200,7 +211,7 @@ def _are_letters(name: ast.Name) -> bool:
 
 def _needed(claim: Equation, stated: dict[str, Equation], apart: Collection[str]) -> list[Equation]:
     """Return the equations that a claim's names lead to, and where it differentiates what is not told, on from them."""
-    wanted = _names(claim.left, apart) | _names(claim.right, apart)
+    wanted = _names(claim.left, apart) | _names(claim.right, apart) | like_layers(claim, stated)
     ends = {render(part.of) for side in (claim.left, claim.right) for part in derivatives_in(side)}
     onward = not ends or bool(ends - stated.keys())
     chosen: dict[str, Equation] = {}

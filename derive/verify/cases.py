@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from derive.bounded import Steps, Stop, bounded
 from derive.errors import DeriveError, ShapeError
@@ -32,6 +33,7 @@ from derive.read.written_out import in_entries
 from derive.verify.alone import judge_slope
 from derive.verify.at_steps import judge_at_steps
 from derive.verify.bench import Bench, canonical
+from derive.verify.changes import judge_change
 from derive.verify.claims import JudgedClaim, diagnosed, judge_once
 from derive.verify.deltas import judge_each_meaning, open_deltas
 from derive.verify.judge import FALSE, Verdict
@@ -112,9 +114,11 @@ def judge_in_case(case: Case, claim: Equation, mend: bool = True) -> Verdict:
 
 
 def _judge(case: Case, claim: Equation, mend: bool) -> Verdict:
-    slope = judge_slope(case, claim)
-    if slope is not None:
-        return slope
+    verdict = judge_slope(case, claim)
+    if verdict is None:
+        verdict = judge_change(case, claim, partial(_judge_model, mend=mend))
+    if verdict is not None:
+        return verdict
     facts, why = with_hypothesis(case.facts, case.loose, case.found.declared, claim.place)
     facts, loose, claim = written_out(facts, case.loose, claim)
     facts, claim, layers = with_layers(facts, claim, case.found.declared)
@@ -231,6 +235,7 @@ def _left_open(own: Own, case: Case, bench: Bench) -> str:
     if slopes and not spoken and not names & {*bench.model.cotangents, *slopes}:
         return f"{function_of(slopes[0])} is any function, and the claim does not speak of its derivative"
     known = _known(own, case)
+    known |= {bench.names[key].latex for key in known & bench.names.keys()}
     network = bench.setting.network
     left = own.claim.left
     by = [bench.names.get(key_without_indices(part.wrt)) for part in derivatives_in(left)

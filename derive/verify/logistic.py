@@ -1,0 +1,131 @@
+"""Logistic regression and its cost, where a claim is about it and only the loss of one sample is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+from derive.read import syntax as ast
+from derive.read.applied import substitute
+from derive.read.case import Case
+from derive.read.code_style import LOGISTIC, ONE, averages, changes_in, is_binary_entropy
+from derive.read.facts import Definition, key_without_indices
+from derive.read.kinds import is_loss_name
+from derive.read.naming import plain
+from derive.read.outline import Equation, names_in, walk
+from derive.read.spelling import render
+from derive.read.unsaid import PRE_ACTIVATIONS
+from derive.verify.judge import Verdict
+from derive.verify.own_model import LAST
+
+Judged: TypeAlias = Callable[[Case, Equation], Verdict]
+SAMPLE = ast.Name("i")
+
+
+def judge_logistic(case: Case, claim: Equation, judged: Judged) -> Verdict | None:
+    """Judge dL/dz of a cross-entropy whose prediction nothing defines: that of logistic regression."""
+    left = claim.left
+    if not isinstance(left, ast.Derivative) or not isinstance(left.of, ast.Name | ast.Call):
+        return None
+    if not isinstance(left.wrt, ast.Name):
+        return None
+    key = render(left.of.function if isinstance(left.of, ast.Call) else left.of)
+    formula = losses_of(case).get(key)
+    if formula is None or left.wrt in names_in(formula) or key_without_indices(left.wrt) in _names(case):
+        return None
+    found = with_prediction(case, claim, key, formula)
+    if found is None or not found[1]:
+        return None
+    definitions, words = found
+    others = [item for item in case.facts.functions if item[1] != key]
+    facts = replace(case.facts, definitions=definitions, functions=others)
+    verdict = judged(replace(case, facts=facts), replace(claim, left=replace(left, of=ast.Name(key))))
+    return replace(verdict, assumptions=(*verdict.assumptions, *words))
+
+
+def losses_of(case: Case) -> dict[str, ast.Node]:
+    """Return the formulas of losses by their names, functions of their arguments written out."""
+    found = {item.key: item.equation.right for item in case.facts.definitions if is_loss_name(item.key)}
+    for _, name, function, _ in case.facts.functions:
+        if is_loss_name(name) and function.body is not None:
+            found.setdefault(name, function.body)
+    return {key: _written_out(formula, case) for key, formula in found.items()}
+
+
+def _written_out(node: ast.Node, case: Case) -> ast.Node:
+    """Return a formula with the functions that are losses replaced by what they are."""
+    node = ast.map_children(node, lambda part: _written_out(part, case))
+    if isinstance(node, ast.Call):
+        for _, name, function, _ in case.facts.functions:
+            fits = function.body is not None and len(function.parameters) == len(node.args)
+            if name == render(node.function) and is_loss_name(name) and fits and function.body is not None:
+                return substitute(function.body, dict(zip(function.parameters, node.args, strict=True)))
+    return node
+
+
+def with_prediction(
+    case: Case, claim: Equation, key: str, formula: ast.Node
+) -> tuple[list[Definition], list[str]] | None:  # fmt: skip
+    """Return the definitions with a loss of a prediction that nothing defines: that of logistic regression."""
+    definitions = [item for item in case.facts.definitions if not is_loss_name(item.key)]
+    name = ast.Name(key)
+    defined = {item.key for item in definitions}
+    open_ = [part for part in names_in(formula) if key_without_indices(part) not in defined]
+    predicted = next((part for part in open_ if is_binary_entropy(formula, part)), None)
+    words: list[str] = []
+    if predicted is not None:
+        over = _over_samples(claim)
+        if over and not averages(formula):  # a sample's loss beside a sum over the samples
+            predicted = replace(predicted, subs=(SAMPLE,))
+            mine = {part.base: replace(part, subs=(SAMPLE,)) for part in open_}
+            body = substitute(formula, {**mine})
+            count = over if isinstance(over, ast.Name) else ast.Name("m")
+            summed = ast.Big("sum", SAMPLE, ONE, count, body)
+            name, formula = ast.Name("J"), ast.Product("", ast.Quotient(ONE, count), summed)
+            words.append(f"the cost is the mean of the losses over ${render(count)}$ samples")
+        linear = _linear(case, claim, predicted)
+        if linear is None:
+            return None
+        definitions.append(define(predicted, linear, claim, len(definitions)))
+        words.append(f"${render(predicted)} = {render(linear)}$")
+    return [*definitions, define(name, formula, claim, LAST)], words
+
+
+def _over_samples(claim: Equation) -> ast.Node | None:
+    """Return up to where a claim sums over samples."""
+    sums = [part for part in walk(claim.right) if isinstance(part, ast.Big) and part.index == SAMPLE]
+    return sums[0].upper or ast.Name("m") if sums else None
+
+
+def _linear(case: Case, claim: Equation, predicted: ast.Name) -> ast.Node | None:
+    """Return σ(z), or σ(wᵀ x + b) where a claim is about w or b; None where the names for that are not there."""
+    names = [name for side in (claim.left, claim.right) for name in names_in(side)]
+    by = [part.wrt for part in walk(claim.left) if isinstance(part, ast.Derivative)] + changes_in(claim.left)
+    one = by[0] if by else None
+    if not isinstance(one, ast.Name):
+        return None
+    if plain(one.base) in PRE_ACTIVATIONS and plain(one.base) != plain(predicted.base):
+        argument: ast.Node = replace(one, subs=predicted.subs)
+        return ast.Call(ast.Name(LOGISTIC), (argument,))
+    if plain(one.base) not in ("w", "W", "b", r"\theta"):
+        return None
+    told = {*case.found.declared, *(name.base for name in names)}
+    weights = one.base if plain(one.base) != "b" else next((w for w in ("w", "W", r"\mathbf{w}") if w in told), "w")
+    data = next((x for x in ("x", r"\mathbf{x}", "X") if x in told), "x")
+    inner: ast.Node = ast.Product("", ast.Transpose(ast.Name(weights)), ast.Name(data, subs=predicted.subs))
+    bias = "b" if "b" in told or weights != r"\theta" else ""
+    inner = ast.Sum("+", inner, ast.Name(bias)) if bias else inner
+    return ast.Call(ast.Name(LOGISTIC), (inner,))
+
+
+def define(name: ast.Name, formula: ast.Node, claim: Equation, order: int) -> Definition:
+    """Return a name's definition that no page states."""
+    return Definition(key_without_indices(name), Equation(name, formula, render(name), claim.place), order)
+
+
+def _names(case: Case) -> set[str]:
+    """Return the keys of all names in a case's equations."""
+    items = case.facts.definitions
+    return {item.key for item in items} | {key_without_indices(name) for item in items
+                                           for name in names_in(item.equation.right)}  # fmt: skip
