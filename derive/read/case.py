@@ -41,7 +41,7 @@ class Case:
     """Claims, read: what their model states, what is known of its names, and the equations that are claimed.
 
     `loose` are the formulas of the model that are no equations; `thorough` tells whether proofs are looked for, and
-    edits that mend what does not hold.
+    edits that mend what does not hold. `spelled` gave each thing its one name, in formulas that were `written` so.
     """
 
     found: Outline
@@ -50,6 +50,8 @@ class Case:
     loose: tuple[ast.Node, ...] = ()
     layout: str = ""
     thorough: bool = True
+    written: tuple[ast.Node, ...] = ()
+    spelled: Callable[[ast.Node], ast.Node] = lambda node: node
 
 
 def make_case(
@@ -79,7 +81,11 @@ def make_case(
             found.declared[key_without_indices(name)] = shape
             found.domains[key_without_indices(name)] = symbol.domain
     found.equations = at_layers([*map(read, model.equations)], [spelled(side) for side in sides])
-    return Case(found, sort_equations(found), tuple(map(read, claims)), tuple(map(spelled, loose)), layout)
+    written = (*(side for claim in claims for side in (claim.left, claim.right)), *sides)
+    return Case(
+        found, sort_equations(found), tuple(map(read, claims)), tuple(map(spelled, loose)), layout,
+        written=written, spelled=spelled,
+    )  # fmt: skip
 
 
 def _told(symbol: Symbol, spelled: Callable[[ast.Node], ast.Node]) -> Iterator[tuple[ast.Name, tuple[str, ...]]]:

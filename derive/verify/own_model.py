@@ -148,7 +148,22 @@ def _ordered(definitions: Sequence[Definition]) -> list[Definition]:
     return list(found.values())
 
 
-def bench_of(own: Own, case: Case) -> Bench:
+Benches = dict[str, Bench]  # by all that they are made from
+
+
+def bench_of(own: Own, case: Case, known: Benches | None = None) -> Bench:
+    """Return the bench of an entry's model, made once for all claims about it; see `_made`."""
+    if known is None:
+        return _made(own, case)
+    facts, found = case.facts, case.found
+    key = repr((own.definitions, sketch_of(own, facts), facts.functions, facts.cotangents, case.layout,
+                found.declared, found.domains, found.words))  # fmt: skip
+    if key not in known:
+        known[key] = _made(own, case)
+    return known[key]
+
+
+def _made(own: Own, case: Case) -> Bench:
     """Return the bench of an entry's model; what is differentiated is its loss where it is a number.
 
     Whether it is one, the names in it tell: that it is differentiated says nothing of it. Where the equations do not
