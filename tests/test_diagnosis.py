@@ -10,12 +10,13 @@ import pytest
 
 from derive import mean, sigmoid, softmax, sqrt, tanh, total, unknown
 from derive.api import Derivation, Model
-from derive.expr import Node, matrix, scalar, vector
+from derive.expr import Node, matrix, ones, scalar, vector
 from derive.ops.elementwise import log
 from derive.ops.linalg import det, norm
 from derive.ops.window import conv1d
 from derive.read.latex import read_formula
 from derive.read.syntax import Relation
+from derive.shapes import size
 from derive.verify.bench import bench_for
 from derive.verify.claims import vocabulary
 from derive.verify.edits import Edit, edits
@@ -31,6 +32,13 @@ def layer() -> Derivation:
     z = model.define("z", matrix("W", "m", "n") @ x + vector("b", "m"))
     a = model.define("a", sigmoid(z))
     model.define("L", total((a - vector("y", "m")) ** 2) / 2)
+    return model.gradients()
+
+
+def batch() -> Derivation:
+    model = Model("Batch")
+    z = model.define("Z", matrix("X", "B", "n") @ matrix("W", "n", "m") + ones(size("B")) @ vector("b", "m").T)
+    model.define("L", total(matrix("G", "B", "m") * z))
     return model.gradients()
 
 
@@ -214,12 +222,13 @@ CLAIMS: dict[str, list[tuple[Callable[[], Derivation], str]]] = {
         (recurrent_net, by("h_2") + r"W^T \delta_2"),
     ],
     "factor": [
-        (layer, r"\delta = n (a - y) \circ \sigma'(z)"),
         (mean_of_squares, by("w", "f") + "2 X^T r"),
         (mean_of_squares, by("w", "f") + r"\frac{1}{n} X^T r"),
-        (quadratic, by("v", "f") + "2 (S + S^T) v"),
     ],
     "extra factor": [
+        (layer, r"\delta = n (a - y) \circ \sigma'(z)"),
+        (layer, r"\delta = \frac{1}{n} (a - y) \circ \sigma'(z)"),
+        (quadratic, by("v", "f") + "2 (S + S^T) v"),
         (layer, by("W") + r"\delta x^T W"),
         (layer, by("b") + r"\delta \circ \delta"),
         (layer, r"\delta = 3 (a - y) \circ \sigma'(z)"),
@@ -260,7 +269,13 @@ CLAIMS: dict[str, list[tuple[Callable[[], Derivation], str]]] = {
         (losses_at_each_step, by("W") + r"((h_1 - y_1) \circ (1 - h_1^2)) h_0^T + \delta_2 h_1^T"),
     ],
     "extra transpose, matrix product for Hadamard product": [(layer, r"\delta = (a - y)^T \sigma'(z)")],
-    "missing transpose, order of factors": [(bilinear, by("M", "f") + "a^T b")],
+    "transpose of the wrong factor": [
+        (bilinear, by("M", "f") + "a^T b"),
+        (layer, by("W") + r"\delta^T x"),
+    ],
+    "missing transpose, order of factors": [(two_layers, by("a_1") + r"\delta_2 W_2")],
+    "symmetric only": [(quadratic, by("v", "f") + "2 S v")],
+    "missing sum": [(batch, by("b") + r"\delta")],
 }
 
 

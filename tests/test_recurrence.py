@@ -600,7 +600,7 @@ WRONG = {
         ("refuted", "derivative taken at the wrong place"),
     ("deep", r"\delta^{[l]} = (W^{[l+1]})^T \delta^{[l+1]}"): ("refuted", "missing derivative"),
     ("deep", r"\delta^{[L]} = (y - a^{[L]}) \circ f'(z^{[L]})"): ("refuted", "sign"),
-    ("deep", r"\delta^{[L]} = 2 (a^{[L]} - y) \circ f'(z^{[L]})"): ("refuted", "factor"),
+    ("deep", r"\delta^{[L]} = 2 (a^{[L]} - y) \circ f'(z^{[L]})"): ("refuted", "extra factor"),
     ("deep", r"\delta^{[L]} = a^{[L]} - y"): ("refuted", "missing derivative"),
     ("deep", r"\frac{\partial J}{\partial W^{[l]}} = \delta^{[l]} (a^{[l]})^T"): ("refuted", "layer index"),
     ("deep", r"\frac{\partial J}{\partial W^{[l]}} = \delta^{[l]} a^{[l-1]}"): ("ill-typed", "missing transpose"),

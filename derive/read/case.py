@@ -48,7 +48,8 @@ class Case:
     """Claims, read: what their model states, what is known of its names, and the equations that are claimed.
 
     `loose` are the formulas of the model that are no equations; `thorough` tells whether proofs are looked for, and
-    edits that mend what does not hold; `models` are those that other claims were judged in.
+    edits that mend what does not hold; `models` are those that other claims were judged in. `spelled` gave each thing
+    its one name, in formulas that were `written` so.
     """
 
     found: Outline
@@ -58,6 +59,8 @@ class Case:
     layout: str = ""
     thorough: bool = True
     models: Models = field(default_factory=dict)
+    written: tuple[ast.Node, ...] = ()
+    spelled: Callable[[ast.Node], ast.Node] = lambda node: node
 
 
 def make_case(
@@ -95,7 +98,10 @@ def make_case(
     read_claims = tuple(map(read, claims))
     found.equations = at_layers([*map(read, model.equations)], [spelled(side) for side in sides])
     found.equations = with_layer_above(found.equations, read_claims)
-    return Case(found, sort_equations(found), read_claims, tuple(map(spelled, loose)), layout)
+    written = (*(side for claim in claims for side in (claim.left, claim.right)), *sides)
+    return Case(
+        found, sort_equations(found), read_claims, tuple(map(spelled, loose)), layout, written=written, spelled=spelled
+    )  # fmt: skip
 
 
 def _told(symbol: Symbol, spelled: Callable[[ast.Node], ast.Node]) -> Iterator[tuple[ast.Name, tuple[str, ...]]]:

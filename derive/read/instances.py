@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from derive.errors import UnreadError
@@ -105,7 +106,7 @@ class Unrolled:
         of = {
             render(part.of) for claimed, _ in self.claims for part in walk(claimed) if isinstance(part, ast.Derivative)
         }
-        return bool(right - left - self._last_letters()) and not of <= defined
+        return bool(right - left - self.last_letters()) and not of <= defined
 
     def at(self, last: int, reading: Reading) -> Iterator[Instance]:
         """Yield the claim at each step of a model of some steps at which there is what it names.
@@ -113,7 +114,7 @@ class Unrolled:
         Raises:
             UnreadError: a formula cannot be written out.
         """
-        ends = dict.fromkeys(self._last_letters(), last) | {LAST: last}
+        ends = dict.fromkeys(self.last_letters(), last) | {LAST: last}
         writer = Writer(self.steps, reading)
         model = list(self._model(writer, ends, last))
         known = {name for sides in model for side in sides for name in names_used(side)}
@@ -150,7 +151,7 @@ class Unrolled:
     def _sides(self) -> list[ast.Node]:
         return [side for claim in self.claims for side in claim]
 
-    def _last_letters(self) -> frozenset[str]:
+    def last_letters(self) -> frozenset[str]:
         """Return the letters of the last step: those that the model has for it, and capitals in the claim.
 
         Raises:
@@ -227,10 +228,7 @@ class Unrolled:
         Raises:
             UnreadError: it does not read as the same again.
         """
-        text = render(node, self.functions)
-        if read_formula(text, self.functions) != node:
-            raise UnreadError(f"${text}$ cannot be written out without changing its meaning")
-        return text
+        return _text(node, self.functions)
 
     def _symbols(self, known: set[str]) -> dict[str, Mapping[str, Any]]:
         """Return what is told of names, by step; of a stack over the steps each has a part."""
@@ -283,15 +281,23 @@ class Unrolled:
         """Return the letters of steps in a formula, with those of the last one and those that sums run over."""
         limits = (node.index, node.lower, node.upper) if isinstance(node, ast.Big) else ()
         bound = frozenset(letter for limit in limits if limit is not None for letter in letters_of(limit))
-        return free_letters(node, self.steps.stepped) | self._last_letters() | bound
+        return free_letters(node, self.steps.stepped) | self.last_letters() | bound
 
     def _of_one(self, told: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
         shape = list(told.get("shape") or [])
         others = [other.get("shape") for other in self.entry.symbols.values() if other is not told]
         alone = len(shape) == 1 and not any(others) and place not in self.steps.defined
-        if shape and (shape[0] in self._last_letters() | {"T"} or alone):
+        if shape and (shape[0] in self.last_letters() | {"T"} or alone):
             shape = shape[1:]
         return {**told, "shape": shape}
+
+
+@lru_cache(maxsize=512)  # the same model is written again for each claim about it
+def _text(node: ast.Node, functions: frozenset[str]) -> str:
+    text = render(node, functions)
+    if read_formula(text, functions) != node:
+        raise UnreadError(f"${text}$ cannot be written out without changing its meaning")
+    return text
 
 
 def _is_at(name: ast.Name, place: Place, steps: Steps) -> bool:

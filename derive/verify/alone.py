@@ -16,7 +16,7 @@ from derive.read.spelling import render
 from derive.read.terms import Function
 from derive.shapes import axes
 from derive.verify.bench import Bench
-from derive.verify.claims import judge_claim
+from derive.verify.claims import Page, judge_claim
 from derive.verify.judge import FALSE, Verdict
 from derive.verify.own_model import LAST, Own, Quantities, bench_of, derivatives_in, laid_out, mention
 
@@ -44,21 +44,24 @@ def judge_alone(claim: Equation, found: Outline, facts: Facts, layout: str) -> V
     found = replace(found, declared={**numbers([claim.left, claim.right]), **found.declared})
     own = Quantities(Facts(functions=facts.functions), []).own(claim)
     case = Case(found, facts, (claim,), layout=layout)
-    verdict = _judge_own(own, case)
+    verdict = _judge_own(own, case, claim)
     if verdict.verdict in FALSE and found.declared:  # what is said of a letter may be said of another formula
-        free = _judge_own(own, replace(case, found=replace(found, declared={})))
+        free = _judge_own(own, replace(case, found=replace(found, declared={})), claim)
         verdict = free if free.verdict not in FALSE else verdict
     return replace(verdict, assumptions=(*verdict.assumptions, LAYOUT[layout]))
 
 
-def _judge_own(own: Own, case: Case) -> Verdict:
+def _judge_own(own: Own, case: Case, claim: Equation) -> Verdict:
+    def judged(written: Equation) -> Equation:
+        return laid_out(Quantities(Facts(functions=case.facts.functions), []).own(written).claim, bench)
+
     try:
         bench = bench_of(own, case)
         wrt = derivatives_in(own.claim.left)[0].wrt
         of, by = (bench.names.get(key) for key in (UNNAMED, "" if wrt is None else render(wrt)))
         if of is not None and by is not None and len(axes(of.shape)) + len(axes(by.shape)) > MOST_AXES:
             return Verdict("unread", f"the derivative of a matrix by ${by.latex}$ has more than two axes")
-        return judge_claim(laid_out(own.claim, bench), bench)
+        return judge_claim(laid_out(own.claim, bench), bench, Page(claim, judged))
     except DeriveError as error:
         return Verdict("unread", str(error))
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
-from derive.errors import UnreadError
+from derive.errors import DeriveError, UnreadError
+from derive.read import syntax as ast
 from derive.read.claims_file import Entry
 from derive.read.instances import COUNTS, Unrolled
+from derive.read.outline import names_in, walk
 from derive.read.recurrences import unroll
 from derive.read.unrolled import Reading
-from derive.verify.judge import FALSE, GOOD, Verdict
+from derive.verify.diagnose import Search, first_that_holds
+from derive.verify.edits import edits
+from derive.verify.judge import FALSE, GOOD, Diagnosis, Verdict
+from derive.verify.rewriting import Vocabulary
+from derive.verify.step_edits import step_edits
+from derive.verify.structural import signs, transposes
 
 FIRST = "what is given before the first step is zero"
 RISING = r"the factors of $\prod$ stand in rising order"
@@ -44,7 +52,39 @@ def judge_at_steps(entry: Entry, judge: Judge) -> Verdict | None:
     if verdict.verdict not in FALSE:
         return verdict
     otherwise = _otherwise_read(unrolled, judge)
-    return verdict if otherwise is None else otherwise
+    return replace(verdict, diagnosis=_diagnosis(unrolled, judge)) if otherwise is None else otherwise
+
+
+def _diagnosis(unrolled: Unrolled, judge: Judge) -> Diagnosis | None:
+    """Return the small edit of a claim about a recurrence with which it holds at the steps written out, or None."""
+    if len(unrolled.claims) != 1:
+        return None
+    ((left, right),) = unrolled.claims
+
+    def holds(edited: ast.Node) -> bool:
+        changed = replace(unrolled, claims=((left, edited),))
+        try:
+            first = next(changed.at(COUNTS[0], Reading()), None)  # most edits fail here
+            if first is not None and judge(first.entry).verdict not in GOOD:
+                return False
+            return _judge(changed, Reading(), judge).verdict in GOOD
+        except (DeriveError, NotImplementedError, RecursionError, TypeError, ValueError):
+            return False
+
+    usual = [edit for make in (signs, transposes) for edit in make(right)]
+    steps = step_edits(right, unrolled.last_letters(), unrolled.steps.first)
+    tries = itertools.chain(usual, steps, edits(right, _vocabulary(unrolled)))
+    return first_that_holds(left, right, tries, holds, Search())
+
+
+def _vocabulary(unrolled: Unrolled) -> Vocabulary:
+    """Return what an edit may bring in: the names of a recurrence, and the derivatives of its functions."""
+    sides = [side for sides in (*unrolled.equations, *unrolled.claims) for side in sides]
+    names = [name for side in sides for name in names_in(side)]
+    right = [side for _, side in unrolled.equations]
+    calls = [part for side in right for part in walk(side) if isinstance(part, ast.Call) and len(part.args) == 1]
+    slopes = [replace(call, function=replace(call.function, primes=1)) for call in calls]
+    return Vocabulary([*dict.fromkeys(names)], [*dict.fromkeys(slopes)], ())
 
 
 def _otherwise_read(unrolled: Unrolled, judge: Judge) -> Verdict | None:

@@ -15,9 +15,10 @@ from derive.errors import DeriveError, ShapeError
 from derive.expr import Var, variables
 from derive.model import restricted, upstream
 from derive.notation import bare_letter, split_name
+from derive.printer import to_latex
 from derive.read import syntax as ast
 from derive.read.backward import in_full, told_backward
-from derive.read.case import Case
+from derive.read.case import Case, Models
 from derive.read.claims_file import Entry, read_entry
 from derive.read.downstream import function_of, is_slope
 from derive.read.facts import key_without_indices
@@ -32,13 +33,15 @@ from derive.read.unsaid import unsaid
 from derive.read.written_out import in_entries
 from derive.verify.alone import judge_slope
 from derive.verify.at_steps import judge_at_steps
-from derive.verify.bench import Bench, canonical
+from derive.verify.bench import Bench, canonical, parsed
 from derive.verify.changes import judge_change
-from derive.verify.claims import JudgedClaim, diagnosed, judge_once
+from derive.verify.claims import JudgedClaim, Page, diagnosed, judge_once
 from derive.verify.deltas import judge_each_meaning, open_deltas
+from derive.verify.diagnose import Search
 from derive.verify.judge import FALSE, Verdict
 from derive.verify.limits import undecided
 from derive.verify.own_model import Own, Quantities, bench_of, derivatives_in, laid_out
+from derive.verify.respelled import respelling
 
 WORST = ("ill-typed", "refuted", "unread", "undecided", "verified", "proved")
 PRODUCTS = "products of vectors without a sign are entrywise"
@@ -73,19 +76,21 @@ def _sides(entry: Entry) -> tuple[str, str]:
 
 def judge_entry(entry: Entry) -> tuple[str, str, Verdict]:
     """Return both sides of a claim with the verdict; a recurrence is written out for a few numbers of steps."""
-    at_steps = judge_at_steps(entry, lambda step: judge_read(step, thorough=False)[2])
+    models: Models = {}
+    at_steps = judge_at_steps(entry, lambda step: judge_read(step, thorough=False, models=models)[2])
     return judge_read(entry) if at_steps is None else (*_sides(entry), at_steps)
 
 
-def judge_read(entry: Entry, thorough: bool = True) -> tuple[str, str, Verdict]:
+def judge_read(entry: Entry, thorough: bool = True, models: Models | None = None) -> tuple[str, str, Verdict]:
     """Judge an entry; of a chain of equations its first false link counts, or the worst.
 
     What stands below a false link may only follow from it.
     """
     try:
-        case = replace(read_entry(entry), thorough=thorough)
-        found = [(render(claim.left), render(claim.right), judge_in_case(case, claim)) for claim in case.claims]
-        return next((judged for judged in found if judged[2].verdict in FALSE), _worst(found))
+        case = replace(read_entry(entry), thorough=thorough, models={} if models is None else models)
+        judged = ((claim, judge_in_case(case, claim)) for claim in case.claims)
+        found = [(render(claim.left), render(claim.right), verdict) for claim, verdict in judged]
+        return next((one for one in found if one[2].verdict in FALSE), _worst(found))
     except DeriveError as error:
         return *_sides(entry), Verdict("unread", str(error))
     except RecursionError:
@@ -105,7 +110,8 @@ def judge_in_case(case: Case, claim: Equation, mend: bool = True) -> Verdict:
         parts = in_entries(claim)
     except ShapeError as error:
         return Verdict("ill-typed", str(error))
-    verdicts = ((render(part.left), render(part.right), _judge(case, part, mend)) for part in parts)
+    search = Search() if mend and case.thorough else None
+    verdicts = ((render(part.left), render(part.right), _judge(case, part, search)) for part in parts)
     left, right, verdict = _worst(verdicts)
     bodies = [function.body for _, _, function, _ in case.facts.functions if function.body is not None]
     if has_cases(claim.right, *bodies, *(item.equation.right for item in case.facts.definitions)):
@@ -113,17 +119,17 @@ def judge_in_case(case: Case, claim: Equation, mend: bool = True) -> Verdict:
     return verdict if len(parts) == 1 else replace(verdict, reason=f"${left} = {right}$: {verdict.reason}")
 
 
-def _judge(case: Case, claim: Equation, mend: bool) -> Verdict:
+def _judge(case: Case, claim: Equation, search: Search | None) -> Verdict:
     verdict = judge_slope(case, claim)
     if verdict is None:
-        verdict = judge_change(case, claim, partial(_judge_model, mend=mend))
+        verdict = judge_change(case, claim, partial(_judge_model, search=search))
     if verdict is not None:
         return verdict
     facts, why = with_hypothesis(case.facts, case.loose, case.found.declared, claim.place)
     facts, loose, claim = written_out(facts, case.loose, claim)
     facts, claim, layers = with_layers(facts, claim, case.found.declared)
     claim, primed = by_the_parameter(facts, claim, case.found.declared)
-    verdict = _judge_model(replace(case, facts=facts, loose=loose), claim, mend)
+    verdict = _judge_model(replace(case, facts=facts, loose=loose), claim, search)
     if why and verdict.verdict in FALSE and verdict.diagnosis is None:
         return Verdict("unread", f"{why}? Then {verdict.reason}")
     if primed and verdict.verdict in FALSE:
@@ -131,24 +137,41 @@ def _judge(case: Case, claim: Equation, mend: bool) -> Verdict:
     return replace(verdict, assumptions=(*verdict.assumptions, *(text for text in (why, primed) if text), *layers))
 
 
-def _judge_model(case: Case, claim: Equation, mend: bool) -> Verdict:
+def _judge_model(case: Case, claim: Equation, search: Search | None) -> Verdict:
     numbers = {key for key, domain in case.found.domains.items() if domain == "positive"}  # the \delta of a threshold
     told = told_backward(case.facts.definitions, [equation for _, equation in case.facts.claims], numbers)
     told.pop(render(claim.left), None)
     facts = replace(case.facts, definitions=[item for item in case.facts.definitions if item.key not in told])
     said = list(unsaid(facts, claim, case.loose, case.found.declared))
-    own = Quantities(facts, [*facts.definitions, *(item for item, _ in said)]).own(claim)
+    quantities = Quantities(facts, [*facts.definitions, *(item for item, _ in said)])
+    own = quantities.own(claim)
     bench = bench_of(own, case)
-    own = replace(own, claim=in_full(own.claim, {key: told[key] for key in told.keys() - bench.names.keys()}))
+    backward = {key: told[key] for key in told.keys() - bench.names.keys()}
+    own = replace(own, claim=in_full(own.claim, backward))
+
+    def judged(written: Equation) -> Equation:
+        return laid_out(in_full(quantities.own(written).claim, backward), bench)
+
+    unnamed = {item.key: item.equation.right for item, _ in said} | _nameless(own, bench)
+    page = None if search is None else Page(claim, judged, unnamed, search, respelling(case.written, case.spelled))
     deltas = open_deltas(own.claim, bench)
     if deltas:
-        verdict = judge_each_meaning(deltas, bench, lambda bench: _judge_in(own, case, bench, mend))
+        verdict = judge_each_meaning(deltas, bench, lambda bench: _judge_in(own, case, bench, page))
     else:
-        verdict = _judge_in(own, case, bench, mend)
+        verdict = _judge_in(own, case, bench, page)
     return replace(verdict, assumptions=(*verdict.assumptions, *(why for _, why in said)))
 
 
-def _judge_in(own: Own, case: Case, bench: Bench, mend: bool) -> Verdict:
+def _nameless(own: Own, bench: Bench) -> dict[str, ast.Node]:
+    """Return the formulas in a model that have names in its bench alone: W x in f(W x)."""
+    stated = {item.key for item in own.definitions}
+    stated |= {key_without_indices(name) for item in own.definitions for name in names_in(item.equation.right)}
+    nameless = [item for item in bench.setting.network.definitions if canonical(item.name.latex) not in stated]
+    trees = {canonical(item.name.latex): parsed(to_latex(bench.written_as(item.value))) for item in nameless}
+    return {key: tree for key, tree in trees.items() if tree is not None}
+
+
+def _judge_in(own: Own, case: Case, bench: Bench, page: Page | None) -> Verdict:
     unknown = _unknown(own, case, bench)
     if unknown:
         return Verdict("unread", unknown)
@@ -160,7 +183,7 @@ def _judge_in(own: Own, case: Case, bench: Bench, mend: bool) -> Verdict:
         return Verdict("unread", f"{reason}; taken to be anything, {verdict.reason}")
     if bench.model.reading.meaning.entrywise:
         verdict = replace(verdict, assumptions=(*verdict.assumptions, PRODUCTS))
-    return diagnosed(verdict, claim, bench) if mend and case.thorough else verdict
+    return verdict if page is None else diagnosed(verdict, claim, bench, page)
 
 
 # ---------------------------------------------------------------- what an entry leaves open

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeGuard
 
 from derive.errors import DeriveError, ShapeError
@@ -15,15 +15,19 @@ from derive.op import TABLE
 from derive.ops import table
 from derive.printer import to_latex
 from derive.read import syntax as ast
+from derive.read.facts import key_without_indices
 from derive.read.infer import called_functions
 from derive.read.kinds import is_loss_name
-from derive.read.outline import Equation, Place, walk
+from derive.read.outline import Equation, Place, names_in, walk
 from derive.read.spelling import render
+from derive.read.terms import is_running
 from derive.shapes import axes
 from derive.verify.bench import Bench, parsed, right_side, sides, with_partials
-from derive.verify.diagnose import diagnose
+from derive.verify.diagnose import Search, diagnose
+from derive.verify.entry_edits import letters_of
 from derive.verify.judge import FALSE, GOOD, Diagnosis, Verdict
 from derive.verify.literal import agrees_as_written, judge_as_written
+from derive.verify.respelled import Respelling
 from derive.verify.rewriting import Vocabulary, summands
 from derive.verify.setting import Setting
 
@@ -48,15 +52,36 @@ class JudgedClaim:
     chain: Place | None = None
 
 
-def judge_claim(claim: Equation, bench: Bench) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A claim as a page has it, to be mended in the page's words.
+
+    Attributes:
+        claim: The claim.
+        judged: Brings it into the form in which it is judged.
+        unnamed: Formulas by the names that they were given where the page has none.
+        search: How much was searched for edits of the claim.
+        spelling: How the page spells its names.
+    """
+
+    claim: Equation
+    judged: Callable[[Equation], Equation]
+    unnamed: Mapping[str, ast.Node] = field(default_factory=dict)
+    search: Search = field(default_factory=Search)
+    spelling: Respelling = field(default_factory=Respelling)
+
+
+def judge_claim(claim: Equation, bench: Bench, page: Page | None = None) -> Verdict:
     """Judge one equation in a model's names; what does not hold gets a diagnosis where a small edit mends it."""
-    return diagnosed(judge_once(claim, bench), claim, bench)
+    return diagnosed(judge_once(claim, bench), claim, bench, page)
 
 
-def diagnosed(verdict: Verdict, claim: Equation, bench: Bench) -> Verdict:
+def diagnosed(verdict: Verdict, claim: Equation, bench: Bench, page: Page | None = None) -> Verdict:
     """Return a verdict with the small edit that mends the claim, if it is a false one and there is such an edit."""
     if verdict.verdict not in FALSE:
         return verdict
+    page = page or Page(claim, lambda edited: edited)
+    written = page.claim
     try:  # the derivatives that the claim speaks of are made once for all edits
         setting, names = with_partials(claim, bench)
         bench = replace(bench, setting=setting, names=names)
@@ -64,21 +89,36 @@ def diagnosed(verdict: Verdict, claim: Equation, bench: Bench) -> Verdict:
         return verdict
 
     def holds(right: ast.Node) -> bool:
-        return _holds(replace(claim, right=right), bench)
+        return _holds(page.judged(replace(written, right=right)), bench)
 
-    words = vocabulary(claim.left, claim.right, bench)
-    found = diagnose(claim.left, claim.right, words, holds) or _held_constant(claim, bench)
-    return replace(verdict, diagnosis=found)
+    words = _in_words_of(page, vocabulary(claim.left, claim.right, bench), bench)
+    found = diagnose(written.left, written.right, words, holds, page.search, page.spelling)
+    return replace(verdict, diagnosis=found or _held_constant(claim, bench))
 
 
 def _holds(claim: Equation, bench: Bench) -> bool:
     """Tell whether an edited claim holds: one cheap exact comparison first, then the whole judgement."""
     try:
         setting, names = with_partials(claim, bench)
+        if _jacobian(claim, setting, names) is not None:
+            return _judge_jacobian(claim, setting, replace(bench, names=names)).verdict in GOOD
         left, right = sides(claim, replace(bench, names=names))
         return agrees_as_written(left, right, setting) and judge_as_written(left, right, setting).verdict in GOOD
     except (DeriveError, NotImplementedError, RecursionError, TypeError, ValueError):
         return False
+
+
+def _in_words_of(page: Page, words: Vocabulary, bench: Bench) -> Vocabulary:
+    """Return a vocabulary without names that a page does not have, and with those of its claim."""
+    written = [name for name in names_in(page.claim.right) if key_without_indices(name) in bench.names]
+    own = [replace(name, subs=tuple(sub for sub in name.subs if not is_running(sub))) for name in written]
+    names = [name for name in dict.fromkeys([*own, *words.names]) if render(name) not in page.unnamed]
+    slopes = [call for call in words.slopes if not any(render(name) in page.unnamed for name in call.args)]
+    slopes += [replace(call, args=(page.unnamed[key],)) for call in words.slopes
+               if call not in slopes and (key := render(call.args[0])) in page.unnamed]  # fmt: skip
+    entries = [name for name in words.entries if key_without_indices(name) not in page.unnamed]
+    places = tuple(page.unnamed.values())
+    return replace(words, names=names, slopes=slopes, entries=entries, places=places)
 
 
 def vocabulary(left: ast.Node, right: ast.Node, bench: Bench, beyond: Iterable[Definition] = ()) -> Vocabulary:
@@ -94,12 +134,32 @@ def vocabulary(left: ast.Node, right: ast.Node, bench: Bench, beyond: Iterable[D
         if isinstance(name, ast.Name) and render(name) in bench.names
     ]
     definitions = (*bench.setting.network.definitions, *beyond)
+    applied = [part for item in definitions for part in walk_nodes(item.value) if _activates(part)]
     known = bench.model.reading.meaning.functions
-    calls = [parsed(to_latex(item.value), known) for item in definitions if _activates(item.value)]
+    calls = dict.fromkeys(_call(part) or parsed(to_latex(part), known) for part in applied)
     slopes = [replace(call, function=replace(call.function, primes=1)) for call in calls if isinstance(call, ast.Call)]
     softmax = {key: axis for key, var in bench.names.items() if (axis := _softmax_axis(var, bench)) is not None}
     sizes = [*sorted(bench.model.reading.meaning.sizes), *map(str, bench.setting.numbers.values())]
-    return Vocabulary(names, slopes, sizes, softmax, tuple(_terms(left, bench)))
+    free = [sub for part in walk(left) if isinstance(part, ast.Name) for sub in part.subs if is_running(sub)]
+    entries = list(_entries(names, list(dict.fromkeys([*free, *letters_of(right)])), bench))
+    return Vocabulary(names, slopes, sizes, softmax, tuple(_terms(left, bench)), entries, free=free)
+
+
+def _call(part: Node) -> ast.Call | None:
+    """Return an unknown function of a name as it is written; its letter alone does not tell that it is one."""
+    if not (_is_unknown(part) and isinstance(part.operands[0], Var)):
+        return None
+    function, at = parsed(str(part.params[1])), parsed(part.operands[0].latex)
+    return ast.Call(function, (at,)) if isinstance(function, ast.Name) and at is not None else None
+
+
+def _entries(names: Iterable[ast.Name], letters: Sequence[ast.Node], bench: Bench) -> Iterator[ast.Name]:
+    """Yield the entries of vectors, and then those of matrices, at the indices of a claim."""
+    of = {name: len(axes(bench.names[render(name)].shape)) for name in names}
+    for rank in (1, 2):
+        for name in (name for name, axes_ in of.items() if axes_ == rank):
+            for subs in itertools.permutations(letters, rank):
+                yield replace(name, subs=(*name.subs, *subs))
 
 
 def _softmax_axis(var: Var, bench: Bench) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from derive.read import syntax as ast
+from derive.verify.entry_edits import axes, complements, exchanged_indices, missing_entries, sums
 from derive.verify.rewriting import Edit, Vocabulary
 from derive.verify.slips import (
     dropped,
@@ -16,7 +17,9 @@ from derive.verify.slips import (
     missing_terms,
     numbers,
     other_names,
+    powers,
     scaled_parts,
+    scales,
 )  # fmt: skip
 from derive.verify.structural import (
     inverses,
@@ -27,7 +30,9 @@ from derive.verify.structural import (
     signs,
     slope_places,
     softmaxes,
+    symmetric_only,
     transposes,
+    turned_products,
 )  # fmt: skip
 
 
@@ -36,13 +41,22 @@ def edits(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     structural = [edit for make in (signs, transposes, products, orders) for edit in make(node)]
     yield from structural
     yield from slope_places(node, words)
+    yield from layers(node, words)
+    yield from exchanged_indices(node)
+    yield from turned_products(node)
+    yield from symmetric_only(node)
     yield from primes(node)
     yield from inverses(node)
     yield from softmaxes(node, words)
-    yield from layers(node, words)
+    yield from sums(node)
+    yield from axes(node)
+    yield from scales(node, words)
     yield from factors(node, words)
     yield from dropped(node)
     yield from numbers(node, words)
+    yield from powers(node)
+    yield from missing_entries(node, words)
+    yield from complements(node)
     yield from functions(node, words)
     yield from missing_terms(node, words)
     yield from scaled_parts(node, words)
@@ -50,6 +64,9 @@ def edits(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     yield from missing_names(node, words)
     yield from other_names(node, words)
     yield from exchanged(node)
+    for first in signs(node):
+        for second in powers(first.node):
+            yield Edit(second.node, f"{first.kind}, {second.kind}", f"{first.text}; {second.text}")
     for first in structural:
         for make in (transposes, products, orders, signs):
             for second in make(first.node):

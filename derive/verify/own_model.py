@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from derive.errors import ModelError, ShapeError, UnreadError
 from derive.op import TABLE
@@ -169,6 +170,14 @@ def _ordered(definitions: Sequence[Definition]) -> list[Definition]:
 
 
 def bench_of(own: Own, case: Case) -> Bench:
+    """Return the bench of a claim's model, made once for all claims about it; see `_made`."""
+    key = ("bench", case.layout, _all_of(sketch_of(own, case.facts), case), tuple(item.key for item in own.definitions))
+    if key not in case.models:
+        case.models[key] = _made(own, case)
+    return cast(Bench, case.models[key])
+
+
+def _made(own: Own, case: Case) -> Bench:
     """Return the bench of an entry's model; what is differentiated is its loss where it is a number.
 
     Whether it is one, the names in it tell: that it is differentiated says nothing of it. Where the equations do not
@@ -192,13 +201,18 @@ def _bench_of(own: Own, case: Case) -> Bench:
     return replace(make_bench(model, case.facts), jacobians=True, layout=case.layout)
 
 
-def _model_of(sketch: Sketch, case: Case) -> ReadModel:
-    """Return the model of a sketch; the same one for all claims that are judged in it."""
+def _all_of(sketch: Sketch, case: Case) -> Hashable:
+    """Return all that a model is read from."""
     equations = tuple((item.key, item.equation.left, item.equation.right) for item in sketch.all())
     functions = tuple((name, function) for _, name, function, _ in case.facts.functions)
     cotangents = tuple((name, derivative) for _, name, derivative in case.facts.cotangents)
     told = (tuple(sorted(case.found.declared.items())), tuple(sorted(case.found.domains.items())), case.found.stretched)
-    key = (equations, sketch.loss is None, sketch.downstream, functions, cotangents, told)
+    return equations, sketch.loss is None, sketch.downstream, functions, cotangents, told
+
+
+def _model_of(sketch: Sketch, case: Case) -> ReadModel:
+    """Return the model of a sketch; the same one for all claims that are judged in it."""
+    key = _all_of(sketch, case)
     if key not in case.models:
         try:
             case.models[key] = build_model(sketch, case.facts, case.found)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from derive.read import syntax as ast
+from derive.read.outline import walk
+from derive.read.terms import is_running
 
 Change = Iterator[tuple[ast.Node, str]]
 
@@ -29,6 +31,9 @@ class Vocabulary:
         sizes: Its sizes.
         softmax: Names that are a softmax, with the axis; 2 for a vector.
         terms: The terms of the derived equation.
+        entries: Entries of names, in a formula of entries: `x_j` of `x`.
+        places: Where a derivative may be taken beside the names: formulas of which the page has no name.
+        free: Indices of the left side.
     """
 
     names: Sequence[ast.Name]
@@ -36,6 +41,9 @@ class Vocabulary:
     sizes: Sequence[str]
     softmax: Mapping[str, int] = field(default_factory=dict)
     terms: Sequence[ast.Node] = ()
+    entries: Sequence[ast.Name] = ()
+    places: Sequence[ast.Node] = ()
+    free: Sequence[ast.Node] = ()
 
 
 def rewrites(node: ast.Node, change: Callable[[ast.Node], Change]) -> Change:
@@ -53,6 +61,13 @@ def rewrites(node: ast.Node, change: Callable[[ast.Node], Change]) -> Change:
                 if isinstance(item, ast.NODES):
                     for new, text in rewrites(item, change):
                         yield replace(node, **{slot: (*part[:k], new, *part[k + 1 :])}), text  # type: ignore[arg-type]
+
+
+def like(part: ast.Name, name: ast.Name) -> ast.Name:
+    """Return a name at the running indices of another, unless it has its own: `z_i` for `z` beside `a_i`."""
+    running = tuple(sub for sub in part.subs if is_running(sub))
+    own = any(is_running(part) for sub in name.subs for part in walk(sub))
+    return name if own else replace(name, subs=(*name.subs, *running))
 
 
 def summands(node: ast.Node) -> list[ast.Node]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from derive.read import syntax as ast
 from derive.read.outline import names_in, walk
 from derive.read.spelling import render
-from derive.verify.rewriting import Change, Edit, Vocabulary, rewrites
+from derive.verify.rewriting import Change, Edit, Vocabulary, like, rewrites
 
 
 def factors(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
@@ -23,13 +23,27 @@ def factors(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     scales += [(_size(size), size) for size in words.sizes]
     for factor, name in scales:
         yield Edit(ast.Product("", factor, node), "factor", f"the factor {name} is missing")
-    if isinstance(node, ast.Product):
-        for size in words.sizes:
-            yield Edit(_without(node, size), "factor", f"the factor with {size} must go")
 
 
-def _without(node: ast.Product, size: str) -> ast.Node:
-    return node.right if any(part == _size(size) for part in walk(node.left)) else node
+def scales(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
+    """Leave out a number or a size that may be too much, as a factor or a divisor."""
+    sizes = [_size(size) for size in words.sizes]
+
+    def is_scale(part: ast.Node) -> bool:
+        if isinstance(part, ast.Quotient):
+            return is_scale(part.top) and is_scale(part.bottom)
+        return isinstance(part, ast.Number) or part in sizes
+
+    def drop(part: ast.Node) -> Change:
+        if isinstance(part, ast.Product):
+            for scale, rest in ((part.left, part.right), (part.right, part.left)):
+                if is_scale(scale):
+                    yield rest, f"the factor ${render(scale)}$ must go"
+        if isinstance(part, ast.Quotient) and is_scale(part.bottom):
+            yield part.top, f"the divisor ${render(part.bottom)}$ must go"
+
+    for new, text in rewrites(node, drop):
+        yield Edit(new, "extra factor", text)
 
 
 def dropped(node: ast.Node) -> Iterator[Edit]:
@@ -55,8 +69,8 @@ def other_names(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     def rename(part: ast.Node) -> Change:
         if isinstance(part, ast.Name):
             for name in words.names:
-                if name != part:
-                    yield name, f"${render(part)}$ must be ${render(name)}$"
+                if (other := like(part, name)) != part:
+                    yield other, f"${render(part)}$ must be ${render(other)}$"
 
     for new, text in rewrites(node, rename):
         yield Edit(new, "wrong name", text)
@@ -77,19 +91,41 @@ def numbers(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
             for size in sizes:
                 if size != part:
                     yield size, f"the size ${render(part)}$ must be ${render(size)}$"
+
+    for new, text in rewrites(node, change):
+        yield Edit(new, "wrong number", text)
+
+
+def powers(node: ast.Node) -> Iterator[Edit]:
+    """Change a power, or raise to one."""
+    one, half = ast.Number("1"), ast.Quotient(ast.Number("1"), ast.Number("2"))
+    usual: list[ast.Node] = [*(ast.Number(text) for text in "1234"), half, ast.Quotient(ast.Number("3"), half.bottom)]
+
+    def change(part: ast.Node) -> Change:
         if isinstance(part, ast.Power):
-            for power in "1234":
-                if part.exponent != ast.Number(power):
-                    new = replace(part, exponent=ast.Number(power))
-                    yield new, f"the power of ${render(part.base)}$ must be {power}"
+            for power in (*usual, *map(ast.Neg, usual), *_quotients(usual), ast.Sum("-", part.exponent, one)):
+                if part.exponent != power:
+                    new = replace(part, exponent=power)
+                    yield new, f"the power of ${render(part.base)}$ must be ${render(power)}$"
+        is_below = isinstance(part, ast.Quotient) and isinstance(part.bottom, ast.Sum)
+        if isinstance(part, ast.Quotient) and is_below:
+            yield replace(part, bottom=ast.Power(part.bottom, ast.Number("2"))), _raised(part.bottom, "2")
         if isinstance(part, ast.Name | ast.Norm | ast.Call):
-            for power in "23":
-                square = ast.Power(part, ast.Number(power), entrywise=isinstance(part, ast.Call))
-                yield square, f"${render(part)}$ must be raised to {power}"
+            for raised in "23":
+                yield ast.Power(part, ast.Number(raised), entrywise=isinstance(part, ast.Call)), _raised(part, raised)
             yield ast.Call(ast.Name("sqrt"), (part,)), f"the root of ${render(part)}$ must be taken"
 
     for new, text in rewrites(node, change):
         yield Edit(new, "wrong number", text)
+
+
+def _raised(part: ast.Node, power: str) -> str:
+    return f"${render(part)}$ must be raised to {power}"
+
+
+def _quotients(powers: Sequence[ast.Node]) -> list[ast.Node]:
+    """Return -1/2 as pages spell it, beside -(1/2)."""
+    return [replace(p, top=ast.Neg(p.top)) for p in powers if isinstance(p, ast.Quotient)]
 
 
 def functions(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
@@ -114,6 +150,9 @@ def missing_terms(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     for term in words.terms:
         bare = term.arg if isinstance(term, ast.Neg) else term
         sign = "-" if isinstance(term, ast.Neg) else "+"
+        plain = _without_ones(bare)
+        if plain != bare:
+            yield Edit(ast.Sum(sign, node, plain), "missing term", f"the term ${render(plain)}$ is missing")
         yield Edit(ast.Sum(sign, node, bare), "missing term", f"the term ${render(term)}$ is missing")
 
     def identity(part: ast.Node) -> Change:
@@ -122,6 +161,22 @@ def missing_terms(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
 
     for new, text in rewrites(node, identity):
         yield Edit(new, "missing identity", text)
+
+
+def _without_ones(node: ast.Node) -> ast.Node:
+    """Return a term without the ones by which entries are repeated, as a person writes it where they are not needed."""
+    one = ast.Name(r"\mathbf{1}")
+    ones = (one, ast.Product("", one, ast.Transpose(one)))
+    if isinstance(node, ast.Product):
+        left, right = _without_ones(node.left), _without_ones(node.right)
+        if left in ones and node.sign:
+            return right
+        if right in ones and node.sign:
+            return left
+        if isinstance(left, ast.Product) and left.right in ones and node.sign:  # (λ 11^T) ∘ W
+            return ast.Product("", left.left, right)
+        return replace(node, left=left, right=right)
+    return node
 
 
 def scaled_parts(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from derive.read import syntax as ast
 from derive.read.outline import walk
 from derive.read.spelling import render
-from derive.verify.rewriting import Change, Edit, Vocabulary, rewrites
+from derive.verify.rewriting import Change, Edit, Vocabulary, like, rewrites
 
 
 def signs(node: ast.Node) -> Iterator[Edit]:
     """Turn a difference round, or flip a sign."""
-    if isinstance(node, ast.Sum) and node.sign == "-":
-        yield Edit(ast.Sum("-", node.right, node.left), "sign", "the difference is the wrong way round")
 
     def flip(part: ast.Node) -> Change:
-        if isinstance(part, ast.Neg):
-            yield part.arg, f"the sign of ${render(part.arg)}$ is wrong"
         if isinstance(part, ast.Sum):
             yield replace(part, sign="-" if part.sign == "+" else "+"), f"the sign of ${render(part.right)}$ is wrong"
 
-    for new, text in rewrites(node, flip):
-        yield Edit(new, "sign", text)
+    def turn(part: ast.Node) -> Change:
+        if isinstance(part, ast.Sum) and part.sign == "-" and not isinstance(part.left, ast.Sum | ast.Neg):
+            whole = "the difference" if part is node else f"the difference ${render(part)}$"
+            yield ast.Sum("-", part.right, part.left), f"{whole} is the wrong way round"
+
+    def negate(part: ast.Node) -> Change:
+        if isinstance(part, ast.Neg):
+            yield part.arg, f"the sign of ${render(part.arg)}$ is wrong"
+        if isinstance(part, ast.Sum) and not isinstance(part.left, ast.Sum | ast.Neg):
+            yield replace(part, left=ast.Neg(part.left)), f"the sign of ${render(part.left)}$ is wrong"
+
+    for change in (flip, turn, negate):
+        for new, text in rewrites(node, change):
+            yield Edit(new, "sign", text)
     yield Edit(ast.Neg(node), "sign", "the sign of the whole right side is wrong")
 
 
@@ -38,11 +46,74 @@ def transposes(node: ast.Node) -> Iterator[Edit]:
         if isinstance(part, ast.Transpose):
             yield part.arg, f"${render(part.arg)}$ must not be transposed"
 
+    for new, text in rewrites(node, drop):
+        yield Edit(new, "extra transpose", text)
     for new, text in rewrites(node, add):
         if not any(isinstance(p, ast.Transpose) and isinstance(p.arg, ast.Transpose) for p in walk(new)):
             yield Edit(new, "missing transpose", text)
-    for new, text in rewrites(node, drop):
-        yield Edit(new, "extra transpose", text)
+
+
+def turned_products(node: ast.Node) -> Iterator[Edit]:
+    """Transpose the other factor of a product, or exchange its factors and transpose them."""
+
+    def move(part: ast.Node) -> Change:
+        if isinstance(part, ast.Product) and part.sign != r"\circ":
+            one, other = part.left, part.right
+            if isinstance(one, ast.Transpose) != isinstance(other, ast.Transpose):
+                wrong, right = (one, other) if isinstance(one, ast.Transpose) else (other, one)
+                assert isinstance(wrong, ast.Transpose)
+                text = f"${render(right)}$ must be transposed, not ${render(wrong.arg)}$"
+                yield replace(part, left=_turned(one), right=_turned(other)), text
+
+    def swap(part: ast.Node) -> Change:
+        if isinstance(part, ast.Product) and part.sign != r"\circ":
+            one, other = part.left, part.right
+            order = f"${render(one)}$ and ${render(other)}$ stand in the wrong order"
+            yield replace(part, left=other, right=_turned(one)), f"{order}, and ${_arg(one)}$ {_must(one)}"
+            yield replace(part, left=_turned(other), right=one), f"{order}, and ${_arg(other)}$ {_must(other)}"
+
+    for new, text in rewrites(node, move):
+        yield Edit(new, "transpose of the wrong factor", text)
+    for new, text in rewrites(node, swap):
+        yield Edit(new, "missing transpose, order of factors", text)
+
+
+def _turned(node: ast.Node) -> ast.Node:
+    return node.arg if isinstance(node, ast.Transpose) else ast.Transpose(node)
+
+
+def _arg(node: ast.Node) -> str:
+    return render(node.arg if isinstance(node, ast.Transpose) else node)
+
+
+def _must(node: ast.Node) -> str:
+    return "must not be transposed" if isinstance(node, ast.Transpose) else "must be transposed"
+
+
+def symmetric_only(node: ast.Node) -> Iterator[Edit]:
+    """Write out what holds for symmetric matrices alone: A + A^T for 2 A."""
+
+    def change(part: ast.Node) -> Change:
+        if isinstance(part, ast.Product) and part.left == ast.Number("2"):
+            name, rest = _first(part.right)
+            if isinstance(name, ast.Name):
+                both = ast.Sum("+", name, ast.Transpose(name))
+                yield rest(both), f"$2 {render(name)}$ holds for a symmetric ${render(name)}$ only"
+        if isinstance(part, ast.Product) and isinstance(part.left, ast.Product) and part.left.left == ast.Number("2"):
+            name = part.left.right
+            both = ast.Sum("+", name, ast.Transpose(name))
+            yield replace(part, left=both), f"$2 {render(name)}$ holds for a symmetric ${render(name)}$ only"
+
+    for new, text in rewrites(node, change):
+        yield Edit(new, "symmetric only", text)
+
+
+def _first(node: ast.Node) -> tuple[ast.Node, Callable[[ast.Node], ast.Node]]:
+    """Return the first factor of a product, and what puts another in its place."""
+    if isinstance(node, ast.Product):
+        first, rest = _first(node.left)
+        return first, lambda new: replace(node, left=rest(new))
+    return node, lambda new: new
 
 
 def products(node: ast.Node) -> Iterator[Edit]:
@@ -105,9 +176,11 @@ def slope_places(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
 
     def move(part: ast.Node) -> Change:
         if isinstance(part, ast.Call) and part.function.primes:
-            for name in words.names:
-                text = f"${render(part.function)}$ is to be taken at ${render(name)}$, not at ${render(part.args[0])}$"
-                yield replace(part, args=(name,)), text
+            at = part.args[0]
+            names = [like(at, name) if isinstance(at, ast.Name) else name for name in words.names]
+            for place in (*names, *words.places):
+                text = f"${render(part.function)}$ is to be taken at ${render(place)}$, not at ${render(at)}$"
+                yield replace(part, args=(place,)), text
 
     for new, text in rewrites(node, move):
         yield Edit(new, "derivative taken at the wrong place", text)
@@ -168,8 +241,8 @@ def layers(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     def shift(part: ast.Node) -> Change:
         if isinstance(part, ast.Name):
             for name in words.names:
-                if name.base == part.base and name != part:
-                    yield name, f"${render(part)}$ must be ${render(name)}$"
+                if name.base == part.base and (other := like(part, name)) != part:
+                    yield other, f"${render(part)}$ must be ${render(other)}$"
 
     for new, text in rewrites(node, shift):
         yield Edit(new, "layer index", text)
