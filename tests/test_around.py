@@ -23,7 +23,7 @@ We minimise $L = \frac{1}{2} \|a - y\|^2$.
 $$CLAIM$$
 """,
         [r"\frac{\partial L}{\partial a} = a - y", r"\frac{\partial L}{\partial W} = ((a - y) \odot \tanh'(z)) x^T"],
-        [r"\frac{\partial L}{\partial a} = y - a", r"\frac{\partial L}{\partial W} = ((a - y) \odot \tanh'(z)) x",
+        [r"\frac{\partial L}{\partial a} = y - a", r"\frac{\partial L}{\partial W} = ((a - y) \odot \tanh(z)) x^T",
          r"\frac{\partial L}{\partial W} = (a - y) x^T"],
     ),
     "a name said anew": (
@@ -119,6 +119,8 @@ $$CLAIM$$
         [r"\nabla f(x, y) = [2 x y, x^2 - e^y]", r"\nabla f(x, y) = [x^2 + e^y, 2 x y]"],
     ),
 }  # fmt: skip
+# Where nothing is called false: the page does not say that these layers are meant, or along what a bias is added.
+UNSURE = [title for title in PAGES if "usual" in title or "chain" in title or "rows, a bias" in title]
 TRUE = [(title, claim) for title, (_, true, _) in PAGES.items() for claim in true]
 WRONG = [(title, claim) for title, (_, _, wrong) in PAGES.items() for claim in wrong]
 
@@ -141,12 +143,8 @@ def test_what_does_not_follow_is_not_blessed(title: str, claim: str, tmp_path: P
     assert verdict.verdict not in GOOD, verdict
 
 
-@pytest.mark.parametrize(
-    ("title", "claim"),
-    [(title, claim) for title, claim in WRONG if "usual" not in title and "chain" not in title and "Jacobian" not in title],
-)
+@pytest.mark.parametrize(("title", "claim"), [(title, claim) for title, claim in WRONG if title not in UNSURE])
 def test_what_contradicts_the_page_is_called_false(title: str, claim: str, tmp_path: Path) -> None:
-    """In the usual layers nothing is: the page does not say that they are meant."""
     verdict = last_claim(title, claim, tmp_path).verdict
     assert verdict.verdict in FALSE, verdict
 

@@ -43,7 +43,8 @@ def test_no_labelled_claim_of_a_page_is_judged_wrongly() -> None:
         for label in told["expected"]:
             sides = spelled(f"{label['lhs']} = {label['rhs']}")
             near = [claim for claim in claims if abs(claim.place.line - label["line"]) <= NEAR]
-            counts[check(label["truth"], [claim for claim in near if (claim.lhs, claim.rhs) in sides], told["doc"])] += 1
+            found = [claim for claim in near if (claim.lhs, claim.rhs) in sides]
+            counts[check(label["truth"], found, told["doc"])] += 1
     assert counts["right"] >= 40, counts
 
 

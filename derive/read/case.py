@@ -20,12 +20,13 @@ from derive.read.naming import (
     sample_letters,
     squares,
     with_layer_marks,
+    with_one_activation,
     with_one_sign,
     with_running_limit,
     with_samples_below,
     with_usual_indices,
 )
-from derive.read.outline import Equation, Outline, names_in
+from derive.read.outline import Equation, Outline, names_in, walk
 from derive.read.parametric import called_by_name
 from derive.read.probabilities import as_quantities
 from derive.read.spelling import render
@@ -128,6 +129,7 @@ def _spelling(
     def names() -> list[ast.Name]:
         return [name for node in known if isinstance(name := spelled(node), ast.Name)]
 
+    changes.append(with_one_activation(map(spelled, nodes)))
     changes.append(with_usual_indices(map(spelled, (*nodes, *symbols)), list(map(spelled, symbols))))
     changes.append(with_samples_below(sample_letters(map(spelled, (*nodes, *symbols)))))
     told_of = [tree for tree in map(spelled, symbols) if not isinstance(tree, ast.Differential)]  # dX goes with X
@@ -138,6 +140,13 @@ def _spelling(
     changes.append(linear_in_arguments(losses, {*functions, "max", "min", r"\max", r"\min"}, told))
     changes.append(apart_by_letters(names(), (name for node in nodes for name in names_in(spelled(node)))))
     return spelled
+
+
+def _by(nodes: Iterable[ast.Node]) -> Iterator[ast.Node]:
+    r"""Yield what is differentiated by and is no plain name: \log\sigma, W x."""
+    for part in (part for node in nodes for part in walk(node)):
+        if isinstance(part, ast.Derivative) and part.wrt is not None and not isinstance(part.wrt, ast.Name):
+            yield part.wrt
 
 
 def functions_of(left: Iterable[ast.Node]) -> set[str]:

@@ -32,6 +32,23 @@ def with_layer_marks(node: ast.Node) -> ast.Node:
     return ast.map_children(node, with_layer_marks)
 
 
+def with_one_activation(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.Node]:
+    r"""Return what writes \sigma^l as \sigma where both are applied: the mark is the layer's, not the function's."""
+    calls = (part for node in nodes for part in walk(node) if isinstance(part, ast.Call))
+    functions = {replace(call.function, primes=0) for call in calls}
+    marked = {name for name in functions if name.sup is not None and _is_layer(name.sup)}
+    bare = {name: replace(name, sup=None, style="") for name in marked}
+    same = {name: plain_name for name, plain_name in bare.items() if plain_name in functions}
+
+    def change(node: ast.Node) -> ast.Node:
+        node = ast.map_children(node, change)
+        if isinstance(node, ast.Call) and (name := same.get(replace(node.function, primes=0))) is not None:
+            return replace(node, function=replace(name, primes=node.function.primes))
+        return node
+
+    return change
+
+
 def _is_layer(mark: ast.Node) -> bool:
     letter = mark.left if isinstance(mark, ast.Sum) and isinstance(mark.right, ast.Number) else mark
     return isinstance(letter, ast.Name) and letter == ast.Name(letter.base) and letter.base in LAYERS

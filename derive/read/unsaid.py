@@ -67,8 +67,9 @@ def _unknown(name: ast.Name, facts: Facts, known: Collection[str]) -> bool:
 
 def _of_open_end(facts: Facts, claim: Equation, told: Collection[str]) -> Said | None:
     """Return that the one name of a loss of which nothing is said is the one value that nothing uses."""
-    used = {key_without_indices(name) for item in facts.definitions for name in names_in(item.equation.right)}
-    defined = {item.key: item for item in facts.definitions}
+    stated = [item for item in facts.definitions if not isinstance(item.equation.right, ast.Name)]  # no other names
+    used = {key_without_indices(name) for item in stated for name in names_in(item.equation.right)}
+    defined = {item.key: item for item in stated}
     wanted = {key_without_indices(name) for name in _differentiated(claim.left)}
     losses = [item for key, item in defined.items() if key in wanted or (is_loss_name(key) and key not in used)]
     ends = [item for key, item in defined.items() if key not in used and item not in losses]

@@ -33,7 +33,7 @@ UNKNOWN = Verdict("unread", "no definition around it says what it speaks of")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a claim is judged in beside a model: the page's layout, the models read so far, other claims of changes."""
+    """What a claim is judged in beside a model: the page's layout, the models read so far, other claims it rests on."""
 
     layout: str
     models: Models
@@ -47,7 +47,7 @@ def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layo
     definitions that suffice say so, a small edit makes it hold, and it holds with no others.
     """
     why = UNKNOWN
-    context = Context(layout, models, changes_beside(claim, facts))
+    context = Context(layout, models, [*changes_beside(claim, facts), *_named_here(claim, facts)])
     for model, is_clear in _scopes(order, claim, found, facts):
         mend = is_clear and why.verdict not in FALSE
         for verdict, is_plain in _readings(claim, replace(found, equations=model, domains={}), context, mend):
@@ -132,10 +132,24 @@ def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterat
     counts = Counter(_key(item.left, apart) for _, item in stated)
     for part, choose in itertools.product(parts, (_nearest, _first)):
         model = _needed(claim, {**choose(part, order, apart), **own}, apart)
-        if (model or needs_no_model(claim)) and model not in seen:
+        if (model or needs_no_model(claim) or _says_itself(claim)) and model not in seen:
             near = part is parts[0] and choose is _nearest
             seen.append(model)
             yield model, near or all(counts[_key(item.left, apart)] == 1 for item in model)
+
+
+def _says_itself(claim: Equation) -> bool:
+    """Tell whether a claim writes out what it differentiates."""
+    of = claim.left.of if isinstance(claim.left, ast.Derivative) else None
+    return of is not None and not isinstance(of, ast.Name | ast.Call)
+
+
+def _named_here(claim: Equation, facts: Facts) -> list[Equation]:
+    """Return the equations that say what a claim's δ are, where nothing says of what they are the derivatives."""
+    told = {name for _, name, _ in facts.cotangents}
+    wanted = {key_without_indices(name) for name in names_in(claim.right) if is_delta(name)} - told
+    stated = {_key(item.left, ()): item for _, item in reversed(facts.claims) if is_delta(item.left)}
+    return [item for key, item in stated.items() if key in wanted and item is not claim]
 
 
 def _is_forward(equation: Equation) -> bool:
@@ -210,10 +224,23 @@ def _are_letters(name: ast.Name) -> bool:
 
 
 def _needed(claim: Equation, stated: dict[str, Equation], apart: Collection[str]) -> list[Equation]:
-    """Return the equations that a claim's names lead to, and where it differentiates what is not told, on from them."""
+    """Return the equations that a claim's names lead to, and where these do not meet, those that lead on from them."""
+    derivatives = [part for side in (claim.left, claim.right) for part in derivatives_in(side)]
+    ends = {render(part.of) for part in derivatives}
+    by = {_key(part.wrt, apart) for part in derivatives if isinstance(part.wrt, ast.Name)}
+    chosen: dict[str, Equation] = {}
+    for onward in (False, True) if ends and ends <= stated.keys() else (True,):
+        chosen = _closure(claim, stated, apart, onward)
+        if by <= {key for item in chosen.values() for key in _names(item.right, apart)}:
+            break
+    return sorted(chosen.values(), key=lambda item: (item.place.line, item.place.column))
+
+
+def _closure(
+    claim: Equation, stated: dict[str, Equation], apart: Collection[str], onward: bool
+) -> dict[str, Equation]:  # fmt: skip
+    """Return the equations of all names that a claim needs; `onward`: also those that use these."""
     wanted = _names(claim.left, apart) | _names(claim.right, apart) | like_layers(claim, stated)
-    ends = {render(part.of) for side in (claim.left, claim.right) for part in derivatives_in(side)}
-    onward = not ends or bool(ends - stated.keys())
     chosen: dict[str, Equation] = {}
 
     def meets(key: str, item: Equation) -> bool:
@@ -223,7 +250,7 @@ def _needed(claim: Equation, stated: dict[str, Equation], apart: Collection[str]
         chosen.update(more)
         for item in more.values():
             wanted |= _names(item.right, apart) | _names(item.left, apart)
-    return sorted(chosen.values(), key=lambda item: (item.place.line, item.place.column))
+    return chosen
 
 
 def _names(node: ast.Node, apart: Collection[str]) -> set[str]:

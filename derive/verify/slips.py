@@ -16,6 +16,14 @@ def factors(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     """Multiply by a derivative, a small number or a size that may be missing."""
     for slope in words.slopes:
         text = f"the factor ${render(slope)}$ is missing"
+
+        def scaled(part: ast.Node, slope: ast.Node = slope, text: str = text) -> Change:
+            if isinstance(part, ast.Product) and part.sign in ("", r"\cdot"):
+                yield replace(part, left=ast.Product(r"\circ", part.left, slope)), text
+                yield replace(part, right=ast.Product(r"\circ", part.right, slope)), text
+
+        for new, _ in rewrites(node, scaled):
+            yield Edit(new, "missing derivative", text)
         yield Edit(ast.Product(r"\circ", node, slope), "missing derivative", text)
     half = ast.Quotient(ast.Number("1"), ast.Number("2"))
     scales: list[tuple[ast.Node, str]] = [(ast.Number("2"), "2"), (half, "1/2")]
