@@ -142,8 +142,9 @@ def test_threads_are_bounded_side_by_side() -> None:
 def test_no_child_outlives_its_parent(how: signal.Signals, tmp_path: Path) -> None:
     told = tmp_path / "child"
     script = f"""
-import os, pathlib
+import os, pathlib, signal
 from derive.bounded import Limits, bounded
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
 def hang():
     pathlib.Path({str(told)!r}).write_text(str(os.getpid()) + ".")
     return 7**7**11  # in C, where no thread and no handler of Python's gets a turn
@@ -153,7 +154,11 @@ list(bounded(lambda steps: [steps.take("", hang, str)], Limits(50, 2048)))
     until(lambda: told.exists() and told.read_text().endswith("."))
     child = int(told.read_text().rstrip("."))
     parent.send_signal(how)
-    assert parent.wait(10) != 0
+    try:
+        assert parent.wait(10) != 0
+    finally:
+        parent.kill()
+        parent.wait()
     until(lambda: not running(child))
 
 

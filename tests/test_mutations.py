@@ -54,9 +54,9 @@ DEEP = {
 
 @pytest.mark.parametrize("latex", DEEP.values(), ids=DEEP)
 def test_a_formula_that_goes_on_and_on_is_answered_soon(latex):
-    begin = time.perf_counter()
+    begin = time.process_time()
     read_parts(latex)
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 SIZE = int(os.environ.get("DERIVE_PAGE_BYTES", "200000"))
@@ -85,9 +85,9 @@ def test_a_large_page_of_anything_takes_linear_time(piece, kind):
 
 def _seconds(piece: str, size: int, kind: str) -> float:
     text = piece * (size // len(piece))
-    begin = time.perf_counter()
+    begin = time.process_time()
     read_page(text, kind)
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
 def test_a_notebook_that_is_none_is_refused_in_one_line(tmp_path):
