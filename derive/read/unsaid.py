@@ -76,7 +76,8 @@ def _of_open_end(facts: Facts, claim: Equation, told: Collection[str]) -> Said |
     if len(losses) != 1 or len(ends) != 1:
         return None
     open_ = {key_without_indices(name): name for name in names_in(losses[0].equation.right)}
-    open_ = {key: name for key, name in open_.items() if key not in {*told, *defined}}
+    known = {*told, *(item.key for item in facts.definitions)}
+    open_ = {key: name for key, name in open_.items() if key not in known}
     if len(open_) > 1:
         open_ = {key: name for key, name in open_.items() if plain(name.base) not in TARGETS}
     if len(open_) != 1:
