@@ -106,7 +106,7 @@ def _symbol(latex: str, told: Mapping[str, Any], functions: set[str]) -> Symbol:
     trees = tuple(tree for part in parts if (tree := _tree(part, functions)) is not None)
     shape = told.get("shape")
     given = tuple(map(str, shape)) if isinstance(shape, list) and not told.get("function") else None
-    return Symbol(trees, given, str(told.get("domain") or "real"))
+    return Symbol(trees, given, str(told.get("domain") or ""))
 
 
 def _tree(latex: str, functions: set[str]) -> ast.Node | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from derive.errors import DeriveError, ModelError, ShapeError
@@ -160,7 +160,7 @@ def _assemble(sketch: Sketch, written: Sequence[Written], reading: Reading, fact
     ]
     loss = names.get(sketch.loss_key) if sketch.loss is not None else None
     network = Network(sketch.title, ordered(built), loss, assumptions=(*sketch.assumptions, *notes))
-    network, domains = with_target_domains(network)
+    network, domains = with_target_domains(network, {name for key, name in names.items() if found.domains.get(key)})
     names = {key: domains.get(var, var) for key, var in names.items()}
     network = name_pre_activations(_with_cotangents(with_parameters(network), names, facts, written))
     cotangents = {a: names[k] for a, k in cotangent_aliases(reading.meaning.kinds, sketch.loss_key, facts).items()}
@@ -197,7 +197,7 @@ def _variables(
         ):
             latex = capital
             notes.append(f"the rows of ${capital}$ are the vectors ${key}_j^T$")
-        names[key] = Var(latex, reading.sizes.resolved(reading.sizes.shape(key, kind)), told.get(key, "real"))
+        names[key] = Var(latex, reading.sizes.resolved(reading.sizes.shape(key, kind)), told.get(key) or "real")
     return names, notes
 
 
@@ -242,8 +242,8 @@ def _name_sizes(sizes: Sizes, keys: Sequence[str], used: Sequence[str], taken: I
     name_sizes(sizes, [*inputs, *targets, *layered, *hidden, *used], [*taken, *used], preferred)
 
 
-def target_domains(network: Network) -> dict[Var, Var]:
-    """Return targets with what the loss says of them.
+def target_domains(network: Network, told: Collection[Var] = ()) -> dict[Var, Var]:
+    """Return targets with what the loss says of them, but for those of which it is `told`.
 
     Beside 1 - y in a loss with a logarithm, y is 0 or 1; in a sum of y log p over the classes it is one-hot.
     """
@@ -258,7 +258,7 @@ def target_domains(network: Network) -> dict[Var, Var]:
         if part.op.name == table.MUL and part.shape and any(_is_log(operand) for operand in part.operands)
         for factor in part.operands
     }
-    targets = [v for v in free_variables(network) if v not in logged and is_data(v) and v.domain == "real"]
+    targets = [v for v in free_variables(network) if v not in logged and is_data(v) and v not in told]
     domains = {v: "binary" if v in binary else "onehot" for v in targets if v in binary or v in weights}
     domains |= {v: v.domain for v in free_variables(network) if v.domain in ONE_HOT and len(axes(v.shape)) > 1}
     along = " last" if _by_rows(network) else ""
@@ -278,9 +278,9 @@ def _is_log(node: Node) -> bool:
     return isinstance(node, Apply) and node.op.name == table.LOG
 
 
-def with_target_domains(network: Network) -> tuple[Network, dict[Var, Var]]:
+def with_target_domains(network: Network, told: Collection[Var] = ()) -> tuple[Network, dict[Var, Var]]:
     """Return the network with what its loss says of its targets, and the variables that this replaced."""
-    domains = target_domains(network)
+    domains = target_domains(network, told)
     swapped = tuple(replace(d, value=substitute(d.value, domains)) for d in network.definitions)
     words = {"onehot": "is one-hot: the entries of a sample sum to 1", "binary": "is 0 or 1",
              "simplex": "sums to 1 for each sample"}  # fmt: skip

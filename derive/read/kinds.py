@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy
@@ -107,6 +107,16 @@ def _by_spelling(key: str, uses: Sequence[ast.Node]) -> dict[str, float]:
 def _indexed(use: ast.Node) -> bool:
     name = use.arg if isinstance(use, ast.Transpose) else use
     return isinstance(name, ast.Name) and any(map(is_running, name.subs))
+
+
+def collapsed(kinds: Mapping[str, str], declared: Collection[str]) -> str:
+    """Return a weight that came out as a number beside vectors, of which no page speaks; "" where there is none.
+
+    Then the equations fit for a wrong reason, and in a product of it any order is right.
+    """
+    several = any(kind not in ("scalar", "") for kind in kinds.values())
+    numbers = (key for key, kind in kinds.items() if kind == "scalar" and key not in declared)
+    return next((key for key in numbers if several and bare_letter(key) in WEIGHTS), "")
 
 
 def equation_indices(left: ast.Node) -> frozenset[str]:

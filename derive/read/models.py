@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from derive.errors import ModelError
@@ -49,6 +49,28 @@ class Sketch:
     def all(self) -> tuple[Definition, ...]:
         """Return its definitions, the loss last."""
         return self.definitions if self.loss is None else (*self.definitions, self.loss)
+
+
+def called_by_name(definitions: Iterable[Definition]) -> list[Definition]:
+    """Return definitions in which what has a name is called by it: beside u = W x and r = f(u), y = V f(W x) is V r."""
+    found = list(definitions)
+    for _ in found:
+        before = [item.equation.right for item in found]
+        names: dict[ast.Node, ast.Node] = {
+            item.equation.right: item.equation.left for item in found
+            if isinstance(item.equation.left, ast.Name) and not isinstance(item.equation.right, ast.Name | ast.Number)
+        }  # fmt: skip
+
+        def change(node: ast.Node, names: dict[ast.Node, ast.Node] = names) -> ast.Node:
+            return names.get(node) or ast.map_children(node, change)
+
+        found = [
+            replace(item, equation=replace(item.equation, right=ast.map_children(item.equation.right, change)))
+            for item in found
+        ]
+        if [item.equation.right for item in found] == before:
+            break
+    return found
 
 
 def sketch_models(found: Outline, facts: Facts) -> list[Sketch]:
@@ -132,7 +154,8 @@ def _sketch(end: Definition, found: Outline, facts: Facts) -> Sketch:
                 collect(source)
 
     collect(end)
-    items = sorted(closure.values(), key=lambda d: d.order)
+    items = sorted(called_by_name(closure.values()), key=lambda d: d.order)
+    end = next(item for item in items if item.order == end.order and item.key == end.key)
     loss = end if is_loss_name(end.key) else None
     forward = tuple(d for d in items if d is not loss)
     place = end.equation.place

@@ -21,6 +21,9 @@ from derive.shapes import ROW, Shape, axes
 def declared_shape(words: Iterable[str]) -> Shape:
     """Return the shape that a page or a claims file writes: of a column `n × 1` that of a vector, of `1 × n` a row.
 
+    One entry is a number.
+
+
     Raises:
         UnreadError: a size is no whole number, no letter, and no product of these.
 
@@ -28,6 +31,8 @@ def declared_shape(words: Iterable[str]) -> Shape:
     ((h,), (ROW, 2*m), ())
     """
     shape = tuple(map(_length, words))
+    if shape == (1,):
+        return ()
     if len(shape) != 2 or 1 not in shape:
         return shape
     rows, columns = shape

@@ -56,7 +56,8 @@ def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layo
             if mend and verdict.verdict in FALSE and _is_certain(verdict, claim, is_plain):
                 why, mend = verdict, False
             elif why is UNKNOWN:
-                why = Verdict("unread", verdict.reason)
+                doubt = "; whether the definitions around it are meant is not clear" if verdict.verdict in FALSE else ""
+                why = Verdict("unread", f"{verdict.reason}{doubt}")
     return why
 
 

@@ -23,7 +23,7 @@ from derive.read.claims_file import Entry, read_entry
 from derive.read.downstream import function_of, is_slope
 from derive.read.facts import key_without_indices
 from derive.read.general_layer import with_layers
-from derive.read.kinds import SCALARS
+from derive.read.kinds import SCALARS, collapsed
 from derive.read.outline import Equation, Place, names_in, walk
 from derive.read.parametric import by_the_parameter, with_hypothesis, written_out
 from derive.read.piecewise import BORDER, has_cases
@@ -172,7 +172,8 @@ def _nameless(own: Own, bench: Bench) -> dict[str, ast.Node]:
 
 
 def _judge_in(own: Own, case: Case, bench: Bench, page: Page | None) -> Verdict:
-    unknown = _unknown(own, case, bench)
+    number = "" if case.found.domains else collapsed(bench.model.reading.meaning.kinds, case.found.declared)
+    unknown = f"${number}$ fits only as a number; say its sizes" if number else _unknown(own, case, bench)
     if unknown:
         return Verdict("unread", unknown)
     claim = laid_out(own.claim, bench)
@@ -181,9 +182,27 @@ def _judge_in(own: Own, case: Case, bench: Bench, page: Page | None) -> Verdict:
     reason = _left_open(own, case, bench) if verdict.verdict in FALSE else ""
     if reason:
         return Verdict("unread", f"{reason}; taken to be anything, {verdict.reason}")
+    other = other_signs(own.claim) if verdict.verdict in FALSE else ""
+    if other:
+        return Verdict("unread", other)
     if bench.model.reading.meaning.entrywise:
         verdict = replace(verdict, assumptions=(*verdict.assumptions, PRODUCTS))
     return verdict if page is None else diagnosed(verdict, claim, bench, page)
+
+
+def other_signs(claim: Equation) -> str:
+    """Say what signs of a claim are also used for, where it is false as they were read; "" where there are none."""
+    parts = [*walk(claim.left), *walk(claim.right)]
+    products = [part for part in parts if isinstance(part, ast.Product)]
+    if any(part.sign == r"\otimes" for part in products):
+        return r"$\otimes$ may be the product of entries, the outer or the Kronecker product"
+    one = ast.Number("1")
+    last = any(part.right == one and part.sign in ("", r"\cdot") for part in products)
+    if last or ast.Transpose(one) in parts:
+        return "whether 1 is the number or the vector of ones is not said"
+    if claim.right == ast.Number("0"):
+        return "whether 0 is the number or the array of zeros is not said"
+    return ""
 
 
 # ---------------------------------------------------------------- what an entry leaves open

@@ -43,7 +43,9 @@ def judge_each_meaning(keys: list[str], bench: Bench, judge: Callable[[Bench], V
         mended = verdict.diagnosis is not None and verdict.diagnosis.kind not in OWN_SIGN
         if verdict.verdict in FALSE and mended and nearly is None:
             nearly = verdict
-    return nearly or Verdict("unread", f"of which value {words} is the cotangent is not said, and the claim fits none")
+    if nearly is not None:
+        return nearly
+    return Verdict("unread", f"of which value {words} is the cotangent is not said, and the claim fits none")
 
 
 def _meanings(keys: list[str], bench: Bench) -> Iterator[Mapping[str, str]]:

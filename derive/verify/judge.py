@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from derive.expr import Apply, Node, Var, as_node, variables, walk
+from derive.expr import Apply, Node, Var, as_node, ones_like, variables, walk
 from derive.model import outputs
 from derive.ops.tensor import eye
 from derive.shapes import axes, show_shape
@@ -23,6 +23,8 @@ GOOD, FALSE = ("proved", "verified"), ("refuted", "ill-typed")  # of the words o
 POINTS = 3  # exact points; each alone errs with a probability of about a claim's degree over 2e9
 REAL_POINTS = 6
 NO_POINT = "no point could be found at which both sides have a value"
+SHUT = "at every point that was tried both sides are 0, since a function that cuts off is off there"
+GATES = ("relu", "step")
 TOO_LARGE = "the sizes are numbers too large to compute with; nothing was compared"
 BACKWARD = ("cotangent", "gradient", "jacobian", "hessian", "product", "directional")
 
@@ -87,6 +89,8 @@ def _judge(left: Node, right: Node, setting: Setting) -> Verdict:
     if not differs:
         if proof:
             return Verdict("proved", proof, assumptions)
+        if _is_shut(left, right, setting):
+            return Verdict("undecided", SHUT, assumptions)
         return Verdict(
             "verified", f"equal in exact arithmetic at {POINTS} random points of different sizes", assumptions
         )
@@ -101,6 +105,13 @@ def _judge(left: Node, right: Node, setting: Setting) -> Verdict:
         return Verdict("verified", "equal in exact arithmetic, under another convention", (*assumptions, convention))
     reason = f"the sides differ at the point shown{_stand_ins(left, right, setting)}"
     return Verdict("refuted", reason, assumptions, example)
+
+
+def _is_shut(left: Node, right: Node, setting: Setting) -> bool:
+    """Tell whether a claim was only seen where all of it is 0, since a function such as ReLU is off there."""
+    nodes = (left, right, *(item.value for item in setting.network.definitions))
+    gated = any(isinstance(part, Apply) and part.op.name in GATES for node in nodes for part in walk(node))
+    return gated and right != as_node(0) and agrees(left, as_node(0) * ones_like(left), setting)
 
 
 def _other_convention(left: Node, right: Node, setting: Setting) -> str:

@@ -14,7 +14,7 @@ from derive.read.facts import Definition, Facts, key_without_indices
 from derive.read.indexed import free_letters
 from derive.read.infer import ReadModel, build_model
 from derive.read.kinds import UNNAMED, is_loss_name
-from derive.read.models import Sketch
+from derive.read.models import Sketch, called_by_name
 from derive.read.outline import Equation, names_in, walk
 from derive.read.spelling import render
 from derive.read.terms import INDEX_LETTERS, is_running, usual
@@ -116,7 +116,7 @@ def derivatives_in(node: ast.Node) -> list[ast.Derivative]:
 # ---------------------------------------------------------------- the model
 def sketch_of(own: Own, facts: Facts) -> Sketch:
     """Return all definitions as one model, what is differentiated being its loss, also by a name of its cotangent."""
-    ordered = _ordered(_named_alike(own.definitions))
+    ordered = _ordered(called_by_name(own.definitions))
     sides = (own.claim.left, own.claim.right)
     named = {key_without_indices(name) for side in sides for name in names_in(side)}
     derivatives = [part for side in sides for part in derivatives_in(side)]
@@ -131,22 +131,6 @@ def sketch_of(own: Own, facts: Facts) -> Sketch:
     others = [item for item in ordered if is_loss_name(item.key) and item.key not in {*used, whole} and loss is None]
     forward = tuple(item for item in ordered if item is not loss and item not in others)  # no loss leads to another
     return Sketch("", 0, (), forward, loss, LAST, downstream=wanted or ANY_NAME)
-
-
-def _named_alike(definitions: Sequence[Definition]) -> list[Definition]:
-    """Return definitions in which what has a name is called by it: beside Z = X W, Y = f(X W) is f(Z)."""
-    equations = [item.equation for item in definitions if isinstance(item.equation.left, ast.Name)]
-    names: dict[ast.Node, ast.Node] = {
-        equation.right: equation.left for equation in equations if not isinstance(equation.right, ast.Name | ast.Number)
-    }
-
-    def change(node: ast.Node) -> ast.Node:
-        return names.get(node) or ast.map_children(node, change)
-
-    return [
-        replace(item, equation=replace(item.equation, right=ast.map_children(item.equation.right, change)))
-        for item in definitions
-    ]
 
 
 def _ordered(definitions: Sequence[Definition]) -> list[Definition]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from derive.read import syntax as ast
 from derive.read.case import Models
 from derive.read.facts import GREEK_DELTA, Facts, key_without_indices
 from derive.read.infer import build_model
+from derive.read.kinds import collapsed
 from derive.read.models import Sketch, claim_sketch
 from derive.read.outline import Equation, Outline, Place, names_in, walk
 from derive.read.spelling import render
@@ -30,6 +32,8 @@ from derive.verify.usual_layers import judge_in_layers
 from derive.verify.worked import chain_of, in_chain, judge_step, judge_step_alone, start_of
 
 OPEN = ("unread", "undecided")
+SYMMETRIC = re.compile(r"symmetric|covariance|positive[- ](?:semi)?definite|diagonal matri", re.IGNORECASE)
+COUNTS = frozenset("mnMN")  # letters of sizes
 LAYOUTS = ("denominator", "numerator")  # the usual one first
 
 
@@ -37,7 +41,9 @@ def judge_page(found: Outline, facts: Facts, sketches: Sequence[Sketch], steps: 
     """Judge every claim of a page, in order, each a step of its own, and report what was not read."""
     alone = {id(claim): _in_each_layout(claim, found, facts, steps, key) for key, (_, claim) in enumerate(facts.claims)}
     layout = _page_layout(alone.values())
-    own = {key: verdicts[layout] for key, verdicts in alone.items() if verdicts}
+    prose = " ".join([*found.prose.values(), *(word for words in found.headings.values() for word in words)])
+    both = all(re.search(word, prose, re.IGNORECASE) for word in LAYOUTS)
+    own = {key: _in_layout(verdicts, layout, both) for key, verdicts in alone.items() if verdicts}
     results = _in_usual_layers([*_judged(found, facts, sketches, own, layout, steps)], found, facts, steps)
     results += [JudgedClaim(u.latex, u.place, "", "", Verdict("unread", u.reason), "", 0.0) for u in facts.unread]
     yield from sorted(results, key=lambda claim: (claim.place.line, claim.place.column))
@@ -61,6 +67,12 @@ def _in_each_layout(claim: Equation, found: Outline, facts: Facts, steps: Steps,
         return {layout: verdict for layout, verdict in verdicts.items() if verdict is not None}
 
     return steps.take(("alone", key), work, lambda stop: dict.fromkeys(LAYOUTS, undecided(stop)))
+
+
+def _in_layout(verdicts: Mapping[str, Verdict], layout: str, both: bool) -> Verdict:
+    """Return the verdict in the page's layout; in the one in which it holds, where the page speaks of both."""
+    holds = [verdict for verdict in verdicts.values() if verdict.verdict in GOOD]
+    return holds[0] if both and holds and verdicts[layout].verdict in FALSE else verdicts[layout]
 
 
 def _page_layout(claims: Iterable[Mapping[str, Verdict]]) -> str:
@@ -118,9 +130,9 @@ def _judge_timed(
     verdict, title = (alone, "") if alone is not None else _judge_one(claim, page)
     if verdict.verdict in OPEN and not _is_given_up(page.bench):
         around = judge_around(order, claim, page.found, page.facts, page.layout, page.models)
-        told = around.verdict not in OPEN or (around is not UNKNOWN and not title)
+        told = around.verdict not in OPEN or (around is not UNKNOWN and not title and alone is None)
         verdict, title = (around, "") if told else (verdict, title)
-    if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, page.facts)):
+    if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, page.facts, page.found.prose.values())):
         verdict = Verdict("unread", other)
     verdict = in_chain(claim, verdict, above, partial(_judge_step, claim, alone is not None, page))
     return JudgedClaim(
@@ -159,18 +171,30 @@ def _bench(
     if sketch is None:
         return Verdict("unread", "no model on the page defines what it speaks of")
     try:
-        return make_bench(build_model(sketch, facts, found), facts)
+        model = build_model(sketch, facts, found)
+        number = collapsed(model.reading.meaning.kinds, found.declared)
+        if number:
+            return Verdict("unread", f"${number}$ fits only as a number; say its sizes")
+        return make_bench(model, facts)
     except DeriveError as error:
         return Verdict("unread", str(error))
 
 
-def _other_sense(claim: Equation, verdict: Verdict, facts: Facts) -> str:
+def _other_sense(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterable[str]) -> str:
     """Say in which other sense a page may mean what is false as it was read; "" where there is none."""
     parts = [part for side in (claim.left, claim.right) for part in walk(side)]
     names = [part for part in parts if isinstance(part, ast.Name)]
     shapes = verdict.verdict == "ill-typed"
+    transposed = verdict.diagnosis is not None and re.search("symmetric|transpose", verdict.diagnosis.kind) is not None
+    if transposed and any(map(SYMMETRIC.search, prose)):
+        return "it holds for symmetric matrices, and the page speaks of some"
     if shapes and any(name.base in ONES for name in names):
         return "whether 1 is the number, the vector or the matrix of ones is not said"
+    example = verdict.counterexample
+    counted = [] if example is None else [name for name, value in example.symbols.items()
+                                          if name in COUNTS and isinstance(value, float)]  # fmt: skip
+    if counted:
+        return f"whether ${counted[0]}$ is the number of terms of a sum is not said"
     if claim.right == ast.Number("0"):
         return "that it is 0 may be a condition, and no claim"
     of_point = any(isinstance(part, ast.Call) for part in walk(claim.left)) and not names_in(claim.right)
