@@ -1,0 +1,101 @@
+r"""What may be meant otherwise is not called false, and what was never seen at work is not called true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from test_claims_file import entry, judged
+
+from derive.verify.claims import JudgedClaim
+from derive.workbook import Workbook
+
+GOOD, FALSE = ("proved", "verified"), ("refuted", "ill-typed")
+
+
+def claims(folder: Path, text: str) -> list[JudgedClaim]:
+    page = folder / "page.md"
+    page.write_text(text, encoding="utf-8")
+    return list(Workbook(page).judged())
+
+
+# ---------------------------------------------------------------- claims files
+@pytest.mark.parametrize("claim", [r"-x\,1[w^T x>10]", r"7 x\,1[w^T x>10]"])
+def test_a_gate_that_is_off_wherever_one_looks_verifies_nothing(claim: str, tmp_path: Path) -> None:
+    told = entry(rf"\frac{{\partial L}}{{\partial w}} = {claim}", r"L = \max(0, w^T x - 10)", w="n", x="n")
+    assert judged(told, tmp_path).verdict.verdict not in GOOD
+
+
+def test_a_target_that_is_told_to_be_real_is_not_taken_to_be_one_hot(tmp_path: Path) -> None:
+    model = (r"p = \text{softmax}(z)", r"L = -\sum_k y_k \log p_k")
+    claim = r"\frac{\partial L}{\partial z} = p - y"
+    assert judged(entry(claim, *model, z="n", y="n|real"), tmp_path).verdict.verdict in FALSE
+    assert judged(entry(claim, *model, z="n", y="n|onehot"), tmp_path).verdict.verdict in GOOD
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        entry(r"\frac{\partial L}{\partial W} = (W x - y) \otimes x", r"L = \frac12 \|W x - y\|^2",
+              W="m n", x="n", y="m"),
+        entry(r"\frac{\partial L}{\partial b} = (Z - T) 1", "Z = W X + b 1^T", r"L = \frac12 \|Z - T\|_F^2",
+              W="h n", X="n m", b="h", T="h m"),
+        entry(r"\frac{\partial L}{\partial x} = 0", r"z = x - \frac1n \sum_i x_i", r"L = \sum_i z_i", x="n"),
+    ],
+)  # fmt: skip
+def test_signs_of_two_senses_are_no_slips(told: dict[str, object], tmp_path: Path) -> None:
+    assert judged(told, tmp_path).verdict.verdict not in FALSE
+
+
+def test_an_array_of_one_entry_is_a_number(tmp_path: Path) -> None:
+    model = ("z = W x + b", r"L = \frac12 (z - y)^2")
+    shapes = {"W": "1 n", "x": "n", "b": "1", "y": "1"}
+    for claim in (r"\frac{\partial L}{\partial W} = (z - y) x^T", r"\frac{\partial L}{\partial x} = W^T (z - y)"):
+        assert judged(entry(claim, *model, **shapes), tmp_path).verdict.verdict in GOOD
+
+
+def test_an_open_error_whose_claim_nearly_holds_is_answered(tmp_path: Path) -> None:
+    model = ("z^1 = W^1 x", r"a^1 = \sigma(z^1)", "z^2 = W^2 a^1", r"a^2 = \sigma(z^2)", r"C = \frac12 \|y - a^2\|^2")
+    claim = r"\frac{\partial C}{\partial a^1} = (W^2)^T \delta^2 = (W^2)^T ((a^2 - y) \odot \sigma(z^2))"
+    assert judged(entry(claim, *model, x="n", y="k"), tmp_path).verdict.verdict not in GOOD
+
+
+# ---------------------------------------------------------------- pages
+def test_a_weight_that_fits_only_as_a_number_blesses_no_order_of_factors(tmp_path: Path) -> None:
+    text = r"""
+Weights $W_1$ ($D \times H$), $W_2$ ($H\times C$), inputs $X$ ($N\times D$).
+$$H_1 = \max(0, XW_1 + b_1)$$
+$$S = H_1 W_2 + b_2$$
+The loss $L$ depends on $S$.
+$$\frac{\partial L}{\partial H_1} = W_2^T\frac{\partial L}{\partial S}$$
+"""
+    assert claims(tmp_path, text)[-1].verdict.verdict not in GOOD
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"Let $A$ be symmetric and $L = w^TAw$." "\n\n" r"$$\frac{\partial L}{\partial w} = 2Aw$$",
+        r"""
+For a mini-batch $x_1,\dots,x_m$ of scalars,
+$$\mu = \frac1m\sum_i x_i, \quad \hat x_i = \frac{x_i-\mu}{\sqrt{\sigma^2+\epsilon}}$$
+$$\sigma^2 = \frac1m\sum_i (x_i-\mu)^2$$
+Let $\ell$ be some function of the $\hat x_i$.
+$$\frac{\partial\ell}{\partial\mu} = \sum_i \frac{\partial\ell}{\partial\hat x_i}\frac{-1}{\sqrt{\sigma^2+\epsilon}}$$
+""",
+        r"""
+We use the denominator layout.
+$$\frac{\partial a^Tx}{\partial x} = a$$
+$$\frac{\partial x^TAx}{\partial x} = (A + A^T) x$$
+## Numerator layout
+Other books use the numerator layout, in which
+$$\frac{\partial a^Tx}{\partial x} = a^T$$
+""",
+        r"""
+Let $y = W_2\tanh(W_1x)$, $u = W_1x$, $r = \tanh(u)$, and $L$ a loss of $y$.
+$$\frac{\partial L}{\partial u} = (W_2^T\frac{\partial L}{\partial y})\odot(1-r^2)$$
+""",
+    ],
+)
+def test_a_right_page_is_not_slandered(text: str, tmp_path: Path) -> None:
+    assert not [claim for claim in claims(tmp_path, text) if claim.verdict.verdict in FALSE]
