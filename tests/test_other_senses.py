@@ -40,6 +40,8 @@ def test_a_target_that_is_told_to_be_real_is_not_taken_to_be_one_hot(tmp_path: P
               W="m n", x="n", y="m"),
         entry(r"\frac{\partial L}{\partial b} = (Z - T) 1", "Z = W X + b 1^T", r"L = \frac12 \|Z - T\|_F^2",
               W="h n", X="n m", b="h", T="h m"),
+        entry(r"\frac{\partial L}{\partial b} = \sum_i (z_i - t_i)", "Z = W X + b 1^T", r"L = \frac12 \|Z - T\|_F^2",
+              W="h n", X="n m", b="h", T="h m"),
         entry(r"\frac{\partial L}{\partial x} = 0", r"z = x - \frac1n \sum_i x_i", r"L = \sum_i z_i", x="n"),
     ],
 )  # fmt: skip
@@ -58,6 +60,50 @@ def test_an_open_error_whose_claim_nearly_holds_is_answered(tmp_path: Path) -> N
     model = ("z^1 = W^1 x", r"a^1 = \sigma(z^1)", "z^2 = W^2 a^1", r"a^2 = \sigma(z^2)", r"C = \frac12 \|y - a^2\|^2")
     claim = r"\frac{\partial C}{\partial a^1} = (W^2)^T \delta^2 = (W^2)^T ((a^2 - y) \odot \sigma(z^2))"
     assert judged(entry(claim, *model, x="n", y="k"), tmp_path).verdict.verdict not in GOOD
+
+
+NUMBERED = (
+    "z^1 = W^1 x", r"a^1 = \sigma(z^1)", "z^2 = W^2 a^1", r"a^2 = \sigma(z^2)", r"C = \frac12 \|y - a^2\|^2",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        (r"\delta^2 = (a^2 - y) \odot \sigma'(z^2)", GOOD),
+        (r"\delta^1 = ((W^2)^T \delta^2) \odot \sigma'(z^1)", GOOD),
+        (r"\delta^1 = ((W^2)^T \delta^2) \odot \sigma'(a^1)", FALSE),
+        (r"\frac{\partial C}{\partial W^2_{jk}} = a^1_k \delta^2_j", GOOD),
+        (r"\frac{\partial C}{\partial W^2_{jk}} = a^1_j \delta^2_k", FALSE),
+    ],
+)
+def test_numbers_above_letters_are_layers_where_equations_define_such(
+    claim: str, words: tuple[str, ...], tmp_path: Path
+) -> None:  # fmt: skip
+    found = entry(claim, *NUMBERED, x="n", y="k")
+    found["symbols"] |= {"W^1": {"shape": ["h", "n"]}, "W^2": {"shape": ["k", "h"]}}
+    assert judged(found, tmp_path).verdict.verdict in words
+
+
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        (r"\frac{\partial p_i}{\partial z_j} = p_i (\delta_{ij} - p_j)", GOOD),
+        (r"\frac{\partial p_i}{\partial z_j} = p_i (\delta_{ij} + p_j)", FALSE),
+        (r"\frac{\partial p_i}{\partial z_j} = p_j (\delta_{ij} - p_j)", FALSE),
+    ],
+)
+def test_delta_with_both_letters_of_the_left_side_is_that_of_kronecker(
+    claim: str, words: tuple[str, ...], tmp_path: Path
+) -> None:  # fmt: skip
+    assert judged(entry(claim, r"p = \text{softmax}(z)", z="n"), tmp_path).verdict.verdict in words
+
+
+def test_an_error_is_that_of_the_loss_that_the_model_ends_in(tmp_path: Path) -> None:
+    model = ("z = w^T x", r"\hat y = \sigma(z)", r"L = -y \log \hat y - (1 - y) \log(1 - \hat y)")
+    shapes = {"w": "n", "x": "n", "y": "|binary"}
+    assert judged(entry(r"\delta = \hat y - y", *model, **shapes), tmp_path).verdict.verdict in GOOD
+    assert judged(entry(r"\delta = y - \hat y", *model, **shapes), tmp_path).verdict.verdict in FALSE
 
 
 # ---------------------------------------------------------------- pages

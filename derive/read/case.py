@@ -20,6 +20,7 @@ from derive.read.naming import (
     sample_letters,
     squares,
     with_layer_marks,
+    with_number_marks,
     with_one_activation,
     with_one_sign,
     with_running_limit,
@@ -129,6 +130,7 @@ def _spelling(
     def names() -> list[ast.Name]:
         return [name for node in known if isinstance(name := spelled(node), ast.Name)]
 
+    changes.append(with_number_marks(map(spelled, (*left, *symbols))))
     changes.append(with_one_activation(map(spelled, nodes)))
     changes.append(with_usual_indices(map(spelled, (*nodes, *symbols)), list(map(spelled, symbols))))
     changes.append(with_samples_below(sample_letters(map(spelled, (*nodes, *symbols)))))

@@ -21,9 +21,11 @@ from derive.read.indexed import (
     extents_of,
     free_letters,
     indices_of,
+    is_kronecker,
     is_letter,
     numbered,
     place_of,
+    relation_of_indices,
 )
 from derive.read.parts import (
     Part,
@@ -86,6 +88,8 @@ def _number(node: ast.Number, meaning: Meaning) -> Part:
 def _name(node: ast.Name, meaning: Meaning) -> Part:
     if render(node) in meaning.sizes:
         return number(sympy.Symbol(render(node), integer=True, positive=True))
+    if is_kronecker(node, meaning):
+        return relation_of_indices(ast.Call(ast.Name("1"), (ast.Relation(node.subs, ("=",)),)), meaning)
     found = _known(node, meaning)
     if found is None:
         return _usual_name(node, meaning)

@@ -13,7 +13,7 @@ from derive.ops import table
 from derive.read import syntax as ast
 from derive.read.parts import Extents, Part, einsum, taken
 from derive.read.spelling import render
-from derive.read.terms import KIND_OF_RANK, Meaning, Term, new_size
+from derive.read.terms import KIND_OF_RANK, RANK, Meaning, Term, new_size
 
 Affine = dict[str, sympy.Expr]  # the factor of each index; that of "" is the number added
 
@@ -125,6 +125,13 @@ def _selection(place: Affine, letters: tuple[str, ...]) -> Term:
 def is_relation_of_indices(node: ast.Call) -> bool:
     """Tell whether a bracket holds an equation: [i = j]."""
     return isinstance(node.args[0], ast.Relation) and node.args[0].signs == ("=",)
+
+
+def is_kronecker(node: ast.Name, meaning: Meaning) -> bool:
+    r"""Tell whether a name is \delta_{ij}, 1 where i is j: its letters run, and no matrix is called so."""
+    letters = len(node.subs) == 2 and all(render(sub) in meaning.indices for sub in node.subs)
+    plain = node == ast.Name(r"\delta", subs=node.subs)
+    return letters and plain and RANK.get(meaning.kinds.get(r"\delta", ""), 0) < 2
 
 
 def relation_of_indices(node: ast.Call, meaning: Meaning) -> Part:

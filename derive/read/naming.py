@@ -32,6 +32,24 @@ def with_layer_marks(node: ast.Node) -> ast.Node:
     return ast.map_children(node, with_layer_marks)
 
 
+def with_number_marks(known: Iterable[ast.Node]) -> Callable[[ast.Node], ast.Node]:
+    r"""Return what writes z^1 as the z of layer 1, where equations define z^1 and a^1; δ^1 beside them as well."""
+    powers = [node for node in known if isinstance(node, ast.Power) and isinstance(node.base, ast.Name)]
+    marked = {(power.base.base, power.exponent) for power in powers
+              if isinstance(power.base, ast.Name) and isinstance(power.exponent, ast.Number)}  # fmt: skip
+    marks = {mark for _, mark in marked} if len(marked) > 1 else set()
+
+    def change(node: ast.Node) -> ast.Node:
+        node = ast.map_children(node, change)
+        if not (isinstance(node, ast.Power) and isinstance(node.base, ast.Name) and node.exponent in marks):
+            return node
+        name = node.base
+        told = (name.base, node.exponent) in marked or plain(name.base) == r"\delta"
+        return replace(name, sup=node.exponent, style="()") if told and name.sup is None else node
+
+    return change
+
+
 def with_one_activation(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.Node]:
     r"""Return what writes \sigma^l as \sigma where both are applied: the mark is the layer's, not the function's."""
     calls = (part for node in nodes for part in walk(node) if isinstance(part, ast.Call))

@@ -40,6 +40,7 @@ from derive.verify.deltas import judge_each_meaning, open_deltas
 from derive.verify.diagnose import Search
 from derive.verify.judge import FALSE, Verdict
 from derive.verify.limits import undecided
+from derive.verify.other_senses import other_sense
 from derive.verify.own_model import Own, Quantities, bench_of, derivatives_in, laid_out
 from derive.verify.respelled import respelling
 
@@ -182,27 +183,12 @@ def _judge_in(own: Own, case: Case, bench: Bench, page: Page | None) -> Verdict:
     reason = _left_open(own, case, bench) if verdict.verdict in FALSE else ""
     if reason:
         return Verdict("unread", f"{reason}; taken to be anything, {verdict.reason}")
-    other = other_signs(own.claim) if verdict.verdict in FALSE else ""
+    other = other_sense(own.claim, verdict, bench)
     if other:
         return Verdict("unread", other)
     if bench.model.reading.meaning.entrywise:
         verdict = replace(verdict, assumptions=(*verdict.assumptions, PRODUCTS))
     return verdict if page is None else diagnosed(verdict, claim, bench, page)
-
-
-def other_signs(claim: Equation) -> str:
-    """Say what signs of a claim are also used for, where it is false as they were read; "" where there are none."""
-    parts = [*walk(claim.left), *walk(claim.right)]
-    products = [part for part in parts if isinstance(part, ast.Product)]
-    if any(part.sign == r"\otimes" for part in products):
-        return r"$\otimes$ may be the product of entries, the outer or the Kronecker product"
-    one = ast.Number("1")
-    last = any(part.right == one and part.sign in ("", r"\cdot") for part in products)
-    if last or ast.Transpose(one) in parts:
-        return "whether 1 is the number or the vector of ones is not said"
-    if claim.right == ast.Number("0"):
-        return "whether 0 is the number or the array of zeros is not said"
-    return ""
 
 
 # ---------------------------------------------------------------- what an entry leaves open

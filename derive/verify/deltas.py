@@ -6,13 +6,15 @@ r"""A δ that nothing defines: it is the cotangent of some value of the model; o
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
 from derive.notation import split_name
+from derive.read import syntax as ast
 from derive.read.facts import GREEK_DELTA, key_without_indices
 from derive.read.naming import plain
-from derive.read.outline import Equation, names_in
+from derive.read.outline import Equation, names_in, walk
+from derive.read.terms import is_running
 from derive.verify.bench import Bench, with_cotangents
 from derive.verify.judge import FALSE, GOOD, Verdict
 
@@ -23,8 +25,15 @@ OWN_SIGN = ("sign", "factor")  # edits that may belong to the definition of a δ
 
 def open_deltas(claim: Equation, bench: Bench) -> list[str]:
     """Return the δ of a claim that nothing says anything of."""
-    found = {key_without_indices(name): name for side in (claim.left, claim.right) for name in names_in(side)}
+    left = {sub for part in walk(claim.left) if isinstance(part, ast.Name) for sub in part.subs}
+    names = [*names_in(claim.left), *(name for name in names_in(claim.right) if not _is_kronecker(name, left))]
+    found = {key_without_indices(name): name for name in names}
     return [key for key, name in found.items() if plain(name.base) == GREEK_DELTA and key not in bench.names]
+
+
+def _is_kronecker(name: ast.Name, left: Collection[ast.Node]) -> bool:
+    r"""Tell whether a name is \delta_{ij} in a claim whose left side has both letters: then it is 1 where i is j."""
+    return len(name.subs) == 2 and {*name.subs} <= {*left} and all(map(is_running, name.subs))
 
 
 def judge_each_meaning(keys: list[str], bench: Bench, judge: Callable[[Bench], Verdict]) -> Verdict:
