@@ -72,14 +72,19 @@ def _entry(found: Any, line: int) -> Entry:
     return Entry(name, line, tuple(model or ()), found["claim"], symbols or {}, layout or "")
 
 
+def functions_of(entry: Entry) -> set[str]:
+    """Return the names in an entry that are functions: those that it defines, and those that are told to be."""
+    functions = {name for latex in (*entry.model, entry.claim) for name in defined_functions(latex)}
+    return functions | {latex for latex, told in entry.symbols.items() if told.get("function")}
+
+
 def read_entry(entry: Entry) -> Case:
     """Read an entry's formulas.
 
     Raises:
         UnreadError: one of them is not understood.
     """
-    functions = {name for latex in (*entry.model, entry.claim) for name in defined_functions(latex)}
-    functions |= {latex for latex, told in entry.symbols.items() if told.get("function")}
+    functions = functions_of(entry)
     place = Place((), 0, "", entry.line, 1)
     model = [statement for latex in entry.model for statement in read_statements(latex, functions)]
     found = Outline(headings={0: ()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -13,7 +13,7 @@ from derive.read import syntax as ast
 from derive.read.claims_file import Entry
 from derive.read.facts import key_without_indices
 from derive.read.latex import read_formula
-from derive.read.naming import plain
+from derive.read.naming import plain, renamed
 from derive.read.outline import names_in, walk
 from derive.read.spelling import render
 from derive.read.steps import (
@@ -94,14 +94,12 @@ class Unrolled:
 
     def has_powers(self) -> bool:
         """Tell whether a T above a letter may be the last step."""
-        letters = {letter for side in self._sides() for letter in free_letters(side, self.steps.stepped)}
         parts = [part for side in self._sides() for part in walk(side)]
-        return "T" in letters and any(isinstance(part, ast.Transpose) for part in parts)
+        return "T" in self._free(self._sides()) and any(isinstance(part, ast.Transpose) for part in parts)
 
     def is_of_one_step(self) -> bool:
         """Tell whether a claim about no step speaks of one in general, downstream of which nothing is said."""
-        left = {letter for claimed, _ in self.claims for letter in free_letters(claimed, self.steps.stepped)}
-        right = {letter for _, written in self.claims for letter in free_letters(written, self.steps.stepped)}
+        left, right = (self._free(sides) for sides in zip(*self.claims, strict=True))
         defined = {render(name) for name, _ in self.equations}
         of = {
             render(part.of) for claimed, _ in self.claims for part in walk(claimed) if isinstance(part, ast.Derivative)
@@ -117,7 +115,7 @@ class Unrolled:
         ends = dict.fromkeys(self.last_letters(), last) | {LAST: last}
         writer = Writer(self.steps, reading)
         model = list(self._model(writer, ends, last))
-        known = {name for sides in model for side in sides for name in names_used(side)}
+        known = names_used(side for sides in model for side in sides)
         if reading.direct:
             model = self._with_copies(model)
         above = dependencies(model)
@@ -129,7 +127,7 @@ class Unrolled:
             model += [(name, before_first(name))
                       for latex, name in self._states(known).items() if latex not in symbols]  # fmt: skip
         texts = tuple(f"{self._text(left)} = {self._text(right)}" for left, right in model)
-        generic = sorted({x for side in self._sides() for x in free_letters(side, self.steps.stepped)} - ends.keys())
+        generic = sorted(self._free(self._sides()) - ends.keys())
         if len(generic) > 2:
             raise UnreadError("it speaks of more than two steps in general")
         missing: MissingError | None = None
@@ -151,14 +149,17 @@ class Unrolled:
     def _sides(self) -> list[ast.Node]:
         return [side for claim in self.claims for side in claim]
 
+    def _free(self, nodes: Iterable[ast.Node]) -> set[str]:
+        """Return the letters of steps that some formulas use and do not bind."""
+        return {letter for node in nodes for letter in free_letters(node, self.steps.stepped)}
+
     def last_letters(self) -> frozenset[str]:
         """Return the letters of the last step: those that the model has for it, and capitals in the claim.
 
         Raises:
             UnreadError: such a letter is a name, too.
         """
-        used = {letter for side in self._sides() for letter in free_letters(side, self.steps.stepped)}
-        last = self.steps.last | {letter for letter in used if letter.isupper()}
+        last = self.steps.last | {letter for letter in self._free(self._sides()) if letter.isupper()}
         inner = {word for told in self.entry.symbols.values() for word in list(told.get("shape") or [])[1:]}
         names = {render(left) for left, _ in self.equations} | self.entry.symbols.keys()
         names |= {render(part.of) for side in self._sides() for part in walk(side) if isinstance(part, ast.Derivative)}
@@ -205,14 +206,13 @@ class Unrolled:
             if isinstance(left, ast.Name) and left.style:
                 own = {name: copy_at(told_apart(name, self.steps.words), left) for name in parameters}
                 copies |= {copy: name for name, copy in own.items()}
-                right = _renamed(right, own)
+                right = renamed(right, own)
             changed.append((left, right))
         return [*copies.items(), *changed]
 
     def _claims(self, writer: Writer, at: Mapping[str, int]) -> Iterator[tuple[str, tuple[str, ...]]]:
         for left, right in self.claims:
-            plain = replace(writer, reading=replace(writer.reading, direct=False))
-            claimed = plain.side(left, at)
+            claimed = replace(writer, reading=replace(writer.reading, direct=False)).side(left, at)
             if claimed in (UNIT, ZERO):
                 continue  # ∂h_2/∂h_2 or ∂h_1/∂h_2, of which pages do not think
             written = writer.side(right, at)
@@ -230,7 +230,7 @@ class Unrolled:
         """
         return _text(node, self.functions)
 
-    def _symbols(self, known: set[str]) -> dict[str, Mapping[str, Any]]:
+    def _symbols(self, known: Mapping[str, ast.Name]) -> dict[str, Mapping[str, Any]]:
         """Return what is told of names, by step; of a stack over the steps each has a part."""
         found: dict[str, Mapping[str, Any]] = {}
         general: dict[Place, Mapping[str, Any]] = {}
@@ -254,13 +254,12 @@ class Unrolled:
                 found[render(at_step(tree, place, count, self.steps))] = told
                 general.setdefault(place, told)
         for place, told in general.items():
-            for latex in known:
-                tree = read_formula(latex, self.functions)
-                if isinstance(tree, ast.Name) and tree.style and _is_at(tree, place, self.steps):
+            for latex, name in known.items():
+                if name.style and _is_at(name, place, self.steps):
                     found.setdefault(latex, told)
         return found
 
-    def _states(self, known: set[str]) -> dict[str, ast.Name]:
+    def _states(self, known: Collection[str]) -> dict[str, ast.Name]:
         """Return the states before the first step."""
         found: dict[str, ast.Name] = {}
         for place in sorted(self.steps.defined, key=str):
@@ -273,15 +272,17 @@ class Unrolled:
         """Tell whether all that a claim speaks of is told to be a number: then so is the rest of its model."""
         names = {name for side in self._sides() for name in names_in(side) if split(name, self.steps.stepped) is None}
         free = {render(name) for name in names} - {render(left) for left, _ in self.equations}
-        free -= {letter for side in self._sides() for part in walk(side) for letter in self._letters(part)}
+        free -= self._letters()
         told = {latex for latex, about in symbols.items() if not about.get("function")}
         return bool(free & told) and free <= told and not any(symbols[latex].get("shape") for latex in told)
 
-    def _letters(self, node: ast.Node) -> frozenset[str]:
-        """Return the letters of steps in a formula, with those of the last one and those that sums run over."""
-        limits = (node.index, node.lower, node.upper) if isinstance(node, ast.Big) else ()
-        bound = frozenset(letter for limit in limits if limit is not None for letter in letters_of(limit))
-        return free_letters(node, self.steps.stepped) | self.last_letters() | bound
+    def _letters(self) -> set[str]:
+        """Return the letters of steps in the claims, with those of the last one and those in limits of sums."""
+        parts = [part for side in self._sides() for part in walk(side)]
+        sums = [part for part in parts if isinstance(part, ast.Big)]
+        limits = [limit for part in sums for limit in (part.index, part.lower, part.upper)]
+        bound = {letter for limit in limits if limit is not None for letter in letters_of(limit)}
+        return self._free(parts) | bound | self.last_letters()
 
     def _of_one(self, told: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
         shape = list(told.get("shape") or [])
@@ -304,9 +305,3 @@ def _is_at(name: ast.Name, place: Place, steps: Steps) -> bool:
     """Tell whether a name with its step above is one of those at a place."""
     kept = tuple(sub for sub in name.subs if sub in place[2])
     return name.base == steps.stepped[place] and set(kept) == set(place[2]) and name.primes == place[3]
-
-
-def _renamed(node: ast.Node, names: Mapping[ast.Name, ast.Name]) -> ast.Node:
-    if isinstance(node, ast.Name):
-        return names.get(node, node)
-    return ast.map_children(node, lambda part: _renamed(part, names))

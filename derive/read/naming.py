@@ -7,7 +7,7 @@ Trees are rewritten so that each thing has one name; what two things could mean 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from derive.read import syntax as ast
@@ -140,6 +140,13 @@ def names_of(nodes: Iterable[ast.Node]) -> Iterator[ast.Name]:
     """Yield all names in some trees."""
     for node in nodes:
         yield from (part for part in walk(node) if isinstance(part, ast.Name))
+
+
+def renamed(node: ast.Node, names: Mapping[ast.Name, ast.Name]) -> ast.Node:
+    """Return a tree with other names; subscripts and marks stay as they are."""
+    if isinstance(node, ast.Name):
+        return names.get(node, node)
+    return ast.map_children(node, lambda part: renamed(part, names))
 
 
 # ---------------------------------------------------------------- indices

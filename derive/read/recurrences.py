@@ -8,9 +8,9 @@ from typing import Any
 
 from derive.errors import UnreadError
 from derive.read import syntax as ast
-from derive.read.claims_file import Entry
+from derive.read.claims_file import Entry, functions_of
 from derive.read.instances import Sides, Unrolled
-from derive.read.latex import defined_functions, read_formula, read_statements
+from derive.read.latex import read_formula, read_statements
 from derive.read.outline import EQUALS, pairs, walk
 from derive.read.spelling import render
 from derive.read.steps import Steps, count_of, split, steps_of
@@ -22,8 +22,7 @@ def unroll(entry: Entry) -> Unrolled | None:
     Raises:
         UnreadError: a formula is not understood.
     """
-    functions = {name for latex in (*entry.model, entry.claim) for name in defined_functions(latex)}
-    functions |= {latex for latex, told in entry.symbols.items() if told.get("function")}
+    functions = functions_of(entry)
     equations = [sides for latex in entry.model for sides in _equations(latex, functions)]
     definitions = [(left, right) for left, right in equations if _defines(left, right)]
     steps = steps_of(definitions)

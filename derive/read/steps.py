@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from derive.read import syntax as ast
 from derive.read.indexed import indices_of, is_letter
-from derive.read.naming import LAYERS, plain
+from derive.read.naming import LAYERS, names_of, plain
 from derive.read.outline import walk
 from derive.read.spelling import render
 from derive.read.terms import is_running
@@ -59,11 +59,6 @@ def split(name: ast.Name, stepped: Collection[Place]) -> tuple[Place, ast.Node] 
     return next(((place, index) for place, index in places(name) if place in stepped), None)
 
 
-def all_names(node: ast.Node) -> Iterator[ast.Name]:
-    """Yield the names in a tree, functions and indices among them."""
-    return (part for part in walk(node) if isinstance(part, ast.Name))
-
-
 @dataclass(frozen=True, slots=True)
 class Steps:
     """What stands once for each step, and the letters of steps.
@@ -106,7 +101,7 @@ def steps_of(equations: Iterable[tuple[ast.Node, ast.Node]]) -> Steps | None:
 
 
 def _indexed(nodes: Iterable[ast.Node]) -> Iterator[tuple[Place, ast.Node]]:
-    return (pair for node in nodes for name in all_names(node) for pair in places(name))
+    return (pair for name in names_of(nodes) for pair in places(name))
 
 
 def _recurrent(left: ast.Node, right: ast.Node, defined: Collection[Place]) -> str:
@@ -126,11 +121,10 @@ def _recurrent(left: ast.Node, right: ast.Node, defined: Collection[Place]) -> s
 
 
 def _note(nodes: Iterable[ast.Node], letter: str, stepped: dict[Place, str]) -> None:
-    for node in nodes:
-        for name in all_names(node):
-            for place, index in places(name):
-                if letter in letters_of(index):
-                    stepped.setdefault(place, name.base)
+    for name in names_of(nodes):
+        for place, index in places(name):
+            if letter in letters_of(index):
+                stepped.setdefault(place, name.base)
 
 
 def _scopes(equation: tuple[ast.Node, ast.Node]) -> Iterator[tuple[list[ast.Node], str]]:
@@ -177,8 +171,8 @@ def _words(equations: Iterable[tuple[ast.Node, ast.Node]], stepped: Mapping[Plac
     counted: set[str] = set()
     for left, right in equations:
         counted |= {render(index) for part in walk(right) if isinstance(part, ast.Big) for index in indices_of(part)}
-        counted |= {render(sub) for name in all_names(left) for sub in name.subs}
-        names = [name for name in all_names(right) if split(name, stepped) is None]
+        counted |= {render(sub) for name in names_of([left]) for sub in name.subs}
+        names = [name for name in names_of([right]) if split(name, stepped) is None]
         found |= {render(sub) for name in names for sub in name.subs if is_running(sub)}
     return frozenset(found - counted)
 

@@ -13,9 +13,10 @@ from derive.errors import UnreadError
 from derive.read import syntax as ast
 from derive.read.facts import key_without_indices
 from derive.read.indexed import indices_of
+from derive.read.naming import names_of
 from derive.read.outline import walk
 from derive.read.spelling import render
-from derive.read.steps import Place, Steps, all_names, count_of, letters_of, places, split, told_apart
+from derive.read.steps import Place, Steps, count_of, letters_of, places, split, told_apart
 from derive.read.terms import HADAMARD
 
 UNIT = ast.Implied("no factor")
@@ -279,9 +280,9 @@ def is_start(latex: str) -> bool:
     return START in latex
 
 
-def names_used(node: ast.Node) -> set[str]:
-    """Return the names in a formula, without indices of entries."""
-    return {key_without_indices(name) for name in all_names(node)}
+def names_used(nodes: Iterable[ast.Node]) -> dict[str, ast.Name]:
+    """Return the names in some formulas by their spelling without indices of entries."""
+    return {key_without_indices(name): name for name in names_of(nodes)}
 
 
 def dependencies(model: Iterable[tuple[ast.Node, ast.Node]]) -> dict[str, set[str]]:
@@ -289,7 +290,7 @@ def dependencies(model: Iterable[tuple[ast.Node, ast.Node]]) -> dict[str, set[st
     direct: dict[str, set[str]] = {}
     for left, right in model:
         if isinstance(left, ast.Name):
-            direct.setdefault(key_without_indices(left), set()).update(names_used(right))
+            direct.setdefault(key_without_indices(left), set()).update(names_used([right]))
     found: dict[str, set[str]] = {}
     for name in direct:
         reached, todo = set(), list(direct[name])

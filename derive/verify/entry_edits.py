@@ -43,11 +43,11 @@ def exchanged_indices(node: ast.Node) -> Iterator[Edit]:
 
 def with_indices(node: ast.Node, indices: Mapping[ast.Node, ast.Node]) -> ast.Node:
     """Return a formula with other indices."""
+    if not isinstance(node, ast.Name):
+        node = ast.map_children(node, lambda part: with_indices(part, indices))
     if isinstance(node, ast.Name | ast.Entry):
-        subs = tuple(indices.get(sub, sub) for sub in node.subs)
-        changed = replace(node, subs=subs)
-        return changed if isinstance(node, ast.Name) else ast.map_children(changed, lambda p: with_indices(p, indices))
-    return ast.map_children(node, lambda part: with_indices(part, indices))
+        return replace(node, subs=tuple(indices.get(sub, sub) for sub in node.subs))
+    return node
 
 
 def sums(node: ast.Node) -> Iterator[Edit]:

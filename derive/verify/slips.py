@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from derive.read import syntax as ast
-from derive.read.outline import names_in, walk
+from derive.read.indexed import is_letter
+from derive.read.naming import names_of, renamed
+from derive.read.outline import names_in
 from derive.read.spelling import render
 from derive.verify.rewriting import Change, Edit, Vocabulary, like, rewrites
 
@@ -115,8 +117,7 @@ def powers(node: ast.Node) -> Iterator[Edit]:
                 if part.exponent != power:
                     new = replace(part, exponent=power)
                     yield new, f"the power of ${render(part.base)}$ must be ${render(power)}$"
-        is_below = isinstance(part, ast.Quotient) and isinstance(part.bottom, ast.Sum)
-        if isinstance(part, ast.Quotient) and is_below:
+        if isinstance(part, ast.Quotient) and isinstance(part.bottom, ast.Sum):
             yield replace(part, bottom=ast.Power(part.bottom, ast.Number("2"))), _raised(part.bottom, "2")
         if isinstance(part, ast.Name | ast.Norm | ast.Call):
             for raised in "23":
@@ -210,8 +211,7 @@ def scaled_parts(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
 
 def indices(node: ast.Node) -> Iterator[Edit]:
     """Change the indices of an entry: their order, the sign in a sum of indices, another letter."""
-    letters = sorted({sub for part in walk(node) if isinstance(part, ast.Name) for sub in part.subs if _is_letter(sub)},
-                     key=render)  # fmt: skip
+    letters = sorted({sub for name in names_of([node]) for sub in name.subs if is_letter(sub)}, key=render)
 
     def change(part: ast.Node) -> Change:
         if not isinstance(part, ast.Name | ast.Entry) or not part.subs:
@@ -221,7 +221,7 @@ def indices(node: ast.Node) -> Iterator[Edit]:
             swapped[one], swapped[other] = swapped[other], swapped[one]
             yield replace(part, subs=tuple(swapped)), f"the indices of ${render(part)}$ stand in the wrong order"
         for k, sub in enumerate(part.subs):
-            options: list[ast.Node] = [letter for letter in letters if letter != sub] if _is_letter(sub) else []
+            options: list[ast.Node] = [letter for letter in letters if letter != sub] if is_letter(sub) else []
             if isinstance(sub, ast.Sum):
                 flipped = replace(sub, sign="-" if sub.sign == "+" else "+")
                 options = [flipped, replace(flipped, left=sub.right, right=sub.left), sub.left]
@@ -261,22 +261,12 @@ def exchanged(node: ast.Node) -> Iterator[Edit]:
     """Let two names change places throughout."""
     names = sorted(set(names_in(node)), key=render)
     for one, other in itertools.combinations(names, 2):
-        new = _renamed(node, {one: other, other: one})
+        new = renamed(node, {one: other, other: one})
         yield Edit(new, "names exchanged", f"${render(one)}$ and ${render(other)}$ are exchanged")
 
 
 def _lacks(scale: ast.Node, part: ast.Node) -> str:
     return f"${render(part)}$ lacks the factor ${render(scale)}$"
-
-
-def _is_letter(sub: ast.Node) -> bool:
-    return isinstance(sub, ast.Name) and sub == ast.Name(sub.base) and len(sub.base) == 1
-
-
-def _renamed(node: ast.Node, names: Mapping[ast.Name, ast.Name]) -> ast.Node:
-    if isinstance(node, ast.Name):
-        return names.get(node, node)
-    return ast.map_children(node, lambda part: _renamed(part, names))
 
 
 def _size(size: str) -> ast.Name | ast.Number:

@@ -201,13 +201,13 @@ def primes(node: ast.Node) -> Iterator[Edit]:
 
 def inverses(node: ast.Node) -> Iterator[Edit]:
     """Invert a matrix, or leave an inverse out."""
+    minus_one = ast.Neg(ast.Number("1"))
 
     def change(part: ast.Node) -> Change:
-        inverse = isinstance(part, ast.Power) and part.exponent == ast.Neg(ast.Number("1"))
-        if isinstance(part, ast.Power) and inverse:
+        if isinstance(part, ast.Power) and part.exponent == minus_one:
             yield part.base, f"${render(part.base)}$ must not be inverted"
         if isinstance(part, ast.Name):
-            yield ast.Power(part, ast.Neg(ast.Number("1"))), f"${render(part)}$ must be inverted"
+            yield ast.Power(part, minus_one), f"${render(part)}$ must be inverted"
 
     for new, text in rewrites(node, change):
         yield Edit(new, "inverse", text)
