@@ -231,7 +231,7 @@ def _run(work: Callable[[Steps], Iterable[Any]], child: _Child, parent: int, lif
             child.tell("ends all")
         except MemoryError:
             raise
-        except Exception as error:
+        except Exception as error:  # whatever it is, the parent raises it
             error.add_note(f"in the process that judges:\n{traceback.format_exc()}")
             child.tell("raises", None, error)
         status = 0

@@ -20,7 +20,7 @@ from derive.sheet.reasons import MARKS, mark, spans
 from derive.verify.alone import bench_alone
 from derive.verify.bench import Bench, make_bench
 from derive.verify.chain import ANY_FUNCTIONS
-from derive.verify.claims import JudgedClaim
+from derive.verify.claims import JudgedClaim, written
 from derive.verify.judge import Counterexample
 from derive.verify.own_model import Quantities, bench_of, laid_out
 from derive.verify.record import FORWARD, record_for
@@ -42,12 +42,6 @@ def explain(claim: JudgedClaim, number: int, source: Workbook | Entry | None) ->
     head = doc.Equation(None, written(claim), note, mark_of(claim))
     blocks = (head, *derivation_blocks(claim, source, 1), doc.Heading(1, "Verdict"), *verdict_blocks(claim))
     return doc.Document(f"Claim {number}: {claim.verdict.verdict}", blocks)
-
-
-def written(claim: JudgedClaim) -> str:
-    """Return a claim in LaTeX; of a chain the link alone."""
-    chained = claim.chain is not None and claim.lhs and claim.rhs
-    return f"{compact(claim.lhs)} = {compact(claim.rhs)}" if chained else claim.latex
 
 
 def mark_of(claim: JudgedClaim) -> doc.Mark:
@@ -130,8 +124,8 @@ def verdict_blocks(claim: JudgedClaim) -> list[doc.Block]:
 
 
 def _example(example: Counterexample) -> list[doc.Block]:
-    rows = [*example.symbols.items()]
-    values = doc.Table(_cells("Symbol", "Value"), tuple(((doc.Math(name),), _value(value)) for name, value in rows))
+    rows = tuple(((doc.Math(name),), _value(value)) for name, value in example.symbols.items())
+    values = doc.Table(_cells("Symbol", "Value"), rows)
     sides = ((doc.Strong("claimed"),), _value(example.claimed)), ((doc.Strong("derived"),), _value(example.derived))
     return [
         doc.Paragraph((doc.Text("A point at which it fails:"),)), values,

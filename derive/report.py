@@ -8,15 +8,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from derive.read.infer import compact
+from derive.sheet.document import MARK_SIGNS
+from derive.sheet.reasons import MARKS
 from derive.sheet.text import in_unicode, to_unicode
 from derive.verify.alone import LAYOUT
 from derive.verify.claims import JudgedClaim
-from derive.verify.judge import FALSE, GOOD
+from derive.verify.judge import FALSE, GOOD, OPEN
 
-VERDICTS = ("proved", "verified", "refuted", "ill-typed", "undecided", "unread")
+VERDICTS = (*GOOD, *FALSE, *OPEN)
 SHAPE = "a gradient has the shape of its variable"
 CONVENTION = f"vectors are columns; {SHAPE}; a formula for one sample speaks of one sample"
-OPEN = ("undecided", "unread")
 
 
 def summary(claims: Sequence[JudgedClaim]) -> dict[str, int]:
@@ -51,7 +52,12 @@ def false_in(claims: Iterable[JudgedClaim]) -> list[JudgedClaim]:
     return [claim for claim in claims if claim.verdict.verdict in FALSE]
 
 
-def chain_words(chain: Sequence[JudgedClaim], claims: Iterable[JudgedClaim]) -> str:
+def first_wrong(claims: Sequence[JudgedClaim]) -> dict[int, str]:
+    """Say of each worked derivation that goes wrong where it does, by the `id` of its last claim."""
+    return {id(chain[-1]): words for chain in chains(claims) if (words := _chain_words(chain, claims))}
+
+
+def _chain_words(chain: Sequence[JudgedClaim], claims: Iterable[JudgedClaim]) -> str:
     """Say which line of a worked derivation is the first wrong one; "" where none is.
 
     Args:
@@ -105,7 +111,7 @@ def to_lines(
     lines = [f"{source}: {convention(claims)}"] if claims else [f"{source}: no claim was found"]
     lines += [f"  assumed: {text}" for text in assumed]
     section, width = "", len(str(len(claims)))
-    said = {id(chain[-1]): words for chain in chains(claims) if (words := chain_words(chain, claims))}
+    said = first_wrong(claims)
     for number, claim in enumerate(claims, 1):
         if claim.title and claim.title != section:
             section = claim.title
@@ -118,16 +124,16 @@ def to_lines(
     return [wrapped for line in [*lines, "", counts or "0 claims"] for wrapped in _wrap(line)]
 
 
-def written(claim: JudgedClaim) -> str:
-    """Return what a claim says in LaTeX, on one line; of a chain the link alone."""
+def _sides(claim: JudgedClaim) -> str:
+    """Return both sides of a claim in LaTeX, on one line; its source where it was not understood."""
     return " ".join((f"{claim.lhs} = {claim.rhs}" if claim.lhs and claim.rhs else claim.latex).split())
 
 
 def _claim_lines(claim: JudgedClaim, verbose: bool) -> list[str]:
     verdict = claim.verdict
-    sign = "✓" if verdict.verdict in ("proved", "verified") else "✗" if verdict.verdict in FALSE else "?"
-    lines = [f" {sign} {verdict.verdict:<9} line {claim.place.line:<4} {to_unicode(written(claim))}"]
-    if verdict.verdict not in ("proved", "verified") or verbose:
+    sign = MARK_SIGNS[MARKS[verdict.verdict]]
+    lines = [f" {sign} {verdict.verdict:<9} line {claim.place.line:<4} {to_unicode(_sides(claim))}"]
+    if verdict.verdict not in GOOD or verbose:
         lines.append(f"      {in_unicode(verdict.reason)}")
     if verdict.diagnosis is not None:
         lines.append(f"      {verdict.diagnosis.kind}: {in_unicode(verdict.diagnosis.text)}")

@@ -8,11 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from derive.explain import mark_of, verdict_blocks, written
+from derive.explain import mark_of, verdict_blocks
 from derive.files import write_whole
 from derive.read.blocks import Broken, Formula, Heading
 from derive.read.infer import compact
-from derive.report import chain_words, chains, convention, false_in, summary
+from derive.report import chains, convention, false_in, first_wrong, summary
 from derive.sheet.compose import taken_for_granted
 from derive.sheet.document import MARK_SIGNS, Code, Paragraph, Text
 from derive.sheet.html import blocks_html, html_page, spans_html
@@ -21,7 +21,7 @@ from derive.sheet.mathml import escape, to_mathml
 from derive.sheet.prose import Flow, Listing, Piece, passages, with_code
 from derive.sheet.reasons import MARKS, spans
 from derive.sheet.report_css import REPORT_CSS
-from derive.verify.claims import JudgedClaim
+from derive.verify.claims import JudgedClaim, written
 from derive.verify.judge import FALSE
 from derive.version import VERSION
 from derive.workbook import Workbook
@@ -82,7 +82,7 @@ def _head(source: str, claims: Sequence[JudgedClaim], assumed: Sequence[str]) ->
             mark = MARKS[word]
             sign = f'<span class="sign">{MARK_SIGNS[mark]}</span>'
             tiles.append(f'<a class="tile {mark}" href="#claim-{first}">{sign}<b>{count}</b>{word}</a>')
-    said = spans_html(spans("; ".join([convention(claims), *assumed]))) if claims else "no claim was found"
+    said = spans_html(spans(convention(claims, assumed))) if claims else "no claim was found"
     below = {id(claim) for chain in chains(claims) for claim in false_in(chain)[1:]}  # the first says it
     false = [pair for pair in numbers if pair[1].verdict.verdict in FALSE and id(pair[1]) not in below]
     wrong = "".join(_slip(number, claim) for number, claim in false)
@@ -96,7 +96,7 @@ def _slip(number: int, claim: JudgedClaim) -> str:
     verdict = claim.verdict
     why = verdict.reason if verdict.diagnosis is None else verdict.diagnosis.text
     link = f'<a href="#claim-{number}">claim {number}, line {claim.place.line}</a>'
-    return f'<li class="bad"><span class="sign">✗</span> {link}: {spans_html(spans(why))}</li>'
+    return f'<li class="bad"><span class="sign">{MARK_SIGNS["bad"]}</span> {link}: {spans_html(spans(why))}</li>'
 
 
 # ---------------------------------------------------------------- the page
@@ -106,7 +106,7 @@ class _Report:
     def __init__(self, claims: Sequence[JudgedClaim]) -> None:
         self.claims = claims
         self.number = {id(claim): number for number, claim in enumerate(claims, 1)}
-        self.said = {id(chain[-1]): words for chain in chains(claims) if (words := chain_words(chain, claims))}
+        self.said = first_wrong(claims)
         self.done: set[int] = set()
         self.by_formula: defaultdict[tuple[int, int], list[JudgedClaim]] = defaultdict(list)
 
@@ -136,11 +136,10 @@ class _Report:
         return f"{opened}{bullet}{words}</p>{self.cards([claim for claims in made for claim in claims])}"
 
     def _piece(self, piece: Piece) -> str:
-        if isinstance(piece, Formula):
-            return _formula(piece.latex) + "".join(map(self._tag, self.by_formula[piece.line, piece.column]))
-        if isinstance(piece, Broken):
-            return spans_html((Code(piece.text),)) + "".join(map(self._tag, self.by_formula[piece.line, piece.column]))
-        return spans_html((piece,))
+        if not isinstance(piece, Formula | Broken):
+            return spans_html((piece,))
+        shown = _formula(piece.latex) if isinstance(piece, Formula) else spans_html((Code(piece.text),))
+        return shown + "".join(map(self._tag, self.by_formula[piece.line, piece.column]))
 
     def _tag(self, claim: JudgedClaim) -> str:
         mark, number = mark_of(claim), self.number[id(claim)]
@@ -155,7 +154,7 @@ class _Report:
     def _card(self, claim: JudgedClaim) -> str:
         mark, number, verdict = mark_of(claim), self.number[id(claim)], claim.verdict
         chained = self.said.get(id(claim), "")
-        after = f'<p class="first-wrong">✗ {escape(chained)}</p>' if chained else ""
+        after = f'<p class="first-wrong">{MARK_SIGNS["bad"]} {escape(chained)}</p>' if chained else ""
         inside = blocks_html([
             Paragraph((Text(f"Claim {number}, line {claim.place.line}, column {claim.place.column}."),)),
             *verdict_blocks(claim), *taken_for_granted(verdict.assumptions),

@@ -27,7 +27,7 @@ from derive.recurrence import Recurrence
 from derive.sheet.compose import ClaimLine, Part, compose
 from derive.sheet.document import Document
 from derive.stable.forms import StableForm
-from derive.verify.claims import JudgedClaim
+from derive.verify.claims import JudgedClaim, written
 from derive.verify.induction import checked_recurrence
 from derive.verify.pages import judge_page
 from derive.verify.steps import checked
@@ -299,8 +299,7 @@ def _claim_line(claim: JudgedClaim) -> ClaimLine:
         if verdict.diagnosis is None
         else f"{verdict.diagnosis.kind}: ${compact(verdict.diagnosis.corrected)}$"
     )
-    written = f"{compact(claim.lhs)} = {compact(claim.rhs)}" if claim.chain is not None else claim.latex
-    return ClaimLine(written, verdict.verdict, note, claim.place.line)
+    return ClaimLine(written(claim), verdict.verdict, note, claim.place.line)
 
 
 def load_python(spec: str) -> Section:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 import codegen
-from derive.checking import check_source
+from derive.checking import Checked, check_source
 from derive.command import code_options, section_option, source_argument
 from derive.commands.handwritten import conventions, judge_file
 from derive.errors import DeriveError
@@ -93,8 +93,10 @@ def check(
     if number is not None and (as_json or output is not None or code is not None):
         raise DeriveError("--explain prints one claim of the source as text; leave out --json, -o and --code")
     if code is not None:
-        claims = judge_file(source, section, code, **how)
-        _report(ctx, source, claims, [], as_json, conventions(claims), output=output)
+        judged = Checked(tuple(judge_file(source, section, code, **how)), (), ())
+        if output is not None:
+            save_report(output, source, judged.claims)
+        _report(ctx, source, judged, as_json, conventions(judged.claims))
     if any(how.values()):
         raise DeriveError("--wrt, --name, --samples and --size say how a function is read; add --code FILE:NAME")
     if source.endswith(".jsonl"):
@@ -107,8 +109,9 @@ def check(
     found = check_source(source, section)
     if number is not None:
         _explain(ctx, _numbered(found.claims, number, source), number, Workbook(source, section))
-    book = None if output is None else Workbook(source, section)
-    _report(ctx, source, found.claims, found.symbols, as_json, assumed=found.assumed, output=output, book=book)
+    if output is not None:
+        save_report(output, source, found.claims, found.assumed, Workbook(source, section))
+    _report(ctx, source, found, as_json)
 
 
 def _check_report(output: Path, source: str) -> None:
@@ -133,19 +136,15 @@ def _explain(ctx: click.Context, claim: JudgedClaim, number: int, source: Workbo
     ctx.exit(exit_code([claim]))
 
 
-def _report(
-    ctx: click.Context, source: str, claims: Sequence[JudgedClaim], symbols: Sequence[dict[str, object]], as_json: bool,
-    given: Sequence[str] = (), assumed: Sequence[str] = (), output: Path | None = None, book: Workbook | None = None,
-) -> None:  # fmt: skip
-    """Print the verdicts and what is taken as given, write the report, and end with the exit code that they give."""
-    if output is not None:
-        save_report(output, source, claims, assumed, book)
+def _report(ctx: click.Context, source: str, found: Checked, as_json: bool, given: Sequence[str] = ()) -> None:
+    """Print the verdicts and what is taken as given, and end with the exit code that they give."""
     if as_json:
-        click.echo(json.dumps(to_json(source, symbols, claims, assumed), indent=1, ensure_ascii=False))
+        report = to_json(source, found.symbols, found.claims, found.assumed)
+        click.echo(json.dumps(report, indent=1, ensure_ascii=False))
     else:
         verbose = log.isEnabledFor(logging.DEBUG)
-        click.echo("\n".join([*to_lines(source, claims, verbose, assumed), *given]))
-    ctx.exit(exit_code(claims))
+        click.echo("\n".join([*to_lines(source, found.claims, verbose, found.assumed), *given]))
+    ctx.exit(exit_code(found.claims))
 
 
 def _answer(ctx: click.Context, source: str, claims: Iterable[JudgedClaim], output: Path | None) -> None:

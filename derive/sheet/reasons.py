@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from derive.derivation import Check, Step
 from derive.sheet import document as doc
+from derive.verify.judge import FALSE, GOOD, OPEN
 
-MARKS: dict[str, doc.Mark] = {
-    "proved": "ok", "verified": "ok", "refuted": "bad", "ill-typed": "bad", "undecided": "open", "unread": "open",
-}  # fmt: skip
+_WORDS: dict[doc.Mark, tuple[str, ...]] = {"ok": GOOD, "bad": FALSE, "open": OPEN}
+MARKS: dict[str, doc.Mark] = {word: mark for mark, words in _WORDS.items() for word in words}
 
 
 def spans(text: str) -> doc.Spans:

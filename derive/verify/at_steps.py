@@ -15,7 +15,7 @@ from derive.read.recurrences import unroll
 from derive.read.unrolled import Reading
 from derive.verify.diagnose import Search, first_that_holds
 from derive.verify.edits import edits
-from derive.verify.judge import FALSE, GOOD, Diagnosis, Verdict
+from derive.verify.judge import FALSE, GOOD, OPEN, Diagnosis, Verdict
 from derive.verify.rewriting import Vocabulary
 from derive.verify.step_edits import step_edits
 from derive.verify.structural import signs, transposes
@@ -68,7 +68,7 @@ def _diagnosis(unrolled: Unrolled, judge: Judge) -> Diagnosis | None:
             if first is not None and judge(first.entry).verdict not in GOOD:
                 return False
             return _judge(changed, Reading(), judge).verdict in GOOD
-        except (DeriveError, NotImplementedError, RecursionError, TypeError, ValueError):
+        except (DeriveError, NotImplementedError, RecursionError, TypeError, ValueError):  # most edits mean nothing
             return False
 
     usual = [edit for make in (signs, transposes) for edit in make(right)]
@@ -131,9 +131,8 @@ def _together(found: list[tuple[int, Verdict]]) -> Verdict:
     verdicts = [verdict for _, verdict in found]
     if not verdicts:
         return Verdict("unread", "the claim speaks of no step of its recurrence")
-    for verdict in verdicts:
-        if verdict.verdict in ("unread", "undecided"):
-            return verdict
+    if (left_open := next((verdict for verdict in verdicts if verdict.verdict in OPEN), None)) is not None:
+        return left_open
     if all(verdict.verdict in GOOD for verdict in verdicts):
         notes = dict.fromkeys(note for verdict in verdicts for note in verdict.assumptions)
         counts = " and ".join(", ".join(map(str, sorted({last for last, _ in found}))).rsplit(", ", 1))

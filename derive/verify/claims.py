@@ -16,7 +16,7 @@ from derive.ops import table
 from derive.printer import to_latex
 from derive.read import syntax as ast
 from derive.read.facts import key_without_indices
-from derive.read.infer import called_functions
+from derive.read.infer import called_functions, compact
 from derive.read.kinds import is_loss_name
 from derive.read.outline import Equation, Place, names_in, walk
 from derive.read.spelling import render
@@ -50,6 +50,12 @@ class JudgedClaim:
     seconds: float
     id: str | None = None
     chain: Place | None = None
+
+
+def written(claim: JudgedClaim) -> str:
+    """Return a claim in LaTeX; of a chain the link alone."""
+    chained = claim.chain is not None and claim.lhs and claim.rhs
+    return f"{compact(claim.lhs)} = {compact(claim.rhs)}" if chained else claim.latex
 
 
 @dataclass(frozen=True, slots=True)

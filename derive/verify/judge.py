@@ -19,7 +19,7 @@ from derive.verify.normal_form import same
 from derive.verify.numbers import CostError, Number, RetryError, einsum
 from derive.verify.setting import Partial, Setting
 
-GOOD, FALSE = ("proved", "verified"), ("refuted", "ill-typed")  # of the words of a verdict
+GOOD, FALSE, OPEN = ("proved", "verified"), ("refuted", "ill-typed"), ("undecided", "unread")  # words of a verdict
 POINTS = 3  # exact points; each alone errs with a probability of about a claim's degree over 2e9
 REAL_POINTS = 6
 NO_POINT = "no point could be found at which both sides have a value"

@@ -26,12 +26,11 @@ from derive.verify.around import UNKNOWN, judge_around
 from derive.verify.bench import Bench, make_bench
 from derive.verify.chain import ANY_FUNCTIONS, generic_chain
 from derive.verify.claims import JudgedClaim, judge_claim
-from derive.verify.judge import FALSE, GOOD, Verdict
+from derive.verify.judge import FALSE, GOOD, OPEN, Verdict
 from derive.verify.limits import undecided
 from derive.verify.usual_layers import judge_in_layers
 from derive.verify.worked import chain_of, in_chain, judge_step, judge_step_alone, start_of
 
-OPEN = ("unread", "undecided")
 SYMMETRIC = re.compile(r"symmetric|covariance|positive[- ](?:semi)?definite|diagonal matri", re.IGNORECASE)
 COUNTS = frozenset("mnMN")  # letters of sizes
 LAYOUTS = ("denominator", "numerator")  # the usual one first

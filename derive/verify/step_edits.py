@@ -57,7 +57,10 @@ def _steps(part: ast.Node) -> Iterator[tuple[ast.Node, Put, ast.Node]]:
 
 
 def _beside(step: ast.Node) -> Iterator[ast.Node]:
-    """Yield the steps before and after one, spelled simply."""
+    """Yield the steps before and after one, spelled simply; none is below 0."""
+    if isinstance(step, ast.Number) and step.text.isdigit():
+        yield from (ast.Number(str(count)) for count in (int(step.text) - 1, int(step.text) + 1) if count >= 0)
+        return
     if isinstance(step, ast.Sum) and step.right == ONE:
         yield step.left
         return
@@ -67,17 +70,14 @@ def _beside(step: ast.Node) -> Iterator[ast.Node]:
 
 def _limits(part: ast.Node) -> Change:
     """Yield a sum or product that begins or ends one step earlier or later."""
-    if isinstance(part, ast.Big):
-        for slot in ("lower", "upper"):
-            limit = getattr(part, slot)
-            options = [] if limit is None else [*_beside(limit)]
-            if isinstance(limit, ast.Number) and limit.text.isdigit():
-                beside = (int(limit.text) - 1, int(limit.text) + 1)
-                options = [ast.Number(str(number)) for number in beside if number >= 0]
-            for other in options:
-                where = "begin" if slot == "lower" else "end"
-                new = replace(part, lower=other) if slot == "lower" else replace(part, upper=other)
-                yield new, f"the sum must {where} at ${render(other)}$, not at ${render(limit)}$"
+    if isinstance(part, ast.Big) and part.lower is not None:
+        for other in _beside(part.lower):
+            text = f"the sum must begin at ${render(other)}$, not at ${render(part.lower)}$"
+            yield replace(part, lower=other), text
+    if isinstance(part, ast.Big) and part.upper is not None:
+        for other in _beside(part.upper):
+            text = f"the sum must end at ${render(other)}$, not at ${render(part.upper)}$"
+            yield replace(part, upper=other), text
 
 
 def _reflected(part: ast.Node) -> Change:
