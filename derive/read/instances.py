@@ -169,9 +169,9 @@ class Unrolled:
 
     def _model(self, writer: Writer, ends: Mapping[str, int], last: int) -> Iterator[Sides]:
         """Yield the equations of a model of some steps."""
-        fixed = {(place, count) for left, _ in self.equations if isinstance(left, ast.Name)
-                 and (found := split(left, self.steps.stepped)) and (count := count_of(found[1], {})) is not None
-                 for place in [found[0]]}  # fmt: skip
+        defined = [split(left, self.steps.stepped) for left, _ in self.equations if isinstance(left, ast.Name)]
+        counted = [(place, count_of(index, {})) for place, index in filter(None, defined)]
+        fixed = {(place, count) for place, count in counted if count is not None}  # h_0 = …
         for left, right in self.equations:
             place, letter, shift = self._counted(left, ends)
             counts = [count - shift for count in range(self.steps.first, last + 1)] if letter else [0]

@@ -11,6 +11,7 @@ from derive.read import syntax as ast
 from derive.read.claims_file import Entry, functions_of
 from derive.read.instances import Sides, Unrolled
 from derive.read.latex import read_formula, read_statements
+from derive.read.naming import plain
 from derive.read.outline import EQUALS, pairs, walk
 from derive.read.spelling import render
 from derive.read.steps import Steps, count_of, split, steps_of
@@ -74,8 +75,7 @@ def _is_start(sides: Sides, steps: Steps) -> bool:
     left, right = sides
     found = split(left, steps.stepped) if isinstance(left, ast.Name) else None
     count = count_of(found[1], {}) if found is not None else None
-    zero = right in (ast.Number("0"), ast.Name(r"\mathbf{0}"), ast.Name(r"\vec{0}"), ast.Name(r"\boldsymbol{0}"))
-    return count is not None and count < steps.first and zero
+    return count is not None and count < steps.first and plain(render(right)) == "0"
 
 
 def _looks_back(node: ast.Call, steps: Steps) -> bool:

@@ -89,30 +89,34 @@ def passages(blocks: Sequence[Block | Listing]) -> Iterator[Flow]:
     >>> [type(part).__name__ for part in passages([Prose("Let", 1), Formula("x", 1, 6, False), Prose("be.", 1, 8)])]
     ['Passage']
     """
-    latex = any(isinstance(block, Prose) and _WRITTEN_IN_LATEX.search(block.text) for block in blocks)
     pieces: list[Piece] = []
-    mark, end = "", 0  # of the paragraph that is open; the line at which the block before ends
+    mark = ""
+    for fresh, item, part in _parts(blocks):
+        if fresh:
+            yield from _closed(pieces, mark)
+            pieces, mark = [], item
+        if isinstance(part, list):
+            pieces += _joined(pieces, part)
+        else:
+            yield part
+    yield from _closed(pieces, mark)
+
+
+def _parts(blocks: Sequence[Block | Listing]) -> Iterator[tuple[bool, str, list[Piece] | Heading | Formula | Listing]]:
+    """Yield what stands alone, and pieces: whether a paragraph begins with them, and its mark if it is an item."""
+    latex = any(isinstance(block, Prose) and _WRITTEN_IN_LATEX.search(block.text) for block in blocks)
+    end = 0  # the line at which the block before ends
     for block in blocks:
         if isinstance(block, Heading | Listing) or (isinstance(block, Formula) and block.display):
-            yield from _closed(pieces, mark)
-            pieces, mark = [], ""
-            yield block
+            yield True, "", block
         elif isinstance(block, Prose):
             for k, (words, new, item) in enumerate(_lines(_words(block.text, latex))):
                 fresh = new if k else block.line - end > 1 or (bool(item) and block.line > end)
-                if fresh:
-                    yield from _closed(pieces, mark)
-                    pieces, mark = [], item
-                elif item and not k:
-                    words = f"{item} {words}"  # a dash within a line
-                pieces += _joined(pieces, _spans(words))
+                dash = item if not (k or fresh) else ""  # a dash within a line
+                yield fresh, item, _spans(f"{dash} {words}" if dash else words)
         else:
-            if block.line - end > 1:
-                yield from _closed(pieces, mark)
-                pieces, mark = [], ""
-            pieces += _joined(pieces, [block])
+            yield block.line - end > 1, "", [block]
         end = block.line + _breaks(block)
-    yield from _closed(pieces, mark)
 
 
 def _closed(pieces: Sequence[Piece], mark: str) -> Iterator[Passage]:

@@ -18,11 +18,8 @@ MOST_LETTERS = 4  # of a formula whose indices are exchanged
 
 def letters_of(node: ast.Node) -> list[ast.Node]:
     """Return the running indices in a formula."""
-    return sorted({sub for part in walk(node) for sub in _subs(part) if is_running(sub)}, key=render)
-
-
-def _subs(part: ast.Node) -> tuple[ast.Node, ...]:
-    return part.subs if isinstance(part, ast.Name | ast.Entry) else ()
+    parts = [part for part in walk(node) if isinstance(part, ast.Name | ast.Entry)]
+    return sorted({sub for part in parts for sub in part.subs if is_running(sub)}, key=render)
 
 
 def exchanged_indices(node: ast.Node) -> Iterator[Edit]:
