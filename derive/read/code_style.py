@@ -72,12 +72,8 @@ def one_letter(definitions: Sequence[Definition]) -> list[Definition]:
             other = next((one for one in definitions if one.key == capital and one.key != item.key), None)
             if other is not None and other.equation.right == item.equation.right:
                 same[left] = lefts[capital]
-
-    def change(node: ast.Node) -> ast.Node:
-        return same.get(node) or ast.map_children(node, change)
-
-    kept = [item for item in definitions if item.equation.left not in same]
-    return [replace(item, equation=replace(item.equation, right=change(item.equation.right))) for item in kept]
+    kept = [(item, item.equation) for item in definitions if item.equation.left not in same]
+    return [replace(item, equation=replace(told, right=ast.with_parts(told.right, same))) for item, told in kept]
 
 
 def is_parameter(name: ast.Name, definitions: Iterable[Definition]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from derive.errors import ModelError
 from derive.read import syntax as ast
@@ -60,15 +61,12 @@ def called_by_name(definitions: Iterable[Definition]) -> list[Definition]:
             item.equation.right: item.equation.left for item in found
             if isinstance(item.equation.left, ast.Name) and not isinstance(item.equation.right, ast.Name | ast.Number)
         }  # fmt: skip
-
-        def change(node: ast.Node, names: dict[ast.Node, ast.Node] = names) -> ast.Node:
-            return names.get(node) or ast.map_children(node, change)
-
+        changed = [ast.map_children(right, partial(ast.with_parts, parts=names)) for right in before]
         found = [
-            replace(item, equation=replace(item.equation, right=ast.map_children(item.equation.right, change)))
-            for item in found
+            replace(item, equation=replace(item.equation, right=right))
+            for item, right in zip(found, changed, strict=True)
         ]
-        if [item.equation.right for item in found] == before:
+        if changed == before:
             break
     return found
 

@@ -248,12 +248,8 @@ def apart_by_letters(known: Iterable[ast.Name], used: Iterable[ast.Name] = ()) -
 # ---------------------------------------------------------------- what is written as more than a letter
 def as_names(trees: Iterable[ast.Node]) -> Callable[[ast.Node], ast.Node]:
     r"""Return what makes names of quantities that are written otherwise: \log\sigma, \sigma^2."""
-    named = {tree: ast.Name(render(tree)) for tree in trees if not isinstance(tree, ast.Name)}
-
-    def change(node: ast.Node) -> ast.Node:
-        return named[node] if node in named else ast.map_children(node, change)
-
-    return change
+    named: dict[ast.Node, ast.Node] = {tree: ast.Name(render(tree)) for tree in trees if not isinstance(tree, ast.Name)}
+    return lambda node: ast.with_parts(node, named)
 
 
 def squares(lefts: Iterable[ast.Node]) -> Iterator[ast.Node]:

@@ -6,7 +6,7 @@ order and with the sign in which they were written. Giving them a meaning is the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
@@ -290,6 +290,11 @@ def map_children(node: Node, change: Callable[[Node], Node]) -> Node:
         if (new := _mapped(part, change)) is not part:
             changed[slot.name] = new
     return replace(node, **changed) if changed else node
+
+
+def with_parts(node: Node, parts: Mapping[Node, Node]) -> Node:
+    """Return a tree with others in the place of some of its parts; what is put there is not looked into."""
+    return parts[node] if node in parts else map_children(node, lambda part: with_parts(part, parts))
 
 
 def _mapped(part: Any, change: Callable[[Node], Node]) -> Any:

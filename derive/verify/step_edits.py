@@ -101,16 +101,6 @@ def _missing_sum(node: ast.Node, last: Collection[str], first: int) -> Iterator[
     for letter in sorted(used & {*last}):
         if running is not None:
             index = ast.Name(running)
-            body = _renamed(node, ast.Name(letter), index)
+            body = ast.with_parts(node, {ast.Name(letter): index})
             new = ast.Big("sum", index, ast.Number(str(first)), ast.Name(letter), body)
             yield Edit(new, "missing sum", f"the sum over the steps is missing: ${render(node)}$ is its last term")
-
-
-def _renamed(node: ast.Node, old: ast.Node, new: ast.Node) -> ast.Node:
-    """Return a formula with another letter for a step."""
-    if node == old:
-        return new
-    if isinstance(node, ast.Name):
-        sup = None if node.sup is None else _renamed(node.sup, old, new) if node.style else node.sup
-        return replace(node, subs=tuple(_renamed(sub, old, new) for sub in node.subs), sup=sup)
-    return ast.map_children(node, lambda part: _renamed(part, old, new))
