@@ -17,7 +17,7 @@ from derive.read.naming import plain, renamed
 from derive.read.outline import names_in, walk
 from derive.read.spelling import render
 from derive.read.steps import (
-    Place,
+    Series,
     Steps,
     count_of,
     free_letters,
@@ -170,13 +170,13 @@ class Unrolled:
     def _model(self, writer: Writer, ends: Mapping[str, int], last: int) -> Iterator[Sides]:
         """Yield the equations of a model of some steps."""
         defined = [split(left, self.steps.stepped) for left, _ in self.equations if isinstance(left, ast.Name)]
-        counted = [(place, count_of(index, {})) for place, index in filter(None, defined)]
-        fixed = {(place, count) for place, count in counted if count is not None}  # h_0 = …
+        counted = [(series, count_of(index, {})) for series, index in filter(None, defined)]
+        fixed = {(series, count) for series, count in counted if count is not None}  # h_0 = …
         for left, right in self.equations:
-            place, letter, shift = self._counted(left, ends)
+            series, letter, shift = self._counted(left, ends)
             counts = [count - shift for count in range(self.steps.first, last + 1)] if letter else [0]
             for count in counts:
-                if letter and (place, count + shift) in fixed:
+                if letter and (series, count + shift) in fixed:
                     continue
                 at = {**ends, letter: count} if letter else ends
                 sides = writer.side(left, at), writer.side(right, at)
@@ -184,7 +184,7 @@ class Unrolled:
                     raise UnreadError(f"${render(left)}$: nothing is left of its equation at one of the steps")
                 yield sides
 
-    def _counted(self, left: ast.Node, ends: Mapping[str, int]) -> tuple[Place | None, str, int]:
+    def _counted(self, left: ast.Node, ends: Mapping[str, int]) -> tuple[Series | None, str, int]:
         """Return where a definition has its step, the letter of the step, and what is added to it."""
         found = split(left, self.steps.stepped) if isinstance(left, ast.Name) else None
         letters = letters_of(found[1]) if found is not None else frozenset()
@@ -233,38 +233,37 @@ class Unrolled:
     def _symbols(self, known: Mapping[str, ast.Name]) -> dict[str, Mapping[str, Any]]:
         """Return what is told of names, by step; of a stack over the steps each has a part."""
         found: dict[str, Mapping[str, Any]] = {}
-        general: dict[Place, Mapping[str, Any]] = {}
+        general: dict[Series, Mapping[str, Any]] = {}
         for latex, told in self.entry.symbols.items():
             tree = read_formula(latex, self.functions)
             if told.get("function") or not isinstance(tree, ast.Name):
                 found[latex] = told
                 continue
             here = split(tree, self.steps.stepped)
-            bare = [
-                place for place in self.steps.stepped if place[0] == plain(tree.base) and not (tree.subs or tree.sup)
-            ]
+            whole = [] if tree.subs or tree.sup else self.steps.stepped
+            bare = [series for series in whole if series.letter == plain(tree.base)]
             if here is None and not bare:
                 found[render(told_apart(tree, self.steps.words))] = told
                 continue
-            place, index = here or (bare[0], ast.Name(""))
+            series, index = here or (bare[0], ast.Name(""))
             count = count_of(index, {})
             if count is None:
-                general[place] = self._of_one(told, place)
+                general[series] = self._of_one(told, series)
             else:
-                found[render(at_step(tree, place, count, self.steps))] = told
-                general.setdefault(place, told)
-        for place, told in general.items():
+                found[render(at_step(tree, series, count, self.steps))] = told
+                general.setdefault(series, told)
+        for series, told in general.items():
             for latex, name in known.items():
-                if name.style and _is_at(name, place, self.steps):
+                if name.style and _is_at(name, series, self.steps):
                     found.setdefault(latex, told)
         return found
 
     def _states(self, known: Collection[str]) -> dict[str, ast.Name]:
         """Return the states before the first step."""
         found: dict[str, ast.Name] = {}
-        for place in sorted(self.steps.defined, key=str):
+        for series in sorted(self.steps.defined, key=str):
             for count in range(-1, self.steps.first):
-                name = state_at(place, count, self.steps)
+                name = state_at(series, count, self.steps)
                 found |= {render(name): name} if render(name) in known else {}
         return found
 
@@ -284,10 +283,10 @@ class Unrolled:
         bound = {letter for limit in limits if limit is not None for letter in letters_of(limit)}
         return self._free(parts) | bound | self.last_letters()
 
-    def _of_one(self, told: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
+    def _of_one(self, told: Mapping[str, Any], series: Series) -> Mapping[str, Any]:
         shape = list(told.get("shape") or [])
         others = [other.get("shape") for other in self.entry.symbols.values() if other is not told]
-        alone = len(shape) == 1 and not any(others) and place not in self.steps.defined
+        alone = len(shape) == 1 and not any(others) and series not in self.steps.defined
         if shape and (shape[0] in self.last_letters() | {"T"} or alone):
             shape = shape[1:]
         return {**told, "shape": shape}
@@ -301,7 +300,7 @@ def _text(node: ast.Node, functions: frozenset[str]) -> str:
     return text
 
 
-def _is_at(name: ast.Name, place: Place, steps: Steps) -> bool:
-    """Tell whether a name with its step above is one of those at a place."""
-    kept = tuple(sub for sub in name.subs if sub in place[2])
-    return name.base == steps.stepped[place] and set(kept) == set(place[2]) and name.primes == place[3]
+def _is_at(name: ast.Name, series: Series, steps: Steps) -> bool:
+    """Tell whether a name with its step above is one of a series."""
+    kept = tuple(sub for sub in name.subs if sub in series.others)
+    return name.base == steps.stepped[series] and set(kept) == set(series.others) and name.primes == series.primes

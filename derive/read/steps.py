@@ -15,9 +15,24 @@ from derive.read.outline import walk
 from derive.read.spelling import render
 from derive.read.terms import is_running
 
-ABOVE = -1  # the place of a step that is written above its name: h^{(t)}
+ABOVE = -1  # where a step stands that is written above its name: h^{(t)}
 
-Place = tuple[str, int, tuple[ast.Node, ...], int]  # of a name: its letter, where its step stands, what else, primes
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Names of which one stands for each step.
+
+    Attributes:
+        letter: Their letter, without its font.
+        at: Which of their subscripts is the step; `ABOVE` if the mark above is.
+        others: What else stands below and above, without running indices.
+        primes: How often they are primed.
+    """
+
+    letter: str
+    at: int
+    others: tuple[ast.Node, ...]
+    primes: int
 
 
 def count_of(index: ast.Node, at: Mapping[str, int]) -> int | None:
@@ -44,19 +59,20 @@ def letters_of(index: ast.Node) -> frozenset[str]:
     return frozenset([render(index)]) if is_letter(index) or index == ast.Name(r"\tau") else frozenset()
 
 
-def places(name: ast.Name) -> Iterator[tuple[Place, ast.Node]]:
-    """Yield each place of a name where a step could stand, with what stands there."""
-    for spot, sub in enumerate(name.subs):
-        others = tuple(s for k, s in enumerate(name.subs) if k != spot and not is_running(s))
-        yield (plain(name.base), spot, (*others, *([name.sup] if name.sup is not None else [])), name.primes), sub
+def series_of(name: ast.Name) -> Iterator[tuple[Series, ast.Node]]:
+    """Yield each series that a name could be of, with what would be its step."""
+    above = () if name.sup is None else (name.sup,)
+    for at, sub in enumerate(name.subs):
+        others = tuple(s for k, s in enumerate(name.subs) if k != at and not is_running(s))
+        yield Series(plain(name.base), at, (*others, *above), name.primes), sub
     if name.sup is not None and name.style:
         others = tuple(s for s in name.subs if not is_running(s))
-        yield (plain(name.base), ABOVE, others, name.primes), name.sup
+        yield Series(plain(name.base), ABOVE, others, name.primes), name.sup
 
 
-def split(name: ast.Name, stepped: Collection[Place]) -> tuple[Place, ast.Node] | None:
-    """Return where a name has its step, and the step; None where it has none."""
-    return next(((place, index) for place, index in places(name) if place in stepped), None)
+def split(name: ast.Name, stepped: Collection[Series]) -> tuple[Series, ast.Node] | None:
+    """Return of which series a name is, and its step; None where it has none."""
+    return next(((series, index) for series, index in series_of(name) if series in stepped), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +87,8 @@ class Steps:
         words: Letters below names that only tell them apart: the i of an input gate's W_i.
     """
 
-    stepped: Mapping[Place, str]
-    defined: frozenset[Place]
+    stepped: Mapping[Series, str]
+    defined: frozenset[Series]
     last: frozenset[str]
     first: int
     words: frozenset[str]
@@ -81,8 +97,8 @@ class Steps:
 def steps_of(equations: Iterable[tuple[ast.Node, ast.Node]]) -> Steps | None:
     """Return what is said of steps by the equations of a model; None where it has no recurrence."""
     equations = list(equations)
-    defined = {place for left, _ in equations if isinstance(left, ast.Name) for place, _ in places(left)}
-    stepped: dict[Place, str] = {}
+    defined = {series for left, _ in equations if isinstance(left, ast.Name) for series, _ in series_of(left)}
+    stepped: dict[Series, str] = {}
     for left, right in equations:
         if letter := _recurrent(left, right, defined):
             _note([left, right], letter, stepped)
@@ -92,7 +108,7 @@ def steps_of(equations: Iterable[tuple[ast.Node, ast.Node]]) -> Steps | None:
     while True:  # what stands beside such names with the same letter has steps, too
         known = len(stepped)
         for nodes, letter in scopes:
-            if any(letter in letters_of(index) for place, index in _indexed(nodes) if place in stepped):
+            if any(letter in letters_of(index) for series, index in _indexed(nodes) if series in stepped):
                 _note(nodes, letter, stepped)
         if len(stepped) == known:
             break
@@ -100,45 +116,45 @@ def steps_of(equations: Iterable[tuple[ast.Node, ast.Node]]) -> Steps | None:
     return Steps(stepped, frozenset(defined & stepped.keys()), last, min([1, *lowest]), _words(equations, stepped))
 
 
-def _indexed(nodes: Iterable[ast.Node]) -> Iterator[tuple[Place, ast.Node]]:
-    return (pair for name in names_of(nodes) for pair in places(name))
+def _indexed(nodes: Iterable[ast.Node]) -> Iterator[tuple[Series, ast.Node]]:
+    return (pair for name in names_of(nodes) for pair in series_of(name))
 
 
-def _recurrent(left: ast.Node, right: ast.Node, defined: Collection[Place]) -> str:
+def _recurrent(left: ast.Node, right: ast.Node, defined: Collection[Series]) -> str:
     """Return the letter of the steps by which an equation leads from one to another; "" where it does not."""
     if not isinstance(left, ast.Name):
         return ""
-    for place, index in places(left):
+    for series, index in series_of(left):
         for letter in letters_of(index):
-            if place[1] == ABOVE and letter in LAYERS | {"k"}:
+            if series.at == ABOVE and letter in LAYERS | {"k"}:
                 continue  # a general layer, which is read elsewhere
             own = count_of(index, {letter: 0})
             others = [count_of(other, {letter: 0}) for found, other in _indexed([right])
-                      if found in defined and found[1] == place[1] and letter in letters_of(other)]  # fmt: skip
+                      if found in defined and found.at == series.at and letter in letters_of(other)]  # fmt: skip
             if own is not None and any(other not in (None, own) for other in others):
                 return letter
     return ""
 
 
-def _note(nodes: Iterable[ast.Node], letter: str, stepped: dict[Place, str]) -> None:
+def _note(nodes: Iterable[ast.Node], letter: str, stepped: dict[Series, str]) -> None:
     for name in names_of(nodes):
-        for place, index in places(name):
+        for series, index in series_of(name):
             if letter in letters_of(index):
-                stepped.setdefault(place, name.base)
+                stepped.setdefault(series, name.base)
 
 
 def _scopes(equation: tuple[ast.Node, ast.Node]) -> Iterator[tuple[list[ast.Node], str]]:
     """Yield the parts of an equation in which a letter means the same, with the letter."""
     left, right = equation
     if isinstance(left, ast.Name):
-        for _, index in places(left):
+        for _, index in series_of(left):
             yield from (([left, right], letter) for letter in letters_of(index))
     for part in (*walk(left), *walk(right)):
         if isinstance(part, ast.Big):
             yield from (([part.body], render(index)) for index in indices_of(part))
 
 
-def free_letters(node: ast.Node, stepped: Collection[Place]) -> frozenset[str]:
+def free_letters(node: ast.Node, stepped: Collection[Series]) -> frozenset[str]:
     """Return the letters of steps that a formula uses and does not bind."""
     if isinstance(node, ast.Name):
         found = split(node, stepped)
@@ -152,7 +168,7 @@ def free_letters(node: ast.Node, stepped: Collection[Place]) -> frozenset[str]:
 
 
 def _ends(
-    equations: Iterable[tuple[ast.Node, ast.Node]], stepped: Mapping[Place, str]
+    equations: Iterable[tuple[ast.Node, ast.Node]], stepped: Mapping[Series, str]
 ) -> tuple[frozenset[str], list[int]]:
     """Return the letters of the last step, and the first steps of the sums in a model."""
     last: set[str] = set()
@@ -165,7 +181,7 @@ def _ends(
     return frozenset(last), lowest
 
 
-def _words(equations: Iterable[tuple[ast.Node, ast.Node]], stepped: Mapping[Place, str]) -> frozenset[str]:
+def _words(equations: Iterable[tuple[ast.Node, ast.Node]], stepped: Mapping[Series, str]) -> frozenset[str]:
     """Return running letters below names without steps that nothing counts: they tell W_i from W_f."""
     found: set[str] = set()
     counted: set[str] = set()

@@ -16,7 +16,7 @@ from derive.read.indexed import indices_of
 from derive.read.naming import names_of
 from derive.read.outline import walk
 from derive.read.spelling import render
-from derive.read.steps import Place, Steps, count_of, letters_of, places, split, told_apart
+from derive.read.steps import ABOVE, Series, Steps, count_of, letters_of, series_of, split, told_apart
 from derive.read.terms import HADAMARD
 
 UNIT = ast.Implied("no factor")
@@ -31,13 +31,13 @@ Env = Mapping[str, int]
 class MissingError(UnreadError):
     """A formula names a step that the model does not have."""
 
-    def __init__(self, name: ast.Name, place: Place) -> None:
+    def __init__(self, name: ast.Name, series: Series) -> None:
         super().__init__(f"${render(name)}$ is beyond the steps of the model")
-        self.name, self.place = name, place
+        self.name, self.series = name, series
 
     def is_numbered(self) -> bool:
         """Tell whether it calls the step by a number: there may be more steps."""
-        return all(count_of(index, {}) is not None for place, index in places(self.name) if place == self.place)
+        return all(count_of(index, {}) is not None for series, index in series_of(self.name) if series == self.series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +125,14 @@ class Writer:
             if any(letters_of(sub) & at.keys() and render(sub) not in self.steps.words for sub in name.subs):
                 raise UnreadError(f"${render(name)}$: whether it has a step is not clear")
             return told_apart(name, self.steps.words)
-        place, index = found
+        series, index = found
         count = count_of(index, at)
         if count is None:
             raise UnreadError(f"${render(name)}$: its step is not read")
-        written = at_step(name, place, count, self.steps)
+        written = at_step(name, series, count, self.steps)
         if self.known is not None and key_without_indices(written) not in self.known:
-            raise MissingError(name, place)
-        return ZERO if self.reading.zero and place in self.steps.defined and count < self.steps.first else written
+            raise MissingError(name, series)
+        return ZERO if self.reading.zero and series in self.steps.defined and count < self.steps.first else written
 
     def _sum(self, sign: str, left: ast.Node, right: ast.Node) -> ast.Node:
         if right is ZERO:
@@ -188,7 +188,7 @@ class Writer:
             return self._at(node.body, at)
         except MissingError as missing:
             before = node.kind == "sum" and count == self.steps.first - 1
-            if not before or missing.place in self.steps.defined:
+            if not before or missing.series in self.steps.defined:
                 raise
             self.notes[f"${render(missing.name)}$ is not given: the sum begins at step {self.steps.first}"] = None
             return ZERO
@@ -244,23 +244,23 @@ def _product(sign: str, left: ast.Node, right: ast.Node) -> ast.Node:
     return ast.Product(sign, left, right)
 
 
-def at_step(name: ast.Name, place: Place, count: int, steps: Steps) -> ast.Name:
+def at_step(name: ast.Name, series: Series, count: int, steps: Steps) -> ast.Name:
     """Return a name's name at a step: h^{(3)}.
 
     Raises:
         UnreadError: it has another mark above.
     """
-    spot = place[1]
-    if spot >= 0 and name.sup is not None:
+    if series.at != ABOVE and name.sup is not None:
         raise UnreadError(f"${render(name)}$: a mark above beside a step is not read")
-    subs = tuple(sub for k, sub in enumerate(name.subs) if k != spot)
-    return state_at(place, count, steps, subs)
+    subs = tuple(sub for k, sub in enumerate(name.subs) if k != series.at)
+    return state_at(series, count, steps, subs)
 
 
-def state_at(place: Place, count: int, steps: Steps, subs: tuple[ast.Node, ...] = ()) -> ast.Name:
-    """Return the name at a step of what has a step at a place."""
+def state_at(series: Series, count: int, steps: Steps, subs: tuple[ast.Node, ...] = ()) -> ast.Name:
+    """Return the name at a step of a series."""
     mark: ast.Node = ast.Number(str(abs(count)))
-    return ast.Name(steps.stepped[place], mark if count >= 0 else ast.Neg(mark), "()", subs or place[2], place[3])
+    mark = mark if count >= 0 else ast.Neg(mark)
+    return ast.Name(steps.stepped[series], mark, "()", subs or series.others, series.primes)
 
 
 def copy_at(name: ast.Name, state: ast.Name) -> ast.Name:
