@@ -79,18 +79,11 @@ class Unrolled:
 
     def direct(self) -> list[ast.Name]:
         """Return by which parameters the right side of a claim differentiates states: all of it, or directly alone."""
-        found: dict[ast.Name, None] = {}
-        for _, right in self.claims:
-            for part in walk(right):
-                if (
-                    isinstance(part, ast.Derivative)
-                    and isinstance(part.of, ast.Name)
-                    and isinstance(part.wrt, ast.Name)
-                ):
-                    stepped = [split(name, self.steps.stepped) for name in (part.of, part.wrt)]
-                    if stepped[0] is not None and stepped[1] is None:
-                        found[part.wrt] = None
-        return list(found)
+        parts = [part for _, right in self.claims for part in walk(right) if isinstance(part, ast.Derivative)]
+        pairs = [(part.of, part.wrt) for part in parts]
+        by = [wrt for of, wrt in pairs if isinstance(of, ast.Name) and isinstance(wrt, ast.Name)
+              and split(of, self.steps.stepped) is not None and split(wrt, self.steps.stepped) is None]  # fmt: skip
+        return list(dict.fromkeys(by))
 
     def has_powers(self) -> bool:
         """Tell whether a T above a letter may be the last step."""
@@ -101,10 +94,9 @@ class Unrolled:
         """Tell whether a claim about no step speaks of one in general, downstream of which nothing is said."""
         left, right = (self._free(sides) for sides in zip(*self.claims, strict=True))
         defined = {render(name) for name, _ in self.equations}
-        of = {
-            render(part.of) for claimed, _ in self.claims for part in walk(claimed) if isinstance(part, ast.Derivative)
-        }
-        return bool(right - left - self.last_letters()) and not of <= defined
+        parts = [part for claimed, _ in self.claims for part in walk(claimed)]
+        differentiated = {render(part.of) for part in parts if isinstance(part, ast.Derivative)}
+        return bool(right - left - self.last_letters()) and not differentiated <= defined
 
     def at(self, last: int, reading: Reading) -> Iterator[Instance]:
         """Yield the claim at each step of a model of some steps at which there is what it names.

@@ -13,6 +13,10 @@ from derive.read.outline import names_in
 from derive.read.spelling import render
 from derive.verify.rewriting import Change, Edit, Vocabulary, like, rewrites
 
+SMALL = tuple(map(ast.Number, "1234"))  # numbers that are mistaken for each other
+ONE = SMALL[0]
+HALF = ast.Quotient(ONE, ast.Number("2"))
+
 
 def factors(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     """Multiply by a derivative, a small number or a size that may be missing."""
@@ -27,9 +31,8 @@ def factors(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
         for new, _ in rewrites(node, scaled):
             yield Edit(new, "missing derivative", text)
         yield Edit(ast.Product(r"\circ", node, slope), "missing derivative", text)
-    half = ast.Quotient(ast.Number("1"), ast.Number("2"))
-    scales: list[tuple[ast.Node, str]] = [(ast.Number("2"), "2"), (half, "1/2")]
-    scales += [(ast.Quotient(ast.Number("1"), _size(size)), f"1/{size}") for size in words.sizes]
+    scales: list[tuple[ast.Node, str]] = [(ast.Number("2"), "2"), (HALF, "1/2")]
+    scales += [(ast.Quotient(ONE, _size(size)), f"1/{size}") for size in words.sizes]
     scales += [(_size(size), size) for size in words.sizes]
     for factor, name in scales:
         yield Edit(ast.Product("", factor, node), "factor", f"the factor {name} is missing")
@@ -88,9 +91,8 @@ def other_names(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
 
 def numbers(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     """Change a number or a power."""
-    half = ast.Quotient(ast.Number("1"), ast.Number("2"))
     sizes = [_size(size) for size in words.sizes]
-    options: list[ast.Node] = [*(ast.Number(text) for text in "1234"), half, *sizes]
+    options: list[ast.Node] = [*SMALL, HALF, *sizes]
 
     def change(part: ast.Node) -> Change:
         if isinstance(part, ast.Number):
@@ -108,12 +110,11 @@ def numbers(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
 
 def powers(node: ast.Node) -> Iterator[Edit]:
     """Change a power, or raise to one."""
-    one, half = ast.Number("1"), ast.Quotient(ast.Number("1"), ast.Number("2"))
-    usual: list[ast.Node] = [*(ast.Number(text) for text in "1234"), half, ast.Quotient(ast.Number("3"), half.bottom)]
+    usual: list[ast.Node] = [*SMALL, HALF, replace(HALF, top=ast.Number("3"))]
 
     def change(part: ast.Node) -> Change:
         if isinstance(part, ast.Power):
-            for power in (*usual, *map(ast.Neg, usual), *_quotients(usual), ast.Sum("-", part.exponent, one)):
+            for power in (*usual, *map(ast.Neg, usual), *_quotients(usual), ast.Sum("-", part.exponent, ONE)):
                 if part.exponent != power:
                     new = replace(part, exponent=power)
                     yield new, f"the power of ${render(part.base)}$ must be ${render(power)}$"
@@ -191,7 +192,7 @@ def _without_ones(node: ast.Node) -> ast.Node:
 def scaled_parts(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     """Scale one term of a sum by a size or a small number."""
     numbers: list[ast.Node] = [ast.Number("2"), ast.Number("3"), *(_size(size) for size in words.sizes)]
-    scales: list[ast.Node] = [*numbers, *(ast.Quotient(ast.Number("1"), number) for number in numbers)]
+    scales: list[ast.Node] = [*numbers, *(ast.Quotient(ONE, number) for number in numbers)]
 
     def change(part: ast.Node) -> Change:
         if isinstance(part, ast.Sum):
