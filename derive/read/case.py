@@ -27,7 +27,7 @@ from derive.read.naming import (
     with_samples_below,
     with_usual_indices,
 )
-from derive.read.outline import Equation, Outline, names_in, walk
+from derive.read.outline import Equation, Outline, names_in, walk, with_sides
 from derive.read.parametric import called_by_name
 from derive.read.probabilities import as_quantities
 from derive.read.spelling import render
@@ -87,7 +87,7 @@ def make_case(
     spelled = _spelling(sides + list(loose), left, [tree for symbol in symbols for tree in symbol.trees], functions)
 
     def read(equation: Equation) -> Equation:
-        return replace(equation, left=spelled(equation.left), right=spelled(equation.right))
+        return with_sides(equation, spelled)
 
     found = replace(model, declared=dict(model.declared), domains=dict(model.domains))
     for symbol in symbols:

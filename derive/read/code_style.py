@@ -14,7 +14,7 @@ from derive.read import syntax as ast
 from derive.read.facts import Definition, key_without_indices
 from derive.read.kinds import is_loss_name
 from derive.read.naming import plain
-from derive.read.outline import Equation, names_in, walk
+from derive.read.outline import Equation, names_in, walk, with_sides
 from derive.read.spelling import render
 from derive.read.terms import Function, usual
 from derive.read.unsaid import PRE_ACTIVATIONS, TARGETS, Said
@@ -179,7 +179,7 @@ def _moved(equation: Equation, last: int, step: int, output: ast.Name | None, kn
             return marked(output, last + step - 1) if data and output is not None else node
         return ast.map_children(node, change)
 
-    return replace(equation, left=change(equation.left), right=change(equation.right))
+    return with_sides(equation, change)
 
 
 # ---------------------------------------------------------------- the last layer

@@ -17,6 +17,7 @@ from derive.read.spelling import render
 from derive.read.terms import INDEX_LETTERS, is_running
 
 LAYERS = frozenset(["l", r"\ell", "L"])
+MARKED = ("[]", "()")  # the brackets around the mark of a layer
 _FONT = re.compile(r"\\(?:mathbf|boldsymbol|bm|mathrm|mathcal|mathsf|textbf|text|vec|mathit|pmb|bf|cal)\s*\{([^{}]*)\}")
 
 

@@ -13,7 +13,7 @@ from derive.read import syntax as ast
 from derive.read.applied import substitute
 from derive.read.facts import Facts, key_without_indices
 from derive.read.indexed import indices_of
-from derive.read.outline import Equation, Place, names_in, walk
+from derive.read.outline import Equation, Place, names_in, walk, with_sides
 from derive.read.spelling import render
 from derive.read.terms import DEPTH, Function, is_running
 
@@ -79,13 +79,11 @@ def written_out(
         body = _body(node, open_.get(render(node.function)))
         return node if body is None else change(body, depth + 1)
 
-    def changed(equation: Equation) -> Equation:
-        return replace(equation, left=change(equation.left), right=change(equation.right))
-
-    definitions = [replace(item, equation=changed(item.equation)) for item in facts.definitions]
+    definitions = [replace(item, equation=with_sides(item.equation, change)) for item in facts.definitions]
     functions = [(order, name, function if function.body is None else replace(function, body=change(function.body)), at)
                  for order, name, function, at in facts.functions]  # fmt: skip
-    return replace(facts, definitions=definitions, functions=functions), tuple(map(change, loose)), changed(claim)
+    facts = replace(facts, definitions=definitions, functions=functions)
+    return facts, tuple(map(change, loose)), with_sides(claim, change)
 
 
 def _equations(facts: Facts, claim: Equation) -> Iterable[Equation]:

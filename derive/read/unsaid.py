@@ -12,7 +12,7 @@ from derive.read import syntax as ast
 from derive.read.facts import Definition, Facts, key_without_indices
 from derive.read.kinds import is_loss_name
 from derive.read.naming import plain
-from derive.read.outline import Equation, Place, names_in, walk
+from derive.read.outline import Equation, Place, derivatives_in, names_in, walk
 from derive.read.spelling import render
 
 TARGETS = frozenset(["t", "y", "T", "Y"])
@@ -53,9 +53,8 @@ def _of_loose_formula(
 
 def _differentiated(node: ast.Node) -> Iterator[ast.Name]:
     """Yield the names of what is differentiated: J of ∂J/∂w and of ∂J(w, b)/∂w."""
-    for part in walk(node):
-        of = part.of if isinstance(part, ast.Derivative) else None
-        of = of.function if isinstance(of, ast.Call) else of
+    for part in derivatives_in(node):
+        of = part.of.function if isinstance(part.of, ast.Call) else part.of
         if isinstance(of, ast.Name):
             yield of
 
@@ -91,8 +90,7 @@ def _of_open_end(facts: Facts, claim: Equation, told: Collection[str]) -> Said |
 def _of_arguments(facts: Facts, claim: Equation) -> Iterator[Said]:
     """Yield that Z_h, which nothing defines, is the argument of a function in which all other names have that mark."""
     defined = {item.key: item.equation.right for item in facts.definitions}
-    parts = [*walk(claim.left), *walk(claim.right)]
-    wanted = [part.wrt for part in parts if isinstance(part, ast.Derivative)]
+    wanted = [part.wrt for side in (claim.left, claim.right) for part in derivatives_in(side)]
     wanted += [derivative.wrt for _, _, derivative in facts.cotangents]
     uses = {key_without_indices(name) for right in defined.values() for name in names_in(right)}
     calls = [part for right in defined.values() for part in walk(right) if isinstance(part, ast.Call)]

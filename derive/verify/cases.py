@@ -24,7 +24,7 @@ from derive.read.downstream import function_of, is_slope
 from derive.read.facts import key_without_indices
 from derive.read.general_layer import with_layers
 from derive.read.kinds import SCALARS, collapsed
-from derive.read.outline import Equation, Place, names_in, walk
+from derive.read.outline import Equation, Place, derivatives_in, names_in, walk
 from derive.read.parametric import by_the_parameter, with_hypothesis, written_out
 from derive.read.piecewise import BORDER, has_cases
 from derive.read.spelling import render
@@ -41,7 +41,7 @@ from derive.verify.diagnose import Search
 from derive.verify.judge import FALSE, Verdict
 from derive.verify.limits import undecided
 from derive.verify.other_senses import other_sense
-from derive.verify.own_model import Own, Quantities, bench_of, derivatives_in, laid_out
+from derive.verify.own_model import Own, Quantities, bench_of, laid_out
 from derive.verify.respelled import respelling
 
 WORST = ("ill-typed", "refuted", "unread", "undecided", "verified", "proved")

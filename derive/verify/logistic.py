@@ -13,7 +13,7 @@ from derive.read.code_style import LOGISTIC, ONE, averages, changes_in, is_binar
 from derive.read.facts import Definition, key_without_indices
 from derive.read.kinds import is_loss_name
 from derive.read.naming import plain
-from derive.read.outline import Equation, names_in, walk
+from derive.read.outline import Equation, derivatives_in, names_in, walk
 from derive.read.spelling import render
 from derive.read.unsaid import PRE_ACTIVATIONS
 from derive.verify.judge import Verdict
@@ -101,8 +101,7 @@ def _over_samples(claim: Equation) -> ast.Node | None:
 def _linear(case: Case, claim: Equation, predicted: ast.Name) -> ast.Node | None:
     """Return σ(z), or σ(wᵀ x + b) where a claim is about w or b; None where the names for that are not there."""
     names = [name for side in (claim.left, claim.right) for name in names_in(side)]
-    by = [part.wrt for part in walk(claim.left) if isinstance(part, ast.Derivative)] + changes_in(claim.left)
-    one = by[0] if by else None
+    one = next(iter([*(part.wrt for part in derivatives_in(claim.left)), *changes_in(claim.left)]), None)
     if not isinstance(one, ast.Name):
         return None
     if plain(one.base) in PRE_ACTIVATIONS and plain(one.base) != plain(predicted.base):

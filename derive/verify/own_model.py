@@ -16,7 +16,7 @@ from derive.read.indexed import free_letters
 from derive.read.infer import ReadModel, build_model
 from derive.read.kinds import UNNAMED, is_loss_name
 from derive.read.models import Sketch, called_by_name
-from derive.read.outline import Equation, names_in, walk
+from derive.read.outline import Equation, derivatives_in, names_in, with_sides
 from derive.read.spelling import render
 from derive.read.terms import INDEX_LETTERS, is_running, usual
 from derive.shapes import axes
@@ -46,7 +46,7 @@ class Quantities:
 
     def own(self, claim: Equation) -> Own:
         """Return a claim about quantities alone, with the definitions of those."""
-        claim = replace(claim, left=self._unprimed(claim.left), right=self._unprimed(claim.right))
+        claim = with_sides(claim, self._unprimed)
         derivatives = derivatives_in(claim.left) + derivatives_in(claim.right)
         used = {key_without_indices(name) for name in names_in(claim.left) + names_in(claim.right)}
         derivatives += [derivative for name, derivative in self.cotangents.items() if name in used]
@@ -79,7 +79,7 @@ class Quantities:
         return ast.map_children(node, self._unprimed)
 
     def _in(self, equation: Equation, wanted: set[str]) -> Equation:
-        return replace(equation, left=self._named(equation.left, wanted), right=self._named(equation.right, wanted))
+        return with_sides(equation, lambda side: self._named(side, wanted))
 
     def _named(self, node: ast.Node, wanted: set[str]) -> ast.Node:
         """Return a formula with J(w, b) as J, where the arguments are its own."""
@@ -107,11 +107,6 @@ def mention(claim: Equation) -> Definition:
     for name in names:
         total = ast.Sum("+", total, ast.Power(ast.Norm(name), ast.Number("2")))
     return Definition(MENTIONED, Equation(ast.Name(MENTIONED), total, "", claim.place), 0)
-
-
-def derivatives_in(node: ast.Node) -> list[ast.Derivative]:
-    """Return the derivatives in a formula."""
-    return [part for part in walk(node) if isinstance(part, ast.Derivative)]
 
 
 # ---------------------------------------------------------------- the model
@@ -235,5 +230,4 @@ def laid_out(claim: Equation, bench: Bench) -> Equation:
             return node if several else ast.Transpose(node)
         return ast.map_children(node, turned)
 
-    whole = bench.layout == "numerator"
-    return replace(claim, left=turned(claim.left), right=turned(claim.right)) if whole else claim
+    return with_sides(claim, turned) if bench.layout == "numerator" else claim
