@@ -196,7 +196,7 @@ def with_usual_indices(nodes: Iterable[ast.Node], told: Collection[ast.Node] = (
               and len(name.subs) > 1]  # fmt: skip
     strange = sorted({name.base for name in bound if len(name.base) == 1 and name.base not in INDEX_LETTERS})
     used = {sub.base for name in names_of(nodes) for sub in (*name.subs, name.sup, name) if isinstance(sub, ast.Name)}
-    spare = iter(sorted(INDEX_LETTERS - used - {"l", "k"}))
+    spare = spare_letters(used)
     renamed = {ast.Name(letter): ast.Name(new) for letter, new in zip(strange, spare, strict=False)}
 
     def change(node: ast.Node) -> ast.Node:
@@ -209,6 +209,11 @@ def with_usual_indices(nodes: Iterable[ast.Node], told: Collection[ast.Node] = (
         return node
 
     return change
+
+
+def spare_letters(used: Collection[str]) -> Iterator[str]:
+    """Yield the letters that an index may still have; l and k may count layers."""
+    yield from sorted(INDEX_LETTERS - {*used, "l", "k"})
 
 
 def apart_by_letters(known: Iterable[ast.Name], used: Iterable[ast.Name] = ()) -> Callable[[ast.Node], ast.Node]:

@@ -16,6 +16,7 @@ from derive.read.indexed import indices_of
 from derive.read.outline import Equation, Place, names_in, walk, with_sides
 from derive.read.spelling import render
 from derive.read.terms import DEPTH, Function, is_running
+from derive.read.unsaid import nameless
 
 Shapes = Mapping[str, tuple[str, ...]]
 HYPOTHESIS = "h"
@@ -23,9 +24,8 @@ PARAMETERS = frozenset(["W", "w", "b", r"\theta", r"\Theta", r"\beta"])
 
 
 # ---------------------------------------------------------------- quantities
-def called_by_name(claim: Equation, loose: Sequence[ast.Node], defined: Collection[str]) -> Equation:
+def by_the_quantity(claim: Equation, loose: Sequence[ast.Node], defined: Collection[str]) -> Equation:
     r"""Return a claim about J(\theta_0, \theta_1) as one about J, where a formula without a name can only be J."""
-    formulas = [node for node in loose if not isinstance(node, ast.Name)]
 
     def change(node: ast.Node) -> ast.Node:
         node = ast.map_children(node, change)
@@ -35,7 +35,7 @@ def called_by_name(claim: Equation, loose: Sequence[ast.Node], defined: Collecti
         known = render(of.function) in defined or not all(isinstance(arg, ast.Name) for arg in of.args)
         return node if known else replace(node, of=of.function)
 
-    return replace(claim, left=change(claim.left)) if len(formulas) == 1 else claim
+    return claim if nameless(loose) is None else replace(claim, left=change(claim.left))
 
 
 def by_the_parameter(facts: Facts, claim: Equation, told: Collection[str]) -> tuple[Equation, str]:
@@ -57,7 +57,7 @@ def by_the_parameter(facts: Facts, claim: Equation, told: Collection[str]) -> tu
 
 
 # ---------------------------------------------------------------- functions
-def written_out(
+def inlined(
     facts: Facts, loose: Sequence[ast.Node], claim: Equation
 ) -> tuple[Facts, tuple[ast.Node, ...], Equation]:
     """Return facts, loose formulas and a claim with functions written out that depend on more than their argument."""

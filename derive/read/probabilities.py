@@ -15,6 +15,7 @@ from derive.errors import UnreadError
 from derive.ops import table
 from derive.read import syntax as ast
 from derive.read.indexed import free_letters, is_letter
+from derive.read.naming import spare_letters
 from derive.read.outline import Equation, derivatives_in, walk, with_sides
 from derive.read.spelling import render
 from derive.read.terms import INDEX_LETTERS, Function, usual
@@ -92,7 +93,7 @@ def _renamed(sides: Iterable[ast.Node], met: Iterable[ast.Node]) -> Change:
     """Return what writes probabilities as entries, sums over one set as sums, letters that are met as indices."""
     sides = list(sides)
     used = {part.base for side in sides for part in walk(side) if isinstance(part, ast.Name)}
-    spare = iter(sorted(INDEX_LETTERS - used - {"l", "k"}))
+    spare = spare_letters(used)
     strange = sorted({render(letter) for letter in met} - INDEX_LETTERS)
     letters: dict[ast.Node, ast.Node] = {ast.Name(old): ast.Name(new) for old, new in zip(strange, spare, strict=False)}
     sets = {over.links[1] for side in sides for part in walk(side)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from derive.read import syntax as ast
-from derive.read.facts import Definition, Facts, key_without_indices
+from derive.read.facts import Definition, Facts, key_without_indices, used_in
 from derive.read.kinds import is_loss_name
 from derive.read.naming import plain
 from derive.read.outline import Equation, Place, derivatives_in, names_in, walk
@@ -38,16 +38,22 @@ def unsaid(facts: Facts, claim: Equation, loose: Sequence[ast.Node], told: Colle
             yield said
 
 
+def nameless(loose: Sequence[ast.Node]) -> ast.Node | None:
+    """Return the one formula of a model that has no name; None where there are none or several."""
+    formulas = [node for node in loose if not isinstance(node, ast.Name)]
+    return formulas[0] if len(formulas) == 1 else None
+
+
 def _of_loose_formula(
     facts: Facts, claim: Equation, loose: Sequence[ast.Node], told: Collection[str]
 ) -> Said | None:  # fmt: skip
     """Return the one formula that has no name as what the claim differentiates, or uses, and nothing defines."""
-    formulas = [node for node in loose if not isinstance(node, ast.Name)]
+    formula = nameless(loose)
     known = {*told, *(item.key for item in facts.definitions), *(name for _, name, f, _ in facts.functions if f.body)}
     open_ = [name for name in (*_differentiated(claim.left), *names_in(claim.right)) if _unknown(name, facts, known)]
-    if len(formulas) != 1 or not open_:
+    if formula is None or not open_:
         return None
-    (formula,), name = formulas, open_[0]
+    name = open_[0]
     return _said(name, formula, claim.place, facts, f"${render(name)}$ is ${render(formula)}$, which has no name")
 
 
@@ -67,7 +73,7 @@ def _unknown(name: ast.Name, facts: Facts, known: Collection[str]) -> bool:
 def _of_open_end(facts: Facts, claim: Equation, told: Collection[str]) -> Said | None:
     """Return that the one name of a loss of which nothing is said is the one value that nothing uses."""
     stated = [item for item in facts.definitions if not isinstance(item.equation.right, ast.Name)]  # no other names
-    used = {key_without_indices(name) for item in stated for name in names_in(item.equation.right)}
+    used = used_in(stated)
     defined = {item.key: item for item in stated}
     wanted = {key_without_indices(name) for name in _differentiated(claim.left)}
     losses = [item for key, item in defined.items() if key in wanted or (is_loss_name(key) and key not in used)]

@@ -11,7 +11,7 @@ from derive.op import TABLE
 from derive.read import syntax as ast
 from derive.read.backward import is_delta
 from derive.read.case import Case
-from derive.read.facts import Definition, Facts, key_without_indices
+from derive.read.facts import Definition, Facts, key_without_indices, used_in
 from derive.read.indexed import free_letters
 from derive.read.infer import ReadModel, build_model
 from derive.read.kinds import UNNAMED, is_loss_name
@@ -125,17 +125,21 @@ def sketch_of(own: Own, facts: Facts) -> Sketch:
     if of is None and any(map(is_delta, (name for side in sides for name in names_in(side)))):
         wanted = _only_loss(ordered)
     loss = next((item for item in ordered if item.key == wanted), None)
-    used = {key_without_indices(name) for item in ordered for name in names_in(item.equation.right)}
-    others = [item for item in ordered if is_loss_name(item.key) and item.key not in {*used, whole} and loss is None]
+    others = [item for item in _final_losses(ordered) if item.key != whole and loss is None]
     forward = tuple(item for item in ordered if item is not loss and item not in others)  # no loss leads to another
     return Sketch("", 0, (), forward, loss, LAST, downstream=wanted or ANY_NAME)
 
 
 def _only_loss(definitions: Sequence[Definition]) -> str:
     """Return the one loss that a model ends in, of which its errors δ are the derivatives; "" where there is none."""
-    used = {key_without_indices(name) for item in definitions for name in names_in(item.equation.right)}
-    losses = [item.key for item in definitions if is_loss_name(item.key) and item.key not in used]
-    return losses[0] if len(losses) == 1 else ""
+    losses = _final_losses(definitions)
+    return losses[0].key if len(losses) == 1 else ""
+
+
+def _final_losses(definitions: Sequence[Definition]) -> list[Definition]:
+    """Return the losses that nothing is computed from."""
+    used = used_in(definitions)
+    return [item for item in definitions if is_loss_name(item.key) and item.key not in used]
 
 
 def _ordered(definitions: Sequence[Definition]) -> list[Definition]:
