@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from derive.read import syntax as ast
-from derive.read.applied import substitute
 from derive.read.facts import GREEK_DELTA, Definition, key_without_indices
 from derive.read.indexed import indices_of, is_letter
 from derive.read.naming import plain
-from derive.read.outline import Equation, names_in, walk
+from derive.read.outline import Equation, derivatives_in, names_in, walk
 from derive.read.spelling import render
 
 DEPTH = 4  # of values written out inside each other
@@ -22,7 +21,7 @@ def is_backward(node: ast.Node, numbers: Collection[str] = ()) -> bool:
     `numbers` are the keys of names that are told to be no δ of a backward pass.
     """
     names = [name for name in names_in(node) if key_without_indices(name) not in numbers]
-    return any(isinstance(part, ast.Derivative) for part in walk(node)) or any(map(is_delta, names))
+    return bool(derivatives_in(node)) or any(map(is_delta, names))
 
 
 def is_delta(name: ast.Node) -> bool:
@@ -74,4 +73,4 @@ def _with_letters(node: ast.Node, letters: dict[str, ast.Node]) -> ast.Node:
     node = ast.map_children(node, lambda part: _with_letters(part, letters))
     if isinstance(node, ast.Name) and node.subs:
         return replace(node, subs=tuple(letters.get(render(sub), sub) for sub in node.subs))
-    return substitute(node, letters) if isinstance(node, ast.Name) else node
+    return letters.get(render(node), node) if isinstance(node, ast.Name) else node

@@ -27,8 +27,8 @@ from derive.read.naming import (
     with_samples_below,
     with_usual_indices,
 )
-from derive.read.outline import Equation, Outline, names_in, walk
-from derive.read.parametric import called_by_name
+from derive.read.outline import Equation, Outline, names_in, walk, with_sides
+from derive.read.parametric import by_the_quantity
 from derive.read.probabilities import as_quantities
 from derive.read.spelling import render
 
@@ -81,13 +81,13 @@ def make_case(
     """
     equations, claims = as_quantities(model.equations, claims)
     model = replace(model, equations=equations)
-    claims = [called_by_name(claim, loose, functions) for claim in claims]
+    claims = [by_the_quantity(claim, loose, functions) for claim in claims]
     sides = [side for equation in (*model.equations, *claims) for side in (equation.left, equation.right)]
     left = [equation.left for equation in model.equations]
     spelled = _spelling(sides + list(loose), left, [tree for symbol in symbols for tree in symbol.trees], functions)
 
     def read(equation: Equation) -> Equation:
-        return replace(equation, left=spelled(equation.left), right=spelled(equation.right))
+        return with_sides(equation, spelled)
 
     found = replace(model, declared=dict(model.declared), domains=dict(model.domains))
     for symbol in symbols:

@@ -11,10 +11,10 @@ from dataclasses import replace
 from derive.notation import bare_letter
 from derive.ops import table
 from derive.read import syntax as ast
-from derive.read.facts import Definition, key_without_indices
+from derive.read.facts import Definition, key_without_indices, used_in
 from derive.read.kinds import is_loss_name
 from derive.read.naming import plain
-from derive.read.outline import Equation, names_in, walk
+from derive.read.outline import Equation, names_in, walk, with_sides
 from derive.read.spelling import render
 from derive.read.terms import Function, usual
 from derive.read.unsaid import PRE_ACTIVATIONS, TARGETS, Said
@@ -31,7 +31,7 @@ def changes_in(node: ast.Node) -> list[ast.Node]:
 
 def above(key: str, definitions: Iterable[Definition]) -> set[str]:
     """Return the keys of what a name is computed from, through all equations."""
-    uses = {item.key: {key_without_indices(name) for name in names_in(item.equation.right)} for item in definitions}
+    uses = {item.key: used_in([item]) for item in definitions}
     found: set[str] = set()
     new = set(uses.get(key, ()))
     while new:
@@ -142,8 +142,7 @@ def further_layers(definitions: Sequence[Definition], claim: Equation) -> Iterat
 
 
 def _names(claim: Equation) -> list[ast.Name]:
-    parts = [part for side in (claim.left, claim.right) for part in names_in(side)]
-    return [part for part in parts if isinstance(part, ast.Name)]
+    return [*names_in(claim.left), *names_in(claim.right)]
 
 
 def _mark(name: ast.Node) -> int | None:
@@ -175,7 +174,7 @@ def _moved(equation: Equation, last: int, step: int, output: ast.Name | None, kn
             return marked(output, last + step - 1) if data and output is not None else node
         return ast.map_children(node, change)
 
-    return replace(equation, left=change(equation.left), right=change(equation.right))
+    return with_sides(equation, change)
 
 
 # ---------------------------------------------------------------- the last layer
@@ -184,7 +183,7 @@ def output_of(claim: Equation, definitions: Sequence[Definition]) -> tuple[ast.N
     for part in walk(claim.right):
         if isinstance(part, ast.Sum) and part.sign == "-":
             predicted, target = part.left, part.right
-            if isinstance(predicted, ast.Name) and plain(getattr(predicted, "base", "")) in TARGETS:
+            if isinstance(predicted, ast.Name) and plain(predicted.base) in TARGETS:
                 predicted, target = target, predicted
             if isinstance(predicted, ast.Name) and isinstance(target, ast.Name) and plain(target.base) in TARGETS:
                 found = _before(predicted, claim, definitions)

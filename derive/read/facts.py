@@ -9,7 +9,7 @@ from derive.errors import DeriveError
 from derive.op import TABLE
 from derive.read import syntax as ast
 from derive.read.functions import SIGMA, read_definition
-from derive.read.outline import Equation, Outline, Place, Unread, walk
+from derive.read.outline import Equation, Outline, Place, Unread, names_in, walk
 from derive.read.spelling import render
 from derive.read.terms import Function, is_running, usual
 
@@ -154,6 +154,16 @@ def _declares(node: ast.Node, facts: Facts) -> bool:
         return False
     name = render(replace(node.function, primes=0))
     return usual(name) is None and not any(known == name and f.op for _, known, f, _ in facts.functions)
+
+
+def used_in(definitions: Iterable[Definition]) -> set[str]:
+    """Return the keys of the names on the right sides of definitions."""
+    return {key_without_indices(name) for item in definitions for name in names_in(item.equation.right)}
+
+
+def define(name: ast.Name, formula: ast.Node, place: Place, order: int) -> Definition:
+    """Return a name's definition that no page states."""
+    return Definition(key_without_indices(name), Equation(name, formula, render(name), place), order)
 
 
 def key_without_indices(name: ast.Name) -> str:

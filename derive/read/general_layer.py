@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from derive.read import syntax as ast
 from derive.read.backward import is_delta
 from derive.read.facts import Definition, Facts, key_without_indices
-from derive.read.layers import moved
-from derive.read.naming import names_of
-from derive.read.outline import Equation, walk
+from derive.read.layers import GENERAL, moved, shifted
+from derive.read.naming import MARKED, names_of
+from derive.read.outline import Equation, walk, with_sides
 from derive.read.spelling import render
-
-MARKED = ("[]", "()")
 
 
 def with_layers(facts: Facts, claim: Equation, told: Collection[str]) -> tuple[Facts, Equation, tuple[str, ...]]:
@@ -161,7 +160,7 @@ def _below(z: ast.Name, right: ast.Node) -> Iterator[ast.Name]:
     """Yield the names of the layer below."""
     if z.style not in MARKED or not isinstance(z.sup, ast.Name):
         return
-    lower = ast.Sum("-", z.sup, ast.Number("1"))
+    lower = shifted(z.sup, -1)
     yield from (name for name in names_of([right]) if name.style in MARKED and name.sup == lower)
 
 
@@ -177,7 +176,7 @@ def _changed(node: ast.Node, change: Callable[[ast.Node], ast.Node]) -> ast.Node
 # ---------------------------------------------------------------- the layer above
 def with_layer_above(equations: Sequence[Equation], claims: Sequence[Equation]) -> list[Equation]:
     """Return equations, and those of the layer above where a claim names what only stands there: W^{(k+1)}."""
-    known = {name for equation in equations for side in (equation.left, equation.right) for name in names_of([side])}
+    known = {replace(name, subs=()) for one in equations for name in names_of([one.left, one.right])}
     lefts = {render(equation.left) for equation in equations}
     asked = {replace(name, subs=()) for claim in claims for name in names_of([claim.right])}
     found = list(equations)
@@ -185,16 +184,15 @@ def with_layer_above(equations: Sequence[Equation], claims: Sequence[Equation]) 
         letter = _letter(equation)
         if not letter:
             continue
-        up = ast.Sum("+", ast.Name(letter), ast.Number("1"))
-        left, right = (moved(side, letter, up) for side in (equation.left, equation.right))
-        new = {replace(name, subs=()) for name in names_of([right])} - {replace(name, subs=()) for name in known}
-        if new & asked and render(left) not in lefts:
-            found.append(replace(equation, left=left, right=right))
+        above = with_sides(equation, partial(moved, letter=letter, to=shifted(ast.Name(letter), 1)))
+        new = {replace(name, subs=()) for name in names_of([above.right])} - known
+        if new & asked and render(above.left) not in lefts:
+            found.append(above)
     return found
 
 
 def _letter(equation: Equation) -> str:
     """Return the letter of the layer that an equation begins at: k of z^{(k+1)} = W^{(k)} z^{(k)}."""
     marks = {name.sup for name in names_of([equation.right]) if name.style in MARKED}
-    letters = {mark.base for mark in marks if isinstance(mark, ast.Name) and mark.base in ("l", r"\ell", "k")}
+    letters = {mark.base for mark in marks if isinstance(mark, ast.Name) and mark.base in GENERAL}
     return letters.pop() if len(letters) == 1 else ""

@@ -15,8 +15,9 @@ from derive.read import syntax as ast
 from derive.read.facts import Facts, key_without_indices
 from derive.read.functions import SIGMA
 from derive.read.kinds import Evidence, Reading, Written, equation_indices, is_loss_name, readings
-from derive.read.layers import moved
+from derive.read.layers import moved, shifted
 from derive.read.models import Sketch
+from derive.read.naming import MARKED
 from derive.read.outline import Equation, Outline, names_in
 from derive.read.outline import walk as walk_tree
 from derive.read.shaping import Sizes, build, name_sizes
@@ -72,7 +73,7 @@ def layer_letter(written: Iterable[Written]) -> str:
         for name in names_in(equation.left):
             if (
                 isinstance(name.sup, ast.Name)
-                and name.style in ("[]", "()")
+                and name.style in MARKED
                 and name.sup.base in ("l", r"\ell", "k", "L")
             ):
                 return name.sup.base
@@ -84,15 +85,15 @@ def _next_layer(written: Sequence[Written]) -> list[Written]:
     letter = layer_letter(written)
     if not letter:
         return []
-    below, above = (ast.Sum(sign, ast.Name(letter), ast.Number("1")) for sign in "-+")
+    below, above = (shifted(ast.Name(letter), step) for step in (-1, 1))
     known = {render(equation.left) for equation in written}
-    shifted = []
+    found = []
     for equation in written:
         if any(name.sup == below for name in names_in(equation.right)):
             left, right = (moved(side, letter, above) for side in (equation.left, equation.right))
             if render(left) not in known:
-                shifted.append(Written(left, right, False, equation.line))
-    return shifted
+                found.append(Written(left, right, False, equation.line))
+    return found
 
 
 # ---------------------------------------------------------------- kinds

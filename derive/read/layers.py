@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from derive.read import syntax as ast
-from derive.read.naming import LAYERS, names_of
-from derive.read.outline import Equation, names_in
+from derive.read.naming import LAYERS, MARKED, names_of
+from derive.read.outline import Equation, names_in, with_sides
 from derive.read.spelling import render
 
 GENERAL = LAYERS - {"L"} | {"k"}
@@ -16,18 +17,18 @@ GENERAL = LAYERS - {"L"} | {"k"}
 def at_layers(equations: Sequence[Equation], nodes: Iterable[ast.Node]) -> list[Equation]:
     """Return equations, and beside those of a general layer the same of every other layer that some trees name."""
     nodes = list(nodes)
-    marks = {name.sup for name in names_of(nodes) if name.style in ("[]", "()") and name.sup is not None}
+    marks = {name.sup for name in names_of(nodes) if name.style in MARKED and name.sup is not None}
     wanted = [mark for mark in sorted(marks, key=render) if _is_certain(mark)]
     known = {render(equation.left) for equation in equations}
     found = list(equations)
     for equation in equations:
         letter = _letter(equation)
         for mark in wanted if letter else ():
-            left, right = (moved(side, letter, mark) for side in (equation.left, equation.right))
-            inside = [name for name in names_in(left) if name.sup in wanted]
-            if inside and render(left) not in known:
-                known.add(render(left))
-                found.append(replace(equation, left=left, right=right))
+            there = with_sides(equation, partial(moved, letter=letter, to=mark))
+            left = render(there.left)
+            if left not in known and any(name.sup in wanted for name in names_in(there.left)):
+                known.add(left)
+                found.append(there)
     return found
 
 
@@ -39,7 +40,7 @@ def _letter(equation: Equation) -> str:
     """Return the letter of the general layer that an equation is of; "" where it is of none."""
     for name in names_in(equation.left) + names_in(equation.right):
         mark = name.sup.left if isinstance(name.sup, ast.Sum) else name.sup
-        if isinstance(mark, ast.Name) and mark.base in GENERAL and name.style in ("[]", "()"):
+        if isinstance(mark, ast.Name) and mark.base in GENERAL and name.style in MARKED:
             return mark.base
     return ""
 
@@ -47,23 +48,30 @@ def _letter(equation: Equation) -> str:
 def moved(node: ast.Node, letter: str, to: ast.Node) -> ast.Node:
     """Return a tree with every layer l + k as the layer to + k: a letter, a number, or both."""
     node = ast.map_children(node, lambda part: moved(part, letter, to))
-    if not isinstance(node, ast.Name) or node.style not in ("[]", "()"):
+    if not isinstance(node, ast.Name) or node.style not in MARKED:
         return node
     if node.sup == ast.Name(letter):
         return replace(node, sup=to)
     if isinstance(node.sup, ast.Sum) and node.sup.left == ast.Name(letter) and isinstance(node.sup.right, ast.Number):
-        base, start = (to.left, _count(to)) if isinstance(to, ast.Sum) else (to, 0)
-        return replace(node, sup=_mark(base, start + _count(node.sup)))
+        return replace(node, sup=shifted(to, _split(node.sup)[1]))
     return node
 
 
-def _count(step: ast.Sum) -> int:
-    """Return the k of l + k."""
-    assert isinstance(step.right, ast.Number)
-    return int(step.right.text) * (1 if step.sign == "+" else -1)
+def shifted(mark: ast.Node, count: int) -> ast.Node:
+    """Return the mark of the layer that is `count` above another: l + 1 of l, l of l - 1, 4 of 3.
+
+    >>> render(shifted(ast.Sum("-", ast.Name("l"), ast.Number("1")), 2))
+    'l + 1'
+    """
+    letter, own = _split(mark)
+    total = own + count
+    if isinstance(letter, ast.Number):
+        return ast.Number(str(int(letter.text) + total))
+    return ast.Sum("+" if total > 0 else "-", letter, ast.Number(str(abs(total)))) if total else letter
 
 
-def _mark(base: ast.Node, count: int) -> ast.Node:
-    if isinstance(base, ast.Number):
-        return ast.Number(str(int(base.text) + count))
-    return ast.Sum("+" if count > 0 else "-", base, ast.Number(str(abs(count)))) if count else base
+def _split(mark: ast.Node) -> tuple[ast.Node, int]:
+    """Return the l and the k of l + k."""
+    if isinstance(mark, ast.Sum) and isinstance(mark.right, ast.Number):
+        return mark.left, int(mark.right.text) * (1 if mark.sign == "+" else -1)
+    return mark, 0

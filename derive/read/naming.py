@@ -17,6 +17,7 @@ from derive.read.spelling import render
 from derive.read.terms import INDEX_LETTERS, is_running
 
 LAYERS = frozenset(["l", r"\ell", "L"])
+MARKED = ("[]", "()")  # the brackets around the mark of a layer
 _FONT = re.compile(r"\\(?:mathbf|boldsymbol|bm|mathrm|mathcal|mathsf|textbf|text|vec|mathit|pmb|bf|cal)\s*\{([^{}]*)\}")
 
 
@@ -202,7 +203,7 @@ def with_usual_indices(nodes: Iterable[ast.Node], told: Collection[ast.Node] = (
               and len(name.subs) > 1]  # fmt: skip
     strange = sorted({name.base for name in bound if len(name.base) == 1 and name.base not in INDEX_LETTERS})
     used = {sub.base for name in names_of(nodes) for sub in (*name.subs, name.sup, name) if isinstance(sub, ast.Name)}
-    spare = iter(sorted(INDEX_LETTERS - used - {"l", "k"}))
+    spare = spare_letters(used)
     renamed = {ast.Name(letter): ast.Name(new) for letter, new in zip(strange, spare, strict=False)}
 
     def change(node: ast.Node) -> ast.Node:
@@ -215,6 +216,11 @@ def with_usual_indices(nodes: Iterable[ast.Node], told: Collection[ast.Node] = (
         return node
 
     return change
+
+
+def spare_letters(used: Collection[str]) -> Iterator[str]:
+    """Yield the letters that an index may still have; l and k may count layers."""
+    yield from sorted(INDEX_LETTERS - {*used, "l", "k"})
 
 
 def apart_by_letters(known: Iterable[ast.Name], used: Iterable[ast.Name] = ()) -> Callable[[ast.Node], ast.Node]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -263,6 +263,16 @@ def names_in(node: ast.Node, bound: frozenset[ast.Node] = frozenset()) -> list[a
         return names_in(node.body, inner) + (names_in(node.upper, bound) if node.upper is not None else [])
     parts = node.args if isinstance(node, ast.Call) else ast.children(node)
     return [name for part in parts for name in names_in(part, bound)]
+
+
+def derivatives_in(node: ast.Node) -> list[ast.Derivative]:
+    """Return the derivatives in a formula."""
+    return [part for part in walk(node) if isinstance(part, ast.Derivative)]
+
+
+def with_sides(equation: Equation, change: Callable[[ast.Node], ast.Node]) -> Equation:
+    """Return an equation with each side replaced by what `change` makes of it."""
+    return replace(equation, left=change(equation.left), right=change(equation.right))
 
 
 def _is_placeholder(node: ast.Node) -> bool:

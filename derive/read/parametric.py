@@ -13,9 +13,10 @@ from derive.read import syntax as ast
 from derive.read.applied import substitute
 from derive.read.facts import Facts, key_without_indices
 from derive.read.indexed import indices_of
-from derive.read.outline import Equation, Place, names_in, walk
+from derive.read.outline import Equation, Place, names_in, walk, with_sides
 from derive.read.spelling import render
 from derive.read.terms import DEPTH, Function, is_running
+from derive.read.unsaid import nameless
 
 Shapes = Mapping[str, tuple[str, ...]]
 HYPOTHESIS = "h"
@@ -23,9 +24,8 @@ PARAMETERS = frozenset(["W", "w", "b", r"\theta", r"\Theta", r"\beta"])
 
 
 # ---------------------------------------------------------------- quantities
-def called_by_name(claim: Equation, loose: Sequence[ast.Node], defined: Collection[str]) -> Equation:
+def by_the_quantity(claim: Equation, loose: Sequence[ast.Node], defined: Collection[str]) -> Equation:
     r"""Return a claim about J(\theta_0, \theta_1) as one about J, where a formula without a name can only be J."""
-    formulas = [node for node in loose if not isinstance(node, ast.Name)]
 
     def change(node: ast.Node) -> ast.Node:
         node = ast.map_children(node, change)
@@ -35,7 +35,7 @@ def called_by_name(claim: Equation, loose: Sequence[ast.Node], defined: Collecti
         known = render(of.function) in defined or not all(isinstance(arg, ast.Name) for arg in of.args)
         return node if known else replace(node, of=of.function)
 
-    return replace(claim, left=change(claim.left)) if len(formulas) == 1 else claim
+    return claim if nameless(loose) is None else replace(claim, left=change(claim.left))
 
 
 def by_the_parameter(facts: Facts, claim: Equation, told: Collection[str]) -> tuple[Equation, str]:
@@ -57,7 +57,7 @@ def by_the_parameter(facts: Facts, claim: Equation, told: Collection[str]) -> tu
 
 
 # ---------------------------------------------------------------- functions
-def written_out(
+def inlined(
     facts: Facts, loose: Sequence[ast.Node], claim: Equation
 ) -> tuple[Facts, tuple[ast.Node, ...], Equation]:
     """Return facts, loose formulas and a claim with functions written out that depend on more than their argument."""
@@ -79,13 +79,11 @@ def written_out(
         body = _body(node, open_.get(render(node.function)))
         return node if body is None else change(body, depth + 1)
 
-    def changed(equation: Equation) -> Equation:
-        return replace(equation, left=change(equation.left), right=change(equation.right))
-
-    definitions = [replace(item, equation=changed(item.equation)) for item in facts.definitions]
+    definitions = [replace(item, equation=with_sides(item.equation, change)) for item in facts.definitions]
     functions = [(order, name, function if function.body is None else replace(function, body=change(function.body)), at)
                  for order, name, function, at in facts.functions]  # fmt: skip
-    return replace(facts, definitions=definitions, functions=functions), tuple(map(change, loose)), changed(claim)
+    facts = replace(facts, definitions=definitions, functions=functions)
+    return facts, tuple(map(change, loose)), with_sides(claim, change)
 
 
 def _equations(facts: Facts, claim: Equation) -> Iterable[Equation]:

@@ -15,7 +15,8 @@ from derive.errors import UnreadError
 from derive.ops import table
 from derive.read import syntax as ast
 from derive.read.indexed import free_letters, is_letter
-from derive.read.outline import Equation, walk
+from derive.read.naming import spare_letters
+from derive.read.outline import Equation, derivatives_in, walk, with_sides
 from derive.read.spelling import render
 from derive.read.terms import INDEX_LETTERS, Function, usual
 
@@ -35,10 +36,8 @@ def as_quantities(model: Sequence[Equation], claims: Sequence[Equation]) -> tupl
     sides = [side for equation in (*model, *claims) for side in (equation.left, equation.right)]
     change = _renamed(sides, [entry.subs[0] for head in heads if (entry := _entry(head)) is not None])
 
-    def changed(equation: Equation) -> Equation:
-        return replace(equation, left=change(equation.left), right=change(equation.right))
-
-    stated, claimed = [_defining(changed(equation)) for equation in model], [changed(equation) for equation in claims]
+    stated = [_defining(with_sides(equation, change)) for equation in model]
+    claimed = [with_sides(equation, change) for equation in claims]
     met = {render(sub) for equation in stated if is_probability(equation.left) for sub in equation.left.subs}
     losses = {equation.left: letters for equation in stated if isinstance(equation.left, ast.Name)
               and not equation.left.subs and (letters := free_letters(equation.right) & met)}  # fmt: skip
@@ -49,17 +48,14 @@ def as_quantities(model: Sequence[Equation], claims: Sequence[Equation]) -> tupl
             return replace(node, subs=tuple(map(ast.Name, sorted(losses[node]))))
         return node
 
-    def entered(equation: Equation) -> Equation:
-        return replace(equation, left=of_entries(equation.left), right=of_entries(equation.right))
-
     bound = {render(part.index) for equation in stated for part in walk(equation.right)
              if isinstance(part, ast.Big) and part.index is not None}  # fmt: skip
     for claim in claimed if losses else ():
-        by = next((part.wrt for part in walk(claim.left) if isinstance(part, ast.Derivative)), None)
+        by = next((part.wrt for part in derivatives_in(claim.left)), None)
         other = free_letters(by) & bound - met if by is not None else set()
         if other and not free_letters(claim.right) & met:
             raise UnreadError(f"${render(claim.left)}$: whether ${min(other)}$ is the entry of the loss is not said")
-    return list(map(entered, stated)), list(map(entered, claimed))
+    return [with_sides(one, of_entries) for one in stated], [with_sides(one, of_entries) for one in claimed]
 
 
 def _head(left: ast.Node) -> ast.Call | None:
@@ -97,7 +93,7 @@ def _renamed(sides: Iterable[ast.Node], met: Iterable[ast.Node]) -> Change:
     """Return what writes probabilities as entries, sums over one set as sums, letters that are met as indices."""
     sides = list(sides)
     used = {part.base for side in sides for part in walk(side) if isinstance(part, ast.Name)}
-    spare = iter(sorted(INDEX_LETTERS - used - {"l", "k"}))
+    spare = spare_letters(used)
     strange = sorted({render(letter) for letter in met} - INDEX_LETTERS)
     letters: dict[ast.Node, ast.Node] = {ast.Name(old): ast.Name(new) for old, new in zip(strange, spare, strict=False)}
     sets = {over.links[1] for side in sides for part in walk(side)

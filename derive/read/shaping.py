@@ -39,6 +39,16 @@ def declared_shape(words: Iterable[str]) -> Shape:
     return () if rows == columns else (rows,) if columns == 1 else (ROW, columns)
 
 
+def as_declared(shape: Shape) -> tuple[str, ...]:
+    """Return how a claims file writes a shape: that of a row as `1 × n`.
+
+    >>> as_declared((ROW, sympy.Symbol("n")))
+    ('1', 'n')
+    """
+    lying = ("1",) if len(axes(shape)) < len(shape) else ()
+    return (*lying, *map(str, axes(shape)))
+
+
 def _length(word: str) -> sympy.Expr:
     factors = [factor.strip() for factor in word.split("*")]
     if not all(re.fullmatch(r"[0-9]{1,9}|\\?[^\W\d]\w*(?:[_^]\{?[\w()\[\]]+\}?)*", factor) for factor in factors):

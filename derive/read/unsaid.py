@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from derive.read import syntax as ast
-from derive.read.facts import Definition, Facts, key_without_indices
+from derive.read.facts import Definition, Facts, key_without_indices, used_in
 from derive.read.kinds import is_loss_name
 from derive.read.naming import plain
-from derive.read.outline import Equation, Place, names_in, walk
+from derive.read.outline import Equation, Place, derivatives_in, names_in, walk
 from derive.read.spelling import render
 
 TARGETS = frozenset(["t", "y", "T", "Y"])
@@ -38,24 +38,29 @@ def unsaid(facts: Facts, claim: Equation, loose: Sequence[ast.Node], told: Colle
             yield said
 
 
+def nameless(loose: Sequence[ast.Node]) -> ast.Node | None:
+    """Return the one formula of a model that has no name; None where there are none or several."""
+    formulas = [node for node in loose if not isinstance(node, ast.Name)]
+    return formulas[0] if len(formulas) == 1 else None
+
+
 def _of_loose_formula(
     facts: Facts, claim: Equation, loose: Sequence[ast.Node], told: Collection[str]
 ) -> Said | None:  # fmt: skip
     """Return the one formula that has no name as what the claim differentiates, or uses, and nothing defines."""
-    formulas = [node for node in loose if not isinstance(node, ast.Name)]
+    formula = nameless(loose)
     known = {*told, *(item.key for item in facts.definitions), *(name for _, name, f, _ in facts.functions if f.body)}
     open_ = [name for name in (*_differentiated(claim.left), *names_in(claim.right)) if _unknown(name, facts, known)]
-    if len(formulas) != 1 or not open_:
+    if formula is None or not open_:
         return None
-    (formula,), name = formulas, open_[0]
+    name = open_[0]
     return _said(name, formula, claim.place, facts, f"${render(name)}$ is ${render(formula)}$, which has no name")
 
 
 def _differentiated(node: ast.Node) -> Iterator[ast.Name]:
     """Yield the names of what is differentiated: J of ∂J/∂w and of ∂J(w, b)/∂w."""
-    for part in walk(node):
-        of = part.of if isinstance(part, ast.Derivative) else None
-        of = of.function if isinstance(of, ast.Call) else of
+    for part in derivatives_in(node):
+        of = part.of.function if isinstance(part.of, ast.Call) else part.of
         if isinstance(of, ast.Name):
             yield of
 
@@ -68,7 +73,7 @@ def _unknown(name: ast.Name, facts: Facts, known: Collection[str]) -> bool:
 def _of_open_end(facts: Facts, claim: Equation, told: Collection[str]) -> Said | None:
     """Return that the one name of a loss of which nothing is said is the one value that nothing uses."""
     stated = [item for item in facts.definitions if not isinstance(item.equation.right, ast.Name)]  # no other names
-    used = {key_without_indices(name) for item in stated for name in names_in(item.equation.right)}
+    used = used_in(stated)
     defined = {item.key: item for item in stated}
     wanted = {key_without_indices(name) for name in _differentiated(claim.left)}
     losses = [item for key, item in defined.items() if key in wanted or (is_loss_name(key) and key not in used)]
@@ -91,8 +96,7 @@ def _of_open_end(facts: Facts, claim: Equation, told: Collection[str]) -> Said |
 def _of_arguments(facts: Facts, claim: Equation) -> Iterator[Said]:
     """Yield that Z_h, which nothing defines, is the argument of a function in which all other names have that mark."""
     defined = {item.key: item.equation.right for item in facts.definitions}
-    parts = [*walk(claim.left), *walk(claim.right)]
-    wanted = [part.wrt for part in parts if isinstance(part, ast.Derivative)]
+    wanted = [part.wrt for side in (claim.left, claim.right) for part in derivatives_in(side)]
     wanted += [derivative.wrt for _, _, derivative in facts.cotangents]
     uses = {key_without_indices(name) for right in defined.values() for name in names_in(right)}
     calls = [part for right in defined.values() for part in walk(right) if isinstance(part, ast.Call)]

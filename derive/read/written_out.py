@@ -9,6 +9,8 @@ from derive.read import syntax as ast
 from derive.read.outline import Equation, walk
 from derive.read.spelling import render
 
+HESSIANS = frozenset(["H", r"\mathbf{H}", r"\mathcal{H}", r"\boldsymbol{H}", r"\text{H}", r"\text{Hess}"])
+
 
 def in_entries(claim: Equation) -> list[Equation]:
     r"""Return a claim about written-out entries as one claim for each; any other as it is.
@@ -32,9 +34,6 @@ def _gradient(node: ast.Node) -> list[ast.Node] | None:
     of, sign = node.of, r"\partial"
     several = len(of.args) > 1 and all(isinstance(arg, ast.Name) for arg in of.args)
     return [ast.Derivative(of, arg, sign) for arg in of.args if isinstance(arg, ast.Name)] if several else None
-
-
-HESSIANS = frozenset(["H", r"\mathbf{H}", r"\mathcal{H}", r"\boldsymbol{H}", r"\text{H}", r"\text{Hess}"])
 
 
 def _hessian(node: ast.Node, right: ast.Node) -> list[ast.Node] | None:

@@ -11,14 +11,14 @@ from derive.read.case import Case
 from derive.read.facts import Definition, Facts
 from derive.read.kinds import UNNAMED, numbers
 from derive.read.naming import with_one_sign
-from derive.read.outline import Equation, Outline, names_in, walk
+from derive.read.outline import Equation, Outline, derivatives_in, names_in, walk
 from derive.read.spelling import render
 from derive.read.terms import Function
 from derive.shapes import axes
 from derive.verify.bench import Bench
 from derive.verify.claims import Page, judge_claim
 from derive.verify.judge import FALSE, Verdict
-from derive.verify.own_model import LAST, Own, Quantities, bench_of, derivatives_in, laid_out, mention
+from derive.verify.own_model import LAST, Own, Quantities, bench_of, laid_out, mention
 
 LAYOUT = {
     "numerator": "numerator layout: the gradient of a number has the shape of the transposed variable",

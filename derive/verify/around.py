@@ -15,14 +15,14 @@ from derive.read.claims_file import Entry
 from derive.read.facts import Facts, is_value, key_without_indices
 from derive.read.infer import called_functions
 from derive.read.kinds import numbers
-from derive.read.outline import Equation, Outline, names_in, walk
+from derive.read.outline import Equation, Outline, derivatives_in, names_in, walk
 from derive.read.spelling import render
 from derive.read.terms import is_running
 from derive.verify.at_steps import judge_at_steps
 from derive.verify.cases import judge_in_case, judge_read
 from derive.verify.changes import changes_beside, like_layers, needs_no_model
 from derive.verify.judge import FALSE, GOOD, Verdict
-from derive.verify.own_model import LAST, derivatives_in
+from derive.verify.own_model import LAST
 
 USUAL = "denominator"  # in the shapes of variables; how the Jacobians of vectors lie then is not told
 LOOSE = "matrix product for Hadamard product"  # signs are left out where the page means it,

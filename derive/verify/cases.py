@@ -21,11 +21,11 @@ from derive.read.backward import in_full, told_backward
 from derive.read.case import Case, Models
 from derive.read.claims_file import Entry, read_entry
 from derive.read.downstream import function_of, is_slope
-from derive.read.facts import key_without_indices
+from derive.read.facts import key_without_indices, used_in
 from derive.read.general_layer import with_layers
 from derive.read.kinds import SCALARS, collapsed
-from derive.read.outline import Equation, Place, names_in, walk
-from derive.read.parametric import by_the_parameter, with_hypothesis, written_out
+from derive.read.outline import Equation, Place, derivatives_in, names_in, walk
+from derive.read.parametric import by_the_parameter, inlined, with_hypothesis
 from derive.read.piecewise import BORDER, has_cases
 from derive.read.spelling import render
 from derive.read.unrolled import is_start
@@ -41,7 +41,7 @@ from derive.verify.diagnose import Search
 from derive.verify.judge import FALSE, Verdict
 from derive.verify.limits import undecided
 from derive.verify.other_senses import other_sense
-from derive.verify.own_model import Own, Quantities, bench_of, derivatives_in, laid_out
+from derive.verify.own_model import Own, Quantities, bench_of, laid_out
 from derive.verify.respelled import respelling
 
 WORST = ("ill-typed", "refuted", "unread", "undecided", "verified", "proved")
@@ -127,7 +127,7 @@ def _judge(case: Case, claim: Equation, search: Search | None) -> Verdict:
     if verdict is not None:
         return verdict
     facts, why = with_hypothesis(case.facts, case.loose, case.found.declared, claim.place)
-    facts, loose, claim = written_out(facts, case.loose, claim)
+    facts, loose, claim = inlined(facts, case.loose, claim)
     facts, claim, layers = with_layers(facts, claim, case.found.declared)
     claim, primed = by_the_parameter(facts, claim, case.found.declared)
     verdict = _judge_model(replace(case, facts=facts, loose=loose), claim, search)
@@ -165,8 +165,7 @@ def _judge_model(case: Case, claim: Equation, search: Search | None) -> Verdict:
 
 def _nameless(own: Own, bench: Bench) -> dict[str, ast.Node]:
     """Return the formulas in a model that have names in its bench alone: W x in f(W x)."""
-    stated = {item.key for item in own.definitions}
-    stated |= {key_without_indices(name) for item in own.definitions for name in names_in(item.equation.right)}
+    stated = {item.key for item in own.definitions} | used_in(own.definitions)
     nameless = [item for item in bench.setting.network.definitions if canonical(item.name.latex) not in stated]
     trees = {canonical(item.name.latex): parsed(to_latex(bench.written_as(item.value))) for item in nameless}
     return {key: tree for key, tree in trees.items() if tree is not None}
@@ -194,8 +193,7 @@ def _judge_in(own: Own, case: Case, bench: Bench, page: Page | None) -> Verdict:
 # ---------------------------------------------------------------- what an entry leaves open
 def _unknown(own: Own, case: Case, bench: Bench) -> str:
     """Say what a claim names that the entry says nothing of, or that has no path in its model; else ""."""
-    used = {key_without_indices(name) for item in own.definitions for name in names_in(item.equation.right)}
-    known = _known(own, case) | used
+    known = _known(own, case) | used_in(own.definitions)
     known |= {item.name.latex for item in bench.setting.network.definitions}
     known |= {key for key, name in bench.names.items() if name in bench.setting.cotangents}
     for name in names_in(own.claim.left) + names_in(own.claim.right):
@@ -215,8 +213,7 @@ def _unknown(own: Own, case: Case, bench: Bench) -> str:
 def _known(own: Own, case: Case) -> set[str]:
     """Return the keys of the names of which something is said: where shapes are told, those that are told."""
     defined = {item.key for item in own.definitions}
-    used = {key_without_indices(name) for item in own.definitions for name in names_in(item.equation.right)}
-    return {*case.found.declared, *defined, *(() if case.found.domains else used)}
+    return {*case.found.declared, *defined, *(() if case.found.domains else used_in(own.definitions))}
 
 
 def _spoken_of(own: Own, case: Case, bench: Bench) -> set[str]:

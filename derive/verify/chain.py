@@ -12,7 +12,7 @@ from derive.model import Definition, Network, free_variables, restricted
 from derive.ops.elementwise import unknown
 from derive.read import syntax as ast
 from derive.read.models import Sketch, known_names
-from derive.read.outline import Equation, walk
+from derive.read.outline import Equation, derivatives_in, walk
 from derive.read.spelling import render
 from derive.read.terms import cotangent_key
 from derive.verify.diagnose import diagnose
@@ -69,11 +69,10 @@ def generic_chain(claim: Equation, sketches: Sequence[Sketch], section: int) -> 
 
 def _derivative_pairs(claim: Equation) -> list[tuple[str, str]]:
     found = []
-    for part in (p for side in (claim.left, claim.right) for p in walk(side)):
-        if isinstance(part, ast.Derivative):
-            if not isinstance(part.of, ast.Name) or not isinstance(part.wrt, ast.Name):
-                return []
-            found.append((render(part.of), render(part.wrt)))
+    for part in (p for side in (claim.left, claim.right) for p in derivatives_in(side)):
+        if not isinstance(part.of, ast.Name) or not isinstance(part.wrt, ast.Name):
+            return []
+        found.append((render(part.of), render(part.wrt)))
     return list(dict.fromkeys(found))
 
 

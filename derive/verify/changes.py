@@ -14,14 +14,14 @@ from derive.notation import bare_letter, split_name
 from derive.read import syntax as ast
 from derive.read.case import Case
 from derive.read.code_style import changes_in, is_code
-from derive.read.facts import Definition, Facts, key_without_indices
+from derive.read.facts import Definition, Facts, define, key_without_indices
 from derive.read.kinds import UNNAMED
 from derive.read.naming import plain
 from derive.read.outline import Equation, names_in
-from derive.read.shaping import kind_of
+from derive.read.shaping import as_declared, kind_of
 from derive.read.spelling import render
-from derive.shapes import axes
-from derive.verify.code_style import judge_code
+from derive.read.unsaid import nameless
+from derive.verify.code_claims import judge_code
 from derive.verify.judge import FALSE, GOOD, Verdict
 from derive.verify.logistic import Judged, judge_logistic
 from derive.verify.own_model import LAST, Own, bench_of
@@ -79,8 +79,7 @@ def _known(case: Case) -> set[str]:
 
 def _of_formula(case: Case, left: ast.Differential) -> bool:
     """Tell whether a name without a definition stands beside the one formula without a name."""
-    formulas = [node for node in case.loose if not isinstance(node, ast.Name)]
-    return isinstance(left.arg, ast.Name) and len(formulas) == 1 and render(left.arg) not in _known(case)
+    return isinstance(left.arg, ast.Name) and nameless(case.loose) is not None and render(left.arg) not in _known(case)
 
 
 # ---------------------------------------------------------------- true differentials
@@ -101,7 +100,7 @@ def _judge_true(case: Case, claim: Equation, left: ast.Differential, judged: Jud
     probe: ast.Node = ast.Number("0")
     for name in names:
         probe = ast.Sum("+", probe, ast.Power(ast.Norm(ast.Sum("+", name, direction(name))), ast.Number("2")))
-    added = [_definition(UNNAMED, of, claim, LAST), _definition(PROBE, probe, claim, LAST + 1)]
+    added = [define(ast.Name(UNNAMED), of, claim.place, LAST), define(ast.Name(PROBE), probe, claim.place, LAST + 1)]
     bench = bench_of(Own(replace(claim, left=ast.Name(UNNAMED), right=right), [*given, *added]), case)
     kind = kind_of(bench.names[UNNAMED].shape)
     if kind not in ("scalar", "vector", "matrix"):
@@ -109,8 +108,7 @@ def _judge_true(case: Case, claim: Equation, left: ast.Differential, judged: Jud
     found = replace(case.found, declared=dict(case.found.declared), domains=dict(case.found.domains))
     for name in names:
         shape = bench.names[render(name)].shape
-        lying = ("1",) if len(axes(shape)) < len(shape) else ()
-        found.declared.setdefault(render(direction(name)), (*lying, *map(str, axes(shape))))
+        found.declared.setdefault(render(direction(name)), as_declared(shape))
         if render(name) in found.declared:
             found.domains[render(direction(name))] = _of_direction(found.domains.get(render(name), "real"))
     if found.domains and kind != "scalar":
@@ -122,8 +120,8 @@ def _judge_true(case: Case, claim: Equation, left: ast.Differential, judged: Jud
         part = _paired(slope, direction(name), kind_of(bench.names[render(name)].shape))
         total = part if total is None else ast.Sum("+", total, part)
     assert total is not None
-    facts = replace(case.facts, definitions=[*given, replace(added[1], order=0), _definition(
-        UNNAMED, _paired(ast.Name(PAIRED), of, kind), claim, LAST)])  # fmt: skip
+    number = define(ast.Name(UNNAMED), _paired(ast.Name(PAIRED), of, kind), claim.place, LAST)
+    facts = replace(case.facts, definitions=[*given, replace(added[1], order=0), number])
     whole = Equation(total, _paired(ast.Name(PAIRED), right, kind), claim.latex, claim.place)
     verdict = judged(replace(case, facts=facts, found=found, layout="", loose=()), whole)
     words = [f"${render(direction(name))}$ is $d{render(name)}$, any change of ${render(name)}$" for name in names]
@@ -144,7 +142,7 @@ def _formula(case: Case, of: ast.Node, given: list[Definition]) -> ast.Node:
         return of
     value = next((item.equation.right for item in given if item.key == key_without_indices(of)), None)
     if value is None and _of_formula(case, ast.Differential(of)):
-        value = next(node for node in case.loose if not isinstance(node, ast.Name))
+        value = nameless(case.loose)
     if value is None:
         raise UnreadError(f"nothing says what ${render(of)}$ is")
     return value
@@ -171,10 +169,6 @@ def _paired(one: ast.Node, other: ast.Node, kind: str) -> ast.Node:
         return other if one == ast.Name(PAIRED) else ast.Product("", one, other)
     product = ast.Product("", ast.Transpose(one), other)
     return product if kind == "vector" else ast.Call(ast.Name("tr"), (product,))
-
-
-def _definition(key: str, formula: ast.Node, claim: Equation, order: int) -> Definition:
-    return Definition(key, Equation(ast.Name(key), formula, key, claim.place), order)
 
 
 def _constants(of: ast.Node, given: list[Definition], names: list[ast.Name]) -> list[str]:

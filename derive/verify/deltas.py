@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from derive.notation import split_name
 from derive.read import syntax as ast
-from derive.read.facts import GREEK_DELTA, key_without_indices
-from derive.read.naming import plain
+from derive.read.backward import is_delta
+from derive.read.facts import key_without_indices
 from derive.read.outline import Equation, names_in, walk
 from derive.read.terms import is_running
 from derive.verify.bench import Bench, with_cotangents
@@ -28,7 +28,7 @@ def open_deltas(claim: Equation, bench: Bench) -> list[str]:
     left = {sub for part in walk(claim.left) if isinstance(part, ast.Name) for sub in part.subs}
     names = [*names_in(claim.left), *(name for name in names_in(claim.right) if not _is_kronecker(name, left))]
     found = {key_without_indices(name): name for name in names}
-    return [key for key, name in found.items() if plain(name.base) == GREEK_DELTA and key not in bench.names]
+    return [key for key, name in found.items() if is_delta(name) and key not in bench.names]
 
 
 def _is_kronecker(name: ast.Name, left: Collection[ast.Node]) -> bool:

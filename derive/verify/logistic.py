@@ -10,10 +10,10 @@ from derive.read import syntax as ast
 from derive.read.applied import substitute
 from derive.read.case import Case
 from derive.read.code_style import LOGISTIC, ONE, averages, changes_in, is_binary_entropy
-from derive.read.facts import Definition, key_without_indices
+from derive.read.facts import Definition, define, key_without_indices, used_in
 from derive.read.kinds import is_loss_name
 from derive.read.naming import plain
-from derive.read.outline import Equation, names_in, walk
+from derive.read.outline import Equation, derivatives_in, names_in, walk
 from derive.read.spelling import render
 from derive.read.unsaid import PRE_ACTIVATIONS
 from derive.verify.judge import Verdict
@@ -32,7 +32,8 @@ def judge_logistic(case: Case, claim: Equation, judged: Judged) -> Verdict | Non
         return None
     key = render(left.of.function if isinstance(left.of, ast.Call) else left.of)
     formula = losses_of(case).get(key)
-    if formula is None or left.wrt in names_in(formula) or key_without_indices(left.wrt) in _names(case):
+    known = {item.key for item in case.facts.definitions} | used_in(case.facts.definitions)
+    if formula is None or left.wrt in names_in(formula) or key_without_indices(left.wrt) in known:
         return None
     found = with_prediction(case, claim, key, formula)
     if found is None or not found[1]:
@@ -58,9 +59,9 @@ def _written_out(node: ast.Node, case: Case) -> ast.Node:
     node = ast.map_children(node, lambda part: _written_out(part, case))
     if isinstance(node, ast.Call):
         for _, name, function, _ in case.facts.functions:
-            fits = function.body is not None and len(function.parameters) == len(node.args)
-            if name == render(node.function) and is_loss_name(name) and fits and function.body is not None:
-                return substitute(function.body, dict(zip(function.parameters, node.args, strict=True)))
+            body, fits = function.body, len(function.parameters) == len(node.args)
+            if name == render(node.function) and is_loss_name(name) and fits and body is not None:
+                return substitute(body, dict(zip(function.parameters, node.args, strict=True)))
     return node
 
 
@@ -79,7 +80,7 @@ def with_prediction(
         if over and not averages(formula):  # a sample's loss beside a sum over the samples
             predicted = replace(predicted, subs=(SAMPLE,))
             mine = {part.base: replace(part, subs=(SAMPLE,)) for part in open_}
-            body = substitute(formula, {**mine})
+            body = substitute(formula, mine)
             count = over if isinstance(over, ast.Name) else ast.Name("m")
             summed = ast.Big("sum", SAMPLE, ONE, count, body)
             name, formula = ast.Name("J"), ast.Product("", ast.Quotient(ONE, count), summed)
@@ -87,9 +88,9 @@ def with_prediction(
         linear = _linear(case, claim, predicted)
         if linear is None:
             return None
-        definitions.append(define(predicted, linear, claim, len(definitions)))
+        definitions.append(define(predicted, linear, claim.place, len(definitions)))
         words.append(f"${render(predicted)} = {render(linear)}$")
-    return [*definitions, define(name, formula, claim, LAST)], words
+    return [*definitions, define(name, formula, claim.place, LAST)], words
 
 
 def _over_samples(claim: Equation) -> ast.Node | None:
@@ -101,8 +102,7 @@ def _over_samples(claim: Equation) -> ast.Node | None:
 def _linear(case: Case, claim: Equation, predicted: ast.Name) -> ast.Node | None:
     """Return σ(z), or σ(wᵀ x + b) where a claim is about w or b; None where the names for that are not there."""
     names = [name for side in (claim.left, claim.right) for name in names_in(side)]
-    by = [part.wrt for part in walk(claim.left) if isinstance(part, ast.Derivative)] + changes_in(claim.left)
-    one = by[0] if by else None
+    one = next(iter([*(part.wrt for part in derivatives_in(claim.left)), *changes_in(claim.left)]), None)
     if not isinstance(one, ast.Name):
         return None
     if plain(one.base) in PRE_ACTIVATIONS and plain(one.base) != plain(predicted.base):
@@ -114,18 +114,6 @@ def _linear(case: Case, claim: Equation, predicted: ast.Name) -> ast.Node | None
     weights = one.base if plain(one.base) != "b" else next((w for w in ("w", "W", r"\mathbf{w}") if w in told), "w")
     data = next((x for x in ("x", r"\mathbf{x}", "X") if x in told), "x")
     inner: ast.Node = ast.Product("", ast.Transpose(ast.Name(weights)), ast.Name(data, subs=predicted.subs))
-    bias = "b" if "b" in told or weights != r"\theta" else ""
-    inner = ast.Sum("+", inner, ast.Name(bias)) if bias else inner
+    if "b" in told or weights != r"\theta":
+        inner = ast.Sum("+", inner, ast.Name("b"))
     return ast.Call(ast.Name(LOGISTIC), (inner,))
-
-
-def define(name: ast.Name, formula: ast.Node, claim: Equation, order: int) -> Definition:
-    """Return a name's definition that no page states."""
-    return Definition(key_without_indices(name), Equation(name, formula, render(name), claim.place), order)
-
-
-def _names(case: Case) -> set[str]:
-    """Return the keys of all names in a case's equations."""
-    items = case.facts.definitions
-    return {item.key for item in items} | {key_without_indices(name) for item in items
-                                           for name in names_in(item.equation.right)}  # fmt: skip

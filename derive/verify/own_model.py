@@ -11,12 +11,12 @@ from derive.op import TABLE
 from derive.read import syntax as ast
 from derive.read.backward import is_delta
 from derive.read.case import Case
-from derive.read.facts import Definition, Facts, key_without_indices
+from derive.read.facts import Definition, Facts, key_without_indices, used_in
 from derive.read.indexed import free_letters
 from derive.read.infer import ReadModel, build_model
 from derive.read.kinds import UNNAMED, is_loss_name
 from derive.read.models import Sketch, called_by_name
-from derive.read.outline import Equation, names_in, walk
+from derive.read.outline import Equation, derivatives_in, names_in, with_sides
 from derive.read.spelling import render
 from derive.read.terms import INDEX_LETTERS, is_running, usual
 from derive.shapes import axes
@@ -46,7 +46,7 @@ class Quantities:
 
     def own(self, claim: Equation) -> Own:
         """Return a claim about quantities alone, with the definitions of those."""
-        claim = replace(claim, left=self._unprimed(claim.left), right=self._unprimed(claim.right))
+        claim = with_sides(claim, self._unprimed)
         derivatives = derivatives_in(claim.left) + derivatives_in(claim.right)
         used = {key_without_indices(name) for name in names_in(claim.left) + names_in(claim.right)}
         derivatives += [derivative for name, derivative in self.cotangents.items() if name in used]
@@ -79,7 +79,7 @@ class Quantities:
         return ast.map_children(node, self._unprimed)
 
     def _in(self, equation: Equation, wanted: set[str]) -> Equation:
-        return replace(equation, left=self._named(equation.left, wanted), right=self._named(equation.right, wanted))
+        return with_sides(equation, lambda side: self._named(side, wanted))
 
     def _named(self, node: ast.Node, wanted: set[str]) -> ast.Node:
         """Return a formula with J(w, b) as J, where the arguments are its own."""
@@ -109,11 +109,6 @@ def mention(claim: Equation) -> Definition:
     return Definition(MENTIONED, Equation(ast.Name(MENTIONED), total, "", claim.place), 0)
 
 
-def derivatives_in(node: ast.Node) -> list[ast.Derivative]:
-    """Return the derivatives in a formula."""
-    return [part for part in walk(node) if isinstance(part, ast.Derivative)]
-
-
 # ---------------------------------------------------------------- the model
 def sketch_of(own: Own, facts: Facts) -> Sketch:
     """Return all definitions as one model, what is differentiated being its loss, also by a name of its cotangent."""
@@ -130,17 +125,21 @@ def sketch_of(own: Own, facts: Facts) -> Sketch:
     if of is None and any(map(is_delta, (name for side in sides for name in names_in(side)))):
         wanted = _only_loss(ordered)
     loss = next((item for item in ordered if item.key == wanted), None)
-    used = {key_without_indices(name) for item in ordered for name in names_in(item.equation.right)}
-    others = [item for item in ordered if is_loss_name(item.key) and item.key not in {*used, whole} and loss is None]
+    others = [item for item in _final_losses(ordered) if item.key != whole and loss is None]
     forward = tuple(item for item in ordered if item is not loss and item not in others)  # no loss leads to another
     return Sketch("", 0, (), forward, loss, LAST, downstream=wanted or ANY_NAME)
 
 
 def _only_loss(definitions: Sequence[Definition]) -> str:
     """Return the one loss that a model ends in, of which its errors δ are the derivatives; "" where there is none."""
-    used = {key_without_indices(name) for item in definitions for name in names_in(item.equation.right)}
-    losses = [item.key for item in definitions if is_loss_name(item.key) and item.key not in used]
-    return losses[0] if len(losses) == 1 else ""
+    losses = _final_losses(definitions)
+    return losses[0].key if len(losses) == 1 else ""
+
+
+def _final_losses(definitions: Sequence[Definition]) -> list[Definition]:
+    """Return the losses that nothing is computed from."""
+    used = used_in(definitions)
+    return [item for item in definitions if is_loss_name(item.key) and item.key not in used]
 
 
 def _ordered(definitions: Sequence[Definition]) -> list[Definition]:
@@ -235,5 +234,4 @@ def laid_out(claim: Equation, bench: Bench) -> Equation:
             return node if several else ast.Transpose(node)
         return ast.map_children(node, turned)
 
-    whole = bench.layout == "numerator"
-    return replace(claim, left=turned(claim.left), right=turned(claim.right)) if whole else claim
+    return with_sides(claim, turned) if bench.layout == "numerator" else claim

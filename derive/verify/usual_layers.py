@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 from derive.errors import DeriveError
 from derive.read import syntax as ast
+from derive.read.backward import is_delta
 from derive.read.case import Symbol, make_case
 from derive.read.latex import read_statements
-from derive.read.layers import GENERAL
+from derive.read.layers import GENERAL, shifted
 from derive.read.naming import names_of, plain, with_layer_marks
-from derive.read.outline import Equation, Outline, pairs, walk
+from derive.read.outline import Equation, Outline, derivatives_in, pairs, walk
 from derive.read.spelling import render
 from derive.verify.cases import judge_in_case
 from derive.verify.judge import GOOD, Verdict
@@ -50,7 +51,6 @@ class Layers:
                 found += [replace(like, left=left, right=right, latex=latex) for left, right in pairs(statement.node)]
         return found
 
-
     def symbols(self, habit: str, claim: Equation) -> list[Symbol]:
         """Return the shapes of all values of the layers that a claim names, and of those beside them."""
         sides = [with_layer_marks(side) for side in (claim.left, claim.right)]
@@ -71,17 +71,7 @@ class Layers:
 
 def _beside(mark: ast.Node) -> tuple[ast.Node, ast.Node, ast.Node]:
     """Return a layer's mark with those of the layers below and above it."""
-    letter, count = mark, 0
-    if isinstance(mark, ast.Sum) and isinstance(mark.right, ast.Number):
-        letter, count = mark.left, int(mark.right.text) * (1 if mark.sign == "+" else -1)
-    if isinstance(mark, ast.Number):
-        below, above = (ast.Number(str(int(mark.text) + step)) for step in (-1, 1))
-        return below, mark, above
-
-    def at(steps: int) -> ast.Node:
-        return ast.Sum("+" if steps > 0 else "-", letter, ast.Number(str(abs(steps)))) if steps else letter
-
-    return at(count - 1), mark, at(count + 1)
+    return shifted(mark, -1), mark, shifted(mark, 1)
 
 
 def _filled(form: str, words: Mapping[str, str]) -> str:
@@ -94,7 +84,7 @@ def layers_of(claims: Sequence[Equation]) -> Layers | None:
     marked = [name for name in names_of(sides) if name.sup is not None]
     marks = [name.sup.left if isinstance(name.sup, ast.Sum) else name.sup for name in marked]
     general = [mark.base for mark in marks if isinstance(mark, ast.Name) and mark.base in GENERAL]
-    if not general or not any(plain(name.base) == r"\delta" for name in marked):
+    if not general or not any(map(is_delta, marked)):
         return None
     bases = {name.base for name in marked}
     letters = {
@@ -103,8 +93,8 @@ def layers_of(claims: Sequence[Equation]) -> Layers | None:
     }
     parts = [part for side in sides for part in walk(side)]
     functions = [part.function for part in parts if isinstance(part, ast.Call) and part.function.primes]
-    of = [part.of.function if isinstance(part.of, ast.Call) else part.of for part in parts
-          if isinstance(part, ast.Derivative)]  # fmt: skip
+    of = [part.of.function if isinstance(part.of, ast.Call) else part.of for side in sides
+          for part in derivatives_in(side)]  # fmt: skip
     cost = next((render(name) for name in of if isinstance(name, ast.Name) and name.sup is None), "C")
     function = render(replace(functions[0], primes=0)) if functions else r"\sigma"
     return Layers(letters, general[0], function, cost)

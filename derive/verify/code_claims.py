@@ -30,13 +30,14 @@ from derive.read.code_style import (
     one_letter,
     output_of,
 )
-from derive.read.facts import Definition, key_without_indices
+from derive.read.facts import Definition, define, key_without_indices
 from derive.read.naming import plain
 from derive.read.outline import Equation, names_in, walk
+from derive.read.shaping import as_declared
 from derive.read.spelling import render
 from derive.shapes import axes
 from derive.verify.judge import FALSE, GOOD, Verdict
-from derive.verify.logistic import SAMPLE, Judged, define, losses_of, with_prediction
+from derive.verify.logistic import SAMPLE, Judged, losses_of, with_prediction
 from derive.verify.own_model import ANY_NAME, LAST, Own, bench_of
 
 MEAN, SAME = "mean", "same"
@@ -77,8 +78,7 @@ def judge_code(case: Case, claim: Equation, judged: Judged) -> Verdict:
         return Verdict("unread", "whether the loss depends on the values that it does not name is not said")
     if first.verdict not in FALSE or setup.samples is None:
         return first
-    others = [_judge_as(SAME, setup, claim, judged)] if told == MEAN else [_judge_as(MEAN, setup, claim, judged)]
-    if not course and any(other.verdict in GOOD for other in others):
+    if not course and _judge_as(SAME if told == MEAN else MEAN, setup, claim, judged).verdict in GOOD:
         return Verdict("unread", "whether these are derivatives of the samples' mean loss or of the sum is not said")
     star = _starred(claim)
     if star != claim and _judge_as(told, setup, star, judged).verdict in GOOD:
@@ -260,18 +260,17 @@ def _supplied_end(case: Case, claim: Equation, loss: ast.Name) -> tuple[Case, li
         return None
     formula = ast.Call(ast.Name(LOGISTIC), (before,))
     definitions = [item for item in case.facts.definitions if item.key != key_without_indices(predicted)]
-    definitions.append(define(predicted, formula, claim, LAST - 1))
+    definitions.append(define(predicted, formula, claim.place, LAST - 1))
     own = Own(replace(claim, left=ast.Sum("-", predicted, target), right=ONE), definitions)
     shape = bench_of(own, case).names[key_without_indices(predicted)].shape
     if case.found.domains and key_without_indices(target) not in case.found.declared:
-        lying = ("1",) if len(axes(shape)) < len(shape) else ()
-        told = {key_without_indices(target): (*lying, *map(str, axes(shape)))}
+        told = {key_without_indices(target): as_declared(shape)}
         case = replace(case, found=replace(case.found, declared={**case.found.declared, **told}))
     indices = (ast.Name("i"), ast.Name("j"))[: len(axes(shape))]
     body = cross_entropy(replace(predicted, subs=(*predicted.subs, *indices)), replace(target, subs=indices))
     for index in reversed(indices):
         body = ast.Big("sum", index, None, None, body)
-    definitions.append(define(loss, ast.Neg(body), claim, LAST))
+    definitions.append(define(loss, ast.Neg(body), claim.place, LAST))
     words = [f"${render(predicted)} = {render(formula)}$", "the loss is the binary cross-entropy"]
     return replace(case, facts=replace(case.facts, definitions=definitions)), words
 
