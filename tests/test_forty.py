@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -239,10 +238,9 @@ def undiagnosed(written: Equation, own: Bench) -> Verdict:
         return Verdict("unread", str(error))
 
 
-def test_nearly_four_hundred_mutants_are_rejected() -> None:
-    """The others are equal to the answer, such as 2 S x for a symmetric S."""
+def test_at_least_four_hundred_mutants_are_rejected() -> None:
     rejected = [v for _, _, v in verdicts() if v.verdict in ("refuted", "ill-typed")]
-    assert len(rejected) >= 390
+    assert len(rejected) >= 400
 
 
 def test_a_refuted_mutant_differs_at_its_point_as_numpy_computes_it() -> None:
@@ -260,11 +258,10 @@ def test_no_mutant_is_accepted_that_differs_at_a_real_point() -> None:
             written = claim(read_formula(task.left), mutant)
             setting, names = with_partials(written, bench(task.number))
             _, right = sides(written, replace(bench(task.number), names=names))
-            (point,) = points(REAL, setting.network, (), 1, seed=77)
+            (point,) = points(REAL, setting.network, setting.derivation.seeds, 1, seed=77)
             for name, value in record_values(task):
                 if name not in point.values:
-                    with suppress(KeyError):  # of what no side speaks
-                        point.values[name] = evaluate(value, point)
+                    point.values[name] = evaluate(value, point)
             found, expected = (evaluate(side, point) for side in (right, result(derived(task.number))))
             assert found.each(np.ravel).same(expected.each(np.ravel)), mutant
 
@@ -275,8 +272,7 @@ def record_values(task: Task) -> Iterator[tuple[Any, Node]]:
         if e.role in ("cotangent", "gradient"):
             yield e.name, e.value
     for alias, of in own.cotangents.items():
-        roles = ("cotangent", "gradient")
-        value = next((e.name for e in own.derivation.equations if e.of == of and e.role in roles), None)
+        value = next((e.name for e in own.derivation.equations if e.of == of and e.role != "update"), None)
         if value is not None:
             yield alias, value
 

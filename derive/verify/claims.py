@@ -148,7 +148,8 @@ def vocabulary(left: ast.Node, right: ast.Node, bench: Bench, beyond: Iterable[D
     sizes = [*sorted(bench.model.reading.meaning.sizes), *map(str, bench.setting.numbers.values())]
     free = [sub for part in walk(left) if isinstance(part, ast.Name) for sub in part.subs if is_running(sub)]
     entries = list(_entries(names, list(dict.fromkeys([*free, *letters_of(right)])), bench))
-    return Vocabulary(names, slopes, sizes, softmax, tuple(_terms(left, bench)), entries, free=free)
+    arrays = frozenset(name for name in names if axes(bench.names[render(name)].shape))
+    return Vocabulary(names, slopes, sizes, softmax, tuple(_terms(left, bench)), entries, free=free, arrays=arrays)
 
 
 def _call(part: Node) -> ast.Call | None:

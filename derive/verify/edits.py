@@ -54,7 +54,7 @@ def edits(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     yield from factors(node, words)
     yield from dropped(node)
     yield from numbers(node, words)
-    yield from powers(node)
+    yield from powers(node, words)
     yield from missing_entries(node, words)
     yield from complements(node)
     yield from functions(node, words)
@@ -65,7 +65,7 @@ def edits(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     yield from other_names(node, words)
     yield from exchanged(node)
     for first in signs(node):
-        for second in powers(first.node):
+        for second in powers(first.node, words):
             yield Edit(second.node, f"{first.kind}, {second.kind}", f"{first.text}; {second.text}")
     for first in structural:
         for make in (transposes, products, orders, signs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from derive.read import syntax as ast
@@ -34,6 +34,7 @@ class Vocabulary:
         entries: Entries of names, in a formula of entries: `x_j` of `x`.
         places: Where a derivative may be taken beside the names: formulas of which the page has no name.
         free: Indices of the left side.
+        arrays: Names of vectors and matrices, of which a page means no power or root of all entries.
     """
 
     names: Sequence[ast.Name]
@@ -44,6 +45,7 @@ class Vocabulary:
     entries: Sequence[ast.Name] = ()
     places: Sequence[ast.Node] = ()
     free: Sequence[ast.Node] = ()
+    arrays: Collection[ast.Name] = ()
 
 
 def rewrites(node: ast.Node, change: Callable[[ast.Node], Change]) -> Change:

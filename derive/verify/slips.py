@@ -108,8 +108,8 @@ def numbers(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
         yield Edit(new, "wrong number", text)
 
 
-def powers(node: ast.Node) -> Iterator[Edit]:
-    """Change a power, or raise to one."""
+def powers(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
+    """Change a power, or raise what is a number to one."""
     usual: list[ast.Node] = [*SMALL, HALF, replace(HALF, top=ast.Number("3"))]
 
     def change(part: ast.Node) -> Change:
@@ -120,7 +120,7 @@ def powers(node: ast.Node) -> Iterator[Edit]:
                     yield new, f"the power of ${render(part.base)}$ must be ${render(power)}$"
         if isinstance(part, ast.Quotient) and isinstance(part.bottom, ast.Sum):
             yield replace(part, bottom=ast.Power(part.bottom, ast.Number("2"))), _raised(part.bottom, "2")
-        if isinstance(part, ast.Name | ast.Norm | ast.Call):
+        if isinstance(part, ast.Name | ast.Norm | ast.Call) and part not in words.arrays:
             for raised in "23":
                 yield ast.Power(part, ast.Number(raised), entrywise=isinstance(part, ast.Call)), _raised(part, raised)
             yield ast.Call(ast.Name("sqrt"), (part,)), f"the root of ${render(part)}$ must be taken"
