@@ -32,15 +32,15 @@ from forty_forms import FORMS  # noqa: E402
 from oracles import mlp  # noqa: E402
 
 from derive.backprop import derive_gradients  # noqa: E402
+from derive.claims.bench import bench_for  # noqa: E402
+from derive.claims.in_model import judge_claim  # noqa: E402
 from derive.derivation import Derivation  # noqa: E402
 from derive.jacobian import derive_hessian, derive_jacobian  # noqa: E402
+from derive.meaning.outline import Equation, Place  # noqa: E402
 from derive.ops.activation import tanh  # noqa: E402
 from derive.read.latex import read_formula  # noqa: E402
-from derive.read.outline import Equation, Place  # noqa: E402
 from derive.sheet.compose import Part, compose  # noqa: E402
 from derive.sheet.html import to_html  # noqa: E402
-from derive.verify.bench import bench_for  # noqa: E402
-from derive.verify.claims import judge_claim  # noqa: E402
 from derive.verify.steps import checked  # noqa: E402
 
 LAYERS = (5, 10, 25, 50, 100, 200, 400)

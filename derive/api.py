@@ -12,6 +12,9 @@ import sympy
 
 from derive import derivation as record
 from derive import recurrence
+from derive.claims.bench import bench_of_record
+from derive.claims.in_model import judge_claim
+from derive.claims.induction import judge_recurrence
 from derive.errors import DeriveError, ModelError
 from derive.expr import Apply, Node, Var, walk
 from derive.generalise import generalised
@@ -20,11 +23,11 @@ from derive.handwritten.message import explanation
 from derive.handwritten.readings import Options
 from derive.interop import from_sympy, to_sympy
 from derive.jacobian import derive_directional, derive_hessian, derive_hessian_product, derive_jacobian
+from derive.meaning.infer import name_pre_activations, with_parameters, with_target_domains
+from derive.meaning.outline import Equation, Place
 from derive.model import Definition, Network, free_variables, ordered
 from derive.printer import equation_latex
-from derive.read.infer import name_pre_activations, with_parameters, with_target_domains
 from derive.read.latex import read_formula
-from derive.read.outline import Equation, Place
 from derive.read.syntax import Relation
 from derive.sheet.compose import Part, compose
 from derive.sheet.document import Document
@@ -33,9 +36,6 @@ from derive.sheet.markdown import to_markdown
 from derive.sheet.plain import to_text
 from derive.sheet.write import save_document
 from derive.stable.forms import StableForm
-from derive.verify.bench import bench_of_record
-from derive.verify.claims import judge_claim
-from derive.verify.induction import judge_recurrence
 from derive.verify.judge import GOOD, Verdict
 from derive.verify.limits import within_limits
 from derive.verify.steps import SECOND, checked

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from derive.bounded import Limits, Steps, Stop, bounded
-from derive.read.outline import Place
-from derive.verify.claims import JudgedClaim
+from derive.claims.in_model import JudgedClaim
+from derive.meaning.outline import Place
 from derive.verify.judge import Verdict
 from derive.workbook import Workbook
 

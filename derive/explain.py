@@ -6,24 +6,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from derive.cases.claims_file import Entry, read_entry
+from derive.claims.alone import bench_alone
+from derive.claims.bench import Bench, make_bench
+from derive.claims.chain import ANY_FUNCTIONS
+from derive.claims.in_model import JudgedClaim, written
+from derive.claims.own_model import Quantities, bench_of, laid_out
+from derive.claims.record import FORWARD, record_for
 from derive.derivation import Derivation
 from derive.errors import DeriveError
 from derive.expr import Var
+from derive.meaning.infer import build_model, compact
+from derive.meaning.outline import Equation
 from derive.printer import to_latex
-from derive.read.claims_file import Entry, read_entry
-from derive.read.infer import build_model, compact
-from derive.read.outline import Equation
 from derive.read.spelling import render
 from derive.sheet import document as doc
 from derive.sheet.compose import Part, model_blocks, taken_for_granted
 from derive.sheet.reasons import MARKS, mark, spans
-from derive.verify.alone import bench_alone
-from derive.verify.bench import Bench, make_bench
-from derive.verify.chain import ANY_FUNCTIONS
-from derive.verify.claims import JudgedClaim, written
 from derive.verify.judge import Counterexample
-from derive.verify.own_model import Quantities, bench_of, laid_out
-from derive.verify.record import FORWARD, record_for
 from derive.workbook import Workbook
 
 MOST_ENTRIES = 36  # of an array that is set as a matrix

@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from derive.read.infer import compact
+from derive.claims.alone import LAYOUT
+from derive.claims.in_model import JudgedClaim
+from derive.meaning.infer import compact
 from derive.sheet.document import MARK_SIGNS
 from derive.sheet.reasons import MARKS
 from derive.sheet.text import in_unicode, to_unicode
-from derive.verify.alone import LAYOUT
-from derive.verify.claims import JudgedClaim
 from derive.verify.judge import FALSE, GOOD, OPEN
 
 VERDICTS = (*GOOD, *FALSE, *OPEN)

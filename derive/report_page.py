@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from derive.claims.in_model import JudgedClaim, written
 from derive.explain import mark_of, verdict_blocks
 from derive.files import write_whole
-from derive.read.blocks import Broken, Formula, Heading
-from derive.read.infer import compact
+from derive.markup.blocks import Broken, Formula, Heading
+from derive.meaning.infer import compact
 from derive.report import chains, convention, false_in, first_wrong, summary
 from derive.sheet.compose import taken_for_granted
 from derive.sheet.document import MARK_SIGNS, Code, Paragraph, Text
@@ -21,7 +22,6 @@ from derive.sheet.mathml import escape, to_mathml
 from derive.sheet.prose import Flow, Listing, Piece, passages, with_code
 from derive.sheet.reasons import MARKS, spans
 from derive.sheet.report_css import REPORT_CSS
-from derive.verify.claims import JudgedClaim, written
 from derive.verify.judge import FALSE
 from derive.version import VERSION
 from derive.workbook import Workbook

@@ -12,24 +12,24 @@ from pathlib import Path
 from derive.backprop import derive_gradients
 from derive.batch import batched
 from derive.bounded import Steps, bounded
+from derive.claims.in_model import JudgedClaim, written
+from derive.claims.induction import checked_recurrence
+from derive.claims.pages import judge_page
 from derive.derivation import Derivation
 from derive.errors import DeriveError, ModelError, ShapeError
 from derive.expr import Var
 from derive.generalise import generalised, generalised_recurrence
+from derive.markup.blocks import Heading, Page
+from derive.markup.page import load_page, load_text
+from derive.meaning.facts import Facts, sort_equations
+from derive.meaning.infer import ReadModel, build_model, compact, symbols_of
+from derive.meaning.models import Sketch, check_conflicts, claim_sketch, sketch_models
+from derive.meaning.outline import Equation, Outline, outline
 from derive.model import Network
-from derive.read.blocks import Heading, Page
-from derive.read.facts import Facts, sort_equations
-from derive.read.infer import ReadModel, build_model, compact, symbols_of
-from derive.read.models import Sketch, check_conflicts, claim_sketch, sketch_models
-from derive.read.outline import Equation, Outline, outline
-from derive.read.page import load_page, load_text
 from derive.recurrence import Recurrence
 from derive.sheet.compose import ClaimLine, Part, compose
 from derive.sheet.document import Document
 from derive.stable.forms import StableForm
-from derive.verify.claims import JudgedClaim, written
-from derive.verify.induction import checked_recurrence
-from derive.verify.pages import judge_page
 from derive.verify.steps import checked
 
 

@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["derive.read", "derive.verify", "derive
 
     from derive.bounded import Steps
     from derive.errors import DeriveError
-    from derive.read.page import KINDS
+    from derive.markup.page import KINDS
     from derive.report import to_json
     from derive.workbook import Workbook
 

@@ -6,12 +6,12 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 
+from derive.claims.bench import Bench
+from derive.claims.in_model import vocabulary
+from derive.diagnose.edits import edits
+from derive.diagnose.rewriting import rewrites
+from derive.meaning.outline import names_in
 from derive.read import syntax as ast
-from derive.read.outline import names_in
-from derive.verify.bench import Bench
-from derive.verify.claims import vocabulary
-from derive.verify.edits import edits
-from derive.verify.rewriting import rewrites
 
 OTHER_FUNCTIONS = ("tanh", r"\sigma", "exp", "log")
 

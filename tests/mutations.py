@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterator
 
 from derive.errors import UnreadError
+from derive.markup.page import KINDS, read_page
+from derive.meaning.outline import outline
 from derive.read.latex import Refused, read_formula, read_parts
-from derive.read.outline import outline
-from derive.read.page import KINDS, read_page
 from derive.read.spelling import render
 
 FUNCTIONS = frozenset(("f", "g", "h"))

@@ -34,8 +34,13 @@ LAYERS = {
         ("backprop", "batch", "printer"),
         ("stable/*",),
         ("jacobian", "recurrence", "generalise"),
+        ("verify/*",),  # proof: no word of LaTeX
+        ("markup/*",),
         ("read/*",),
-        ("verify/*",),
+        ("meaning/*",),
+        ("cases/*",),
+        ("diagnose/*",),
+        ("claims/*",),
         ("sheet/*",),
         ("handwritten/*",),
         ("workbook", "report", "progress", "explain", "report_page"),
@@ -91,9 +96,9 @@ DANGEROUS_CALLS: dict[str, tuple[str, ...]] = {
 # (files, operation) -> why that comparison is not a test for the operation.
 NOT_THE_OPERATION = {
     ("derive/sheet/*", "function"): "a kind of token in the sheet's own reader of LaTeX",
-    ("derive/verify/rewriting.py", "function"): "a slot of a formula's tree",
+    ("derive/diagnose/rewriting.py", "function"): "a slot of a formula's tree",
     ("derive/read/spelling.py", "sqrt"): "a word of LaTeX, spelled in its own way",
-    ("derive/read/applied.py", "max"): "a word of the page: max(0, z)",
+    ("derive/meaning/applied.py", "max"): "a word of the page: max(0, z)",
     ("*", "sign"): "a mark between operands, or a domain of -1 and 1",
     ("derive/read/code.py", "transpose"): "a word of NumPy on a page",
     ("codegen/targets/c_kernels.py", "matmul"): "a kernel in C, of which the program's products choose one",

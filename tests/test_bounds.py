@@ -19,14 +19,14 @@ import pytest
 
 from derive import Model, vector
 from derive.bounded import Limits, Steps, Stop, bounded
+from derive.cases.claims_file import load_entries
 from derive.checking import check_source
+from derive.claims import entries as judging
+from derive.claims.bench import Bench, make_bench
 from derive.errors import DeriveError, UnreadError
-from derive.read.claims_file import load_entries
-from derive.read.facts import Facts
-from derive.read.infer import ReadModel
+from derive.meaning.facts import Facts
+from derive.meaning.infer import ReadModel
 from derive.report import to_lines
-from derive.verify import cases
-from derive.verify.bench import Bench, make_bench
 from derive.workbook import Workbook
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has every bound: see derive.bounded")
@@ -257,7 +257,7 @@ def test_a_section_whose_model_hangs_leaves_the_others(tmp_path: Path, monkeypat
     def make(model: ReadModel, facts: Facts) -> Bench:
         return make_bench(model, facts) if "layer" in model.sketch.title else endless()
 
-    monkeypatch.setattr("derive.verify.pages.make_bench", make)
+    monkeypatch.setattr("derive.claims.pages.make_bench", make)
     path = tmp_path / "page.md"
     path.write_text(PAGE)
     first, *others = check_source(path, limits=Limits(1, 256)).claims
@@ -285,9 +285,9 @@ def test_an_entry_of_a_claims_file_that_hangs_is_undecided(tmp_path: Path, monke
     ]  # fmt: skip
     path = tmp_path / "claims.jsonl"
     path.write_text("\n".join(map(json.dumps, entries)))
-    judge = cases.judge_entry
-    monkeypatch.setattr(cases, "judge_entry", lambda entry: judge(entry) if entry.id == "a" else endless())
-    found = list(cases.judge_entries(load_entries(path)))
+    judge = judging.judge_entry
+    monkeypatch.setattr(judging, "judge_entry", lambda entry: judge(entry) if entry.id == "a" else endless())
+    found = list(judging.judge_entries(load_entries(path)))
     assert [(claim.id, claim.verdict.verdict) for claim in found] == [("a", "proved"), ("b", "undecided")]
     assert found[1].verdict.reason == "judging it takes more than 1 s" and found[1].seconds > 0.9
 

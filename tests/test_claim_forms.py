@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from test_claims_file import FALSE, GOOD, entry, judged
 
-from derive.read.piecewise import BORDER
+from derive.meaning.piecewise import BORDER
 
 
 def told(claim: str, *model: str, layout: str = "", **shapes: str) -> dict[str, Any]:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from test_cli import assert_refused, run
 
-from derive.read.claims_file import Entry, load_entries
-from derive.verify.cases import judge_entries
-from derive.verify.claims import JudgedClaim
+from derive.cases.claims_file import Entry, load_entries
+from derive.claims.entries import judge_entries
+from derive.claims.in_model import JudgedClaim
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus" / "claims.jsonl"
 GOOD, FALSE, OPEN = ("proved", "verified"), ("refuted", "ill-typed"), ("undecided", "unread")

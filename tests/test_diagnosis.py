@@ -10,6 +10,9 @@ import pytest
 
 from derive import mean, sigmoid, softmax, sqrt, tanh, total, unknown
 from derive.api import Derivation, Model
+from derive.claims.bench import bench_for
+from derive.claims.in_model import vocabulary
+from derive.diagnose.edits import Edit, edits
 from derive.expr import Node, matrix, ones, scalar, vector
 from derive.ops.elementwise import log
 from derive.ops.linalg import det, norm
@@ -17,9 +20,6 @@ from derive.ops.window import conv1d
 from derive.read.latex import read_formula
 from derive.read.syntax import Relation
 from derive.shapes import size
-from derive.verify.bench import bench_for
-from derive.verify.claims import vocabulary
-from derive.verify.edits import Edit, edits
 from derive.verify.judge import Verdict
 
 GOOD = ("proved", "verified")

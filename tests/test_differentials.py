@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from derive.read.claims_file import Entry
-from derive.verify.cases import judge_entries
+from derive.cases.claims_file import Entry
+from derive.claims.entries import judge_entries
 from derive.verify.judge import FALSE, GOOD, Verdict
 from derive.workbook import Workbook
 

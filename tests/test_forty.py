@@ -21,16 +21,16 @@ from forty_forms import FORMS
 from mutants import by_edits, by_slips
 
 from derive.backprop import derive_gradients
+from derive.claims.bench import Bench, bench_for, sides, with_partials
+from derive.claims.in_model import judge_claim
 from derive.derivation import Derivation
 from derive.errors import DeriveError, ShapeError
 from derive.expr import Apply, Node, rebuild
 from derive.jacobian import derive_hessian, derive_jacobian
+from derive.meaning.outline import Equation, Place
 from derive.printer import equation_latex
 from derive.read import syntax as ast
 from derive.read.latex import read_formula
-from derive.read.outline import Equation, Place
-from derive.verify.bench import Bench, bench_for, sides, with_partials
-from derive.verify.claims import judge_claim
 from derive.verify.evaluate import REAL, Point, evaluate, points
 from derive.verify.judge import Verdict, judge
 from derive.verify.normal_form import same

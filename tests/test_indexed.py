@@ -20,8 +20,11 @@ from hypothesis import strategies as st
 
 from derive import sigmoid, softmax, tanh, total
 from derive.api import Derivation, Model
+from derive.claims.bench import bench_for, sides, with_partials
+from derive.diagnose import search
 from derive.errors import DeriveError, ShapeError, UnreadError
 from derive.expr import Apply, Const, Node, Var, matrix, ones, scalar, vector
+from derive.meaning.outline import Equation, Place
 from derive.model import Definition, Network
 from derive.ops.elementwise import exp, log, sign, sqrt
 from derive.ops.linalg import det, inverse, norm, trace
@@ -29,10 +32,7 @@ from derive.ops.reduction import largest, logsumexp, mean
 from derive.ops.tensor import diag, einsum, eye, selection
 from derive.read import syntax as ast
 from derive.read.latex import read_formula
-from derive.read.outline import Equation, Place
 from derive.shapes import size
-from derive.verify import diagnose
-from derive.verify.bench import bench_for, sides, with_partials
 from derive.verify.judge import shapes_agree
 from derive.verify.normal_form import same
 
@@ -440,9 +440,9 @@ def likely(draw: st.DrawFn) -> str:
 @pytest.fixture(scope="module", autouse=True)
 def _short_diagnoses() -> Iterator[None]:
     """Each diagnosis tries a few edits only: they are tested elsewhere, and would take most of the time here."""
-    kept, diagnose.BUDGET = diagnose.BUDGET, 3
+    kept, search.BUDGET = search.BUDGET, 3
     yield
-    diagnose.BUDGET = kept
+    search.BUDGET = kept
 
 
 VERDICTS = ("proved", "verified", "refuted", "ill-typed", "unread", "undecided")

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from derive.errors import UnreadError
+from derive.markup.page import load_page
 from derive.read.latex import (
     Refused,
     Statement,
@@ -20,7 +21,6 @@ from derive.read.latex import (
     read_statements,
     standing_letters,
 )
-from derive.read.page import load_page
 from derive.read.spelling import render
 from derive.read.syntax import (
     Abs,

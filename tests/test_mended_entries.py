@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from derive.read.claims_file import Entry
-from derive.verify import diagnose
-from derive.verify.cases import judge_entry
+from derive.cases.claims_file import Entry
+from derive.claims.entries import judge_entry
+from derive.diagnose import search
 from derive.verify.judge import FALSE, GOOD, Diagnosis
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -124,7 +124,7 @@ def test_an_error_about_a_recurrence_is_named_and_mended(claim: str, kind: str, 
 
 
 def test_a_search_without_time_leaves_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagnose, "SECONDS", -1.0)
+    monkeypatch.setattr(search, "SECONDS", -1.0)
     for _, model, claim, _ in ENTRIES[:3]:
         assert diagnosis(model, claim) is None
     assert diagnosis(RECURRENT, STEPS[0][0]) is None
@@ -137,14 +137,14 @@ def test_the_readings_of_one_claim_share_one_search(monkeypatch: pytest.MonkeyPa
     shapes |= {"z_0": {"shape": ["n"]}, "c": {"shape": ["n"]}}
     model = ((*values, "L = c^T z_6"), shapes)
     searched: list[int] = []
-    usual = diagnose.Search.within
+    usual = search.Search.within
 
-    def counted(search: diagnose.Search, found: Any) -> Any:
-        for edit in usual(search, found):
-            searched.append(search.tried)
+    def counted(own: search.Search, found: Any) -> Any:
+        for edit in usual(own, found):
+            searched.append(own.tried)
             yield edit
 
-    monkeypatch.setattr(diagnose, "BUDGET", 20)
-    monkeypatch.setattr(diagnose.Search, "within", counted)
+    monkeypatch.setattr(search, "BUDGET", 20)
+    monkeypatch.setattr(search.Search, "within", counted)
     judge_entry(replace(entry(model, r"\frac{\partial L}{\partial z_1} = \delta + 7 z_0 \circ z_0"), id="open"))
     assert len(searched) <= 20

@@ -10,9 +10,9 @@ import pytest
 from mutations import failures
 
 from derive.errors import DeriveError
+from derive.markup.page import KINDS, load_page, read_page
+from derive.meaning.outline import outline
 from derive.read.latex import Refused, read_parts
-from derive.read.outline import outline
-from derive.read.page import KINDS, load_page, read_page
 
 COUNT = int(os.environ.get("DERIVE_MUTATIONS", "2000"))  # a hundred thousand take two minutes
 SEED = int(os.environ.get("DERIVE_MUTATIONS_SEED", "0"))

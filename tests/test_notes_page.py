@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from derive.claims.in_model import JudgedClaim
 from derive.report import claim_json
-from derive.verify.claims import JudgedClaim
 from derive.workbook import Workbook
 
 Array = npt.NDArray[np.float64]

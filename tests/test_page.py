@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from derive.errors import DeriveError
+from derive.markup.page import KINDS, Broken, Formula, Heading, Page, Prose, load_page, read_page
+from derive.meaning.outline import outline
 from derive.read.latex import read_parts
-from derive.read.outline import outline
-from derive.read.page import KINDS, Broken, Formula, Heading, Page, Prose, load_page, read_page
 from derive.workbook import Workbook
 
 SEEDS = Path(__file__).parents[2] / "shared" / "seeds"

@@ -15,20 +15,20 @@ from test_backprop import EXAMPLES, LOSS, Example
 from derive import Model
 from derive.backprop import derive_gradients
 from derive.batch import batched
+from derive.claims.bench import Bench, bench_for, sides
 from derive.derivation import Equation
 from derive.errors import DeriveError, UnreadError
 from derive.expr import Apply, Const, Node, Var, matrix, ones, scalar, vector, walk
+from derive.meaning.outline import Equation as Claim
+from derive.meaning.outline import Place
 from derive.model import Definition, Network
 from derive.ops.activation import relu, sigmoid, softplus, tanh
 from derive.ops.elementwise import exp, log, sqrt, unknown
 from derive.ops.reduction import mean, softmax, total
 from derive.printer import equation_latex, shape_latex, to_latex
 from derive.read.latex import read_formula
-from derive.read.outline import Equation as Claim
-from derive.read.outline import Place
 from derive.read.syntax import Relation
 from derive.shapes import ROW, Shape, size
-from derive.verify.bench import Bench, bench_for, sides
 from derive.verify.judge import shapes_agree
 from derive.verify.normal_form import same
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from derive.claims.in_model import JudgedClaim
 from derive.errors import DeriveError
+from derive.meaning.outline import pairs
 from derive.read import syntax as ast
 from derive.read.latex import Statement, defined_functions, read_parts
-from derive.read.outline import pairs
 from derive.read.spelling import render
-from derive.verify.claims import JudgedClaim
 from derive.workbook import Workbook
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus" / "docs"

@@ -21,6 +21,7 @@ from test_random_graphs import TOLERANCE, Values, interpret
 
 from derive import log, relu, sigmoid, softmax, tanh, total, unknown
 from derive.api import Derivation, Recurrence
+from derive.claims.induction import checked_recurrence
 from derive.derivation import Derivation as Record
 from derive.derivation import Equation
 from derive.errors import DeriveError, ModelError
@@ -29,7 +30,6 @@ from derive.ops.linalg import norm
 from derive.printer import equation_latex
 from derive.read.latex import read_formula
 from derive.read.syntax import Relation
-from derive.verify.induction import checked_recurrence
 from derive.verify.steps import GOOD, all_checked
 
 HALVED = 2

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from test_cli import PAGE, assert_refused, run, write
 
-from derive.read.blocks import Formula, Prose
-from derive.read.page import read_page
+from derive.markup.blocks import Formula, Prose
+from derive.markup.page import read_page
 from derive.sheet.prose import Passage, passages
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from test_cli import run
 
-from derive.verify.claims import JudgedClaim
+from derive.claims.in_model import JudgedClaim
 from derive.workbook import Workbook
 
 GOOD, FALSE = ("proved", "verified"), ("refuted", "ill-typed")

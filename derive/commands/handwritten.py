@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from derive.api import derivation_of
+from derive.claims.in_model import JudgedClaim
 from derive.command import sizes_of
 from derive.errors import DeriveError
 from derive.sheet.text import in_unicode
-from derive.verify.claims import JudgedClaim
 
 
 def judge_file(

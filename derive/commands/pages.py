@@ -11,19 +11,19 @@ from typing import Any, TypeVar
 import click
 
 import codegen
+from derive.cases.claims_file import Entry, load_entries
 from derive.checking import Checked, check_source
+from derive.claims.entries import judge_entries
+from derive.claims.in_model import JudgedClaim
 from derive.command import code_options, section_option, source_argument
 from derive.commands.handwritten import conventions, judge_file
 from derive.errors import DeriveError
 from derive.explain import explain
 from derive.files import check_writable
-from derive.read.claims_file import Entry, load_entries
 from derive.report import claim_json, exit_code, to_json, to_lines
 from derive.report_page import save_report
 from derive.sheet.plain import to_text
 from derive.sheet.write import SUFFIXES, save_document
-from derive.verify.cases import judge_entries
-from derive.verify.claims import JudgedClaim
 from derive.workbook import Workbook
 
 T = TypeVar("T")

@@ -13,21 +13,21 @@ from typing import Any
 
 import numpy as np
 
+from derive.claims.bench import Bench, parsed, right_side
+from derive.claims.in_model import choices_held, judge_claim, vocabulary
+from derive.diagnose.edits import edits
+from derive.diagnose.rewriting import Edit
 from derive.errors import DeriveError
 from derive.expr import Node, Var, substitute, variables
 from derive.handwritten.run import Called, Reading
 from derive.handwritten.sampling import floats
+from derive.meaning.outline import Equation, Place
 from derive.printer import to_latex
 from derive.read import syntax as ast
-from derive.read.outline import Equation, Place
 from derive.read.spelling import render
-from derive.verify.bench import Bench, parsed, right_side
-from derive.verify.claims import choices_held, judge_claim, vocabulary
-from derive.verify.edits import edits
 from derive.verify.evaluate import REAL, Point, cotangents_at, evaluate
 from derive.verify.judge import Diagnosis, end_weights
 from derive.verify.numbers import CostError, Number, RetryError
-from derive.verify.rewriting import Edit
 
 DEPTH = 3  # cotangents written out one after the other
 Matches = Callable[[Iterable[Any]], bool]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from derive.claims.in_model import JudgedClaim
 from derive.errors import DeriveError
 from derive.expr import Apply, Const, walk
 from derive.handwritten.cause import cause, cause_of_mutation
@@ -23,10 +24,9 @@ from derive.handwritten.readings import SAMPLES, Options, readings
 from derive.handwritten.run import Called, Reading, called, with_notes
 from derive.handwritten.sampling import Sample, floats, reduced, samples, sizes_of
 from derive.handwritten.words import Meaning
+from derive.meaning.outline import Place
 from derive.model import Network, trained
 from derive.printer import to_latex
-from derive.read.outline import Place
-from derive.verify.claims import JudgedClaim
 from derive.verify.judge import GOOD, Counterexample, Verdict
 
 ORDER = ("refuted", "ill-typed", "undecided", "verified")

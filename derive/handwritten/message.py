@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from derive.handwritten.judge import JudgedGradient
-from derive.read.infer import compact
+from derive.meaning.infer import compact
 from derive.sheet.text import in_unicode, to_unicode
 from derive.verify.judge import GOOD
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from derive.batch import batched
+from derive.claims.bench import Bench, bench_for
 from derive.errors import DeriveError, ModelError, ShapeError
 from derive.handwritten.layout import layouts
 from derive.handwritten.program import Program
 from derive.handwritten.run import Reading
 from derive.handwritten.words import Given, Meaning, Words
 from derive.model import Network
-from derive.verify.bench import Bench, bench_for
 
 ONE, COLUMNS, ROWS = "one", "columns", "rows"
 SAMPLES = (ONE, COLUMNS, ROWS)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from derive.claims.bench import Bench
 from derive.errors import DeriveError
 from derive.expr import Var
 from derive.handwritten.compare import Met, as_met
@@ -18,7 +19,6 @@ from derive.handwritten.program import Program, Returned
 from derive.handwritten.sampling import Sample, floats
 from derive.handwritten.words import Meaning, Words
 from derive.model import trained
-from derive.verify.bench import Bench
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Reading pages: from markup and LaTeX to models with shapes, and to claims."""
+"""Reading formulas: from LaTeX to trees that say what is written, before anybody knows what the names mean."""

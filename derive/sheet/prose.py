@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from derive.read.blocks import Block, Broken, Formula, Heading, Prose
+from derive.markup.blocks import Block, Broken, Formula, Heading, Prose
 from derive.sheet.document import Code, Span, Strong, Text
 
 Piece: TypeAlias = Span | Formula | Broken

@@ -1,0 +1,1 @@
+"""Pages as they are found: which of their characters are mathematics, which are prose; none is understood here."""

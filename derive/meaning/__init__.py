@@ -1,0 +1,1 @@
+"""From formulas to models: what a page defines, which kinds and sizes its names have, which models it tells of."""
