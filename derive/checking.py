@@ -31,7 +31,7 @@ def check_source(path: str | os.PathLike[str], section: str | None = None, limit
     A page that takes too long to be read is one claim, `unread`.
 
     Raises:
-        DeriveError: The source cannot be read, or defines one name twice in a section.
+        DeriveError: The source cannot be read, or says nothing but one name twice in a section.
     """
     found: dict[str, list[Any]] = {"claim": [], "symbol": [], "assumed": []}
     for kind, item in bounded(lambda steps: _checked(path, section, steps), limits):
@@ -54,7 +54,7 @@ def _checked(path: str | os.PathLike[str], section: str | None, steps: Steps) ->
 
 def _read(path: str | os.PathLike[str], section: str | None) -> Workbook | JudgedClaim:
     book = Workbook(path, section)
-    if book.is_page:
+    if book.is_page and len(book.conflicts) == len(book.facts.claims):  # nothing else could be judged
         book.refuse_conflicts()
     return book
 

@@ -23,7 +23,7 @@ from derive.markup.blocks import Heading, Page
 from derive.markup.page import load_page, load_text
 from derive.meaning.facts import Facts, sort_equations
 from derive.meaning.infer import ReadModel, build_model, compact, symbols_of
-from derive.meaning.models import Sketch, check_conflicts, claim_sketch, sketch_models
+from derive.meaning.models import Sketch, claim_sketch, conflicts, sketch_models
 from derive.meaning.outline import Equation, Outline, outline
 from derive.model import Network
 from derive.recurrence import Recurrence
@@ -176,13 +176,19 @@ class Workbook:
             )
         return tuple(sections)
 
+    @cached_property
+    def conflicts(self) -> tuple[str, ...]:
+        """What is wrong with each name that a section defines a second time."""
+        return tuple(conflicts(self.facts.claims, self.facts, self.outline))
+
     def refuse_conflicts(self) -> None:
         """Refuse a page that defines one name twice in a section.
 
         Raises:
             ModelError: the message names both lines.
         """
-        check_conflicts(self.facts.claims, self.facts, self.outline)
+        for conflict in self.conflicts:
+            raise ModelError(conflict)
 
     def _wants(self, sketch: Sketch) -> bool:
         return self.wanted is None or _matches(self.wanted, (*sketch.headings, sketch.title))

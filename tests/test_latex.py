@@ -49,6 +49,7 @@ from derive.read.syntax import (
     Sum,
     Transpose,
     Where,
+    map_children,
 )
 
 SEEDS = Path(__file__).parents[2] / "shared" / "seeds"
@@ -612,3 +613,11 @@ def test_the_seed_pages_are_read(prefix, unread):
         for statement in statements:
             assert read_formula(render(statement.node, functions), functions) == statement.node
     assert len(refused) <= unread, refused
+
+
+def test_only_names_are_applied_to_arguments() -> None:
+    """A page may put a number in the place of a name that it also uses as a function."""
+    call = read_formula(r"f(x)", {"f"})
+    assert isinstance(call, Call)
+    with pytest.raises(UnreadError):
+        map_children(call, lambda part: Number("2") if part == call.function else part)

@@ -141,7 +141,20 @@ $$\frac{\partial a^Tx}{\partial x} = a^T$$
 Let $y = W_2\tanh(W_1x)$, $u = W_1x$, $r = \tanh(u)$, and $L$ a loss of $y$.
 $$\frac{\partial L}{\partial u} = (W_2^T\frac{\partial L}{\partial y})\odot(1-r^2)$$
 """,
+        "$$z = W x$$\nThe columns are orthonormal: $$W^T W = I$$ and each row sums up so that $$W \\mathbf{1} = 1$$",
+        "$$E = \\frac12 (t - o)^2$$\n$$E_1 = \\frac12 (t_1 - o_1)^2 = \\frac12 (0.25 - 0.75)^2 = 0.125$$",
+        r"""
+With $a = \varsigma(z)$, $z = w^T x$ and
+$$\varsigma(z) = \frac{1}{1 + e^{-z}}$$
+we get $\varsigma'(z) = \varsigma(z) (1 - \varsigma(z))$.
+""",
     ],
 )
 def test_a_right_page_is_not_slandered(text: str, tmp_path: Path) -> None:
     assert not [claim for claim in claims(tmp_path, text) if claim.verdict.verdict in FALSE]
+
+
+def test_a_name_defined_anew_leaves_the_other_claims_of_a_page(tmp_path: Path) -> None:
+    text = "$$z = w^T x + b$$\n$$L = (y - z)^2$$\n$$z = v^T x$$\n$$\\frac{\\partial L}{\\partial z} = 2 (z - y)$$"
+    first, second = claims(tmp_path, text)
+    assert (first.verdict.verdict, second.verdict.verdict) == ("unread", "proved")

@@ -32,6 +32,7 @@ from derive.verify.judge import FALSE, GOOD, OPEN, Verdict
 from derive.verify.limits import undecided
 
 SYMMETRIC = re.compile(r"symmetric|covariance|positive[- ](?:semi)?definite|diagonal matri", re.IGNORECASE)
+CONSTANTS = (ast.Number("1"), ast.Name("I"), ast.Name(r"\mathbf{I}"))
 COUNTS = frozenset("mnMN")  # letters of sizes
 LAYOUTS = ("denominator", "numerator")  # the usual one first
 
@@ -194,10 +195,11 @@ def _other_sense(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterabl
                                           if name in COUNTS and isinstance(value, float)]  # fmt: skip
     if counted:
         return f"whether ${counted[0]}$ is the number of terms of a sum is not said"
-    if claim.right == ast.Number("0"):
-        return "that it is 0 may be a condition, and no claim"
-    of_point = any(isinstance(part, ast.Call) for part in walk(claim.left)) and not names_in(claim.right)
-    if verdict.verdict == "refuted" and of_point:
+    backward = any(isinstance(part, ast.Derivative) for part in parts)
+    if claim.right == ast.Number("0") or (claim.right in CONSTANTS and not backward):
+        return f"that it is {render(claim.right)} may be a condition, and no claim"
+    of_point = any(isinstance(part, ast.Call) for part in walk(claim.left)) or not backward
+    if verdict.verdict == "refuted" and of_point and not names_in(claim.right):
         return "it may be the value at a point"
     if isinstance(claim.left, ast.Name):
         key = key_without_indices(claim.left)
@@ -205,8 +207,7 @@ def _other_sense(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterabl
         if line != claim.place.line:
             return f"line {line} defines ${render(claim.left)}$; here it may be called anew"
     primed = any(isinstance(part, ast.Call) and part.function.primes for part in parts)
-    backward = any(isinstance(part, ast.Derivative) for part in parts) or primed
     deltas = {GREEK_DELTA, r"\Delta", *(name for _, name, _ in facts.cotangents)}
-    if shapes and not backward and not any({name.base, render(name)} & deltas for name in names):
+    if shapes and not (backward or primed) and not any({name.base, render(name)} & deltas for name in names):
         return f"the shapes of its letters may be others here: {verdict.reason}"
     return ""

@@ -16,6 +16,7 @@ from derive.ops.elementwise import scalar_field
 from derive.ops.table import TABLE
 from derive.read import syntax as ast
 from derive.read.spelling import render
+from derive.read.vocabulary import FUNCTION_LETTERS
 
 MAX_OPERATIONS = 60  # a longer formula is not compared with the rows; it is used as it is
 SIGMA = r"\sigma"  # without a definition on the page, the logistic sigmoid; said among the assumptions
@@ -31,9 +32,10 @@ def read_definition(call: ast.Call, body: ast.Node, functions: Mapping[str, Func
     name = render(replace(call.function, primes=0))
     own = usual(name)
     if own is not None and TABLE[own.op].body is None:
-        if not _defines_whole(call, body, functions, own.op):
+        if _defines_whole(call, body, functions, own.op):
+            return own
+        if name not in FUNCTION_LETTERS:  # a letter may mean anything
             raise DeriveError(f"{name} is defined here in another way than usual; give it another name")
-        return own
     expr = _as_sympy(call, body, functions)
     if expr is None:
         parameters = tuple(render(arg) for arg in call.args)

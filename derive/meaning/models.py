@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from derive.errors import ModelError
 from derive.meaning.facts import GREEK_DELTA, Definition, Facts, key_without_indices
 from derive.meaning.kinds import is_loss_name
 from derive.meaning.outline import Equation, Outline, names_in, walk
@@ -259,11 +258,10 @@ def _with_loss(sketch: Sketch, section: int, order: int, found: Outline, facts: 
     )  # fmt: skip
 
 
-def check_conflicts(claims: Sequence[tuple[int, Equation]], facts: Facts, found: Outline) -> None:
-    """Refuse a second equation for a name that others use, if it brings in symbols that the page has nowhere else.
+def conflicts(claims: Sequence[tuple[int, Equation]], facts: Facts, found: Outline) -> Iterator[str]:
+    """Yield what is wrong with each second equation for a name that others use, which both cannot be one model.
 
-    Raises:
-        ModelError: the two cannot be one model; the message names both lines.
+    It brings in symbols that the page has nowhere else; the text names both lines.
     """
     for _, equation in claims:
         if not isinstance(equation.left, ast.Name):
@@ -276,7 +274,7 @@ def check_conflicts(claims: Sequence[tuple[int, Equation]], facts: Facts, found:
         written = {k for d in facts.definitions for k in (d.key, *_needed(d.equation.right))} | set(found.words)
         fresh = [k for k in _needed(equation.right) if k not in written]
         if fresh and used and equation.place.line != first.equation.place.line:
-            raise ModelError(
+            yield (
                 f"line {equation.place.line} defines {key} again, with {fresh[0]}; line {first.equation.place.line} "
                 f"defines it otherwise. Keep one of them in this section, or give one another name"
             )

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
+from derive.errors import UnreadError
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -92,6 +94,10 @@ class Call:
 
     function: Name
     args: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.function, Name):  # a page gave the name of a function a value
+            raise UnreadError("what stands before arguments is the name of a number as well")
 
 
 @dataclass(frozen=True, slots=True)
