@@ -158,3 +158,44 @@ def test_a_name_defined_anew_leaves_the_other_claims_of_a_page(tmp_path: Path) -
     text = "$$z = w^T x + b$$\n$$L = (y - z)^2$$\n$$z = v^T x$$\n$$\\frac{\\partial L}{\\partial z} = 2 (z - y)$$"
     first, second = claims(tmp_path, text)
     assert (first.verdict.verdict, second.verdict.verdict) == ("unread", "proved")
+
+
+SOFTMAX = r"""
+$$\sigma(\mathbf{z})_i = \frac{e^{z_i}}{\sum_j e^{z_j}}$$
+$$L = -\sum_i y_i \log \sigma(\mathbf{z})_i$$
+For a one-hot $\mathbf{y}$
+$$\frac{\partial L}{\partial \mathbf{z}} = \sigma(\mathbf{z}) - \mathbf{y}$$
+$$\frac{\partial L}{\partial z_i} = \sigma(\mathbf{z})_i + y_i$$
+$$\frac{\partial \sigma(\mathbf{z})_i}{\partial z_j} = \sigma(\mathbf{z})_i (\delta_{ij} - \sigma(\mathbf{z})_j)$$
+"""
+
+
+def test_a_function_told_by_its_entries_is_what_they_say(tmp_path: Path) -> None:
+    assert [claim.verdict.verdict for claim in claims(tmp_path, SOFTMAX)] == ["proved", "refuted", "proved"]
+
+
+def test_a_function_whose_definition_is_not_read_has_not_its_usual_meaning(tmp_path: Path) -> None:
+    found = claims(tmp_path, SOFTMAX.replace("e^{z_i}}", "e^{z_i} + w_{i,,k}}"))
+    assert {claim.verdict.verdict for claim in found} == {"unread"}
+
+
+@pytest.mark.parametrize("matrix", [r"X X^T", r"X^T X"])
+def test_whether_a_sample_is_a_row_or_a_column_is_not_guessed(matrix: str, tmp_path: Path) -> None:
+    text = rf"Let $X$ be the matrix of the $x_i$, and $S = \sum_i x_i x_i^T$. Then $$\sum_i x_i x_i^T = {matrix}$$"
+    assert not [claim for claim in claims(tmp_path, text) if claim.verdict.verdict in FALSE]
+
+
+def test_a_script_belongs_to_the_last_letter_under_a_font(tmp_path: Path) -> None:
+    claim = r"\frac{\partial}{\partial \mathbf{X}} \text{tr}(\mathbf{B X}^T \mathbf{X}) = \mathbf{X B}^T + \mathbf{X B}"
+    text = f"$${claim}$$"
+    (claim,) = claims(tmp_path, text)
+    assert claim.verdict.verdict == "proved"
+
+
+def test_a_size_that_the_model_does_not_have_is_no_number(tmp_path: Path) -> None:
+    text = r"""
+With $X \in \mathbb{R}^{m \times h}$, $y \in \mathbb{R}^m$ and $u \in \mathbb{R}^n$ let
+$$L = \frac{1}{2 m} \|y - X w\|^2$$
+$$\frac{\partial L}{\partial w} = -\frac{1}{n} X^T (y - X w)$$
+"""
+    assert claims(tmp_path, text)[-1].verdict.verdict in ("undecided", "unread")

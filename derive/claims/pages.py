@@ -25,6 +25,8 @@ from derive.meaning.infer import build_model
 from derive.meaning.kinds import collapsed
 from derive.meaning.models import Sketch, claim_sketch
 from derive.meaning.outline import Equation, Outline, Place, names_in, walk
+from derive.meaning.terms import is_running
+from derive.notation import bare_letter
 from derive.read import syntax as ast
 from derive.read.spelling import render
 from derive.read.vocabulary import ONES
@@ -190,6 +192,8 @@ def _other_sense(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterabl
         return "it holds for symmetric matrices, and the page speaks of some"
     if shapes and any(name.base in ONES for name in names):
         return "whether 1 is the number, the vector or the matrix of ones is not said"
+    if stack := _stack(claim, facts):
+        return f"whether ${stack}$ is a row or a column of its matrix is not said"
     example = verdict.counterexample
     counted = [] if example is None else [name for name, value in example.symbols.items()
                                           if name in COUNTS and isinstance(value, float)]  # fmt: skip
@@ -210,4 +214,16 @@ def _other_sense(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterabl
     deltas = {GREEK_DELTA, r"\Delta", *(name for _, name, _ in facts.cotangents)}
     if shapes and not (backward or primed) and not any({name.base, render(name)} & deltas for name in names):
         return f"the shapes of its letters may be others here: {verdict.reason}"
+    return ""
+
+
+def _stack(claim: Equation, facts: Facts) -> str:
+    """Return a vector with one running index that stands for a row or a column of the matrix named by its capital."""
+    defined = [side for item in facts.definitions if item.section == claim.place.section
+               for side in (item.equation.left, item.equation.right)]  # fmt: skip
+    capitals = {bare_letter(name.base) for name in names_in(claim.left) + names_in(claim.right) if not name.subs}
+    for name in (name for side in (claim.left, claim.right, *defined) for name in names_in(side)):
+        letter = bare_letter(name.base)
+        if letter.islower() and letter.upper() in capitals and len(name.subs) == 1 and is_running(name.subs[0]):
+            return render(name)
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +13,7 @@ from derive.meaning.terms import Function, is_running, usual
 from derive.op import TABLE
 from derive.read import syntax as ast
 from derive.read.spelling import render
+from derive.read.vocabulary import FUNCTION_LETTERS
 
 _ELEMENTWISE = frozenset(["", *(name for name, row in TABLE.items() if row.body is not None)])
 GREEK_DELTA = r"\delta"
@@ -31,6 +33,9 @@ class Definition:
         return self.equation.place.section
 
 
+OBSCURE = Function("", ("?",), ast.Dots())  # what a page defines, and is not read
+
+
 @dataclass(slots=True)
 class Facts:
     """The page's equations, sorted: what defines a name, a function, a cotangent, and what claims."""
@@ -46,12 +51,21 @@ class Facts:
         """Return the meaning of functions at a point of the page.
 
         Defined above: that. Defined only below: any function. Nowhere: the usual meaning, else any function.
+        Defined by a formula that was not read: a function with a body that is none, which stands for any function
+        and refutes nothing.
         """
-        meanings = {name: usual(name) or Function() for name in names}
+        meanings = {name: OBSCURE if self._is_obscure(name) else usual(name) or Function() for name in names}
         below = [name for at, name, function, _ in self.functions if at > order and function.op in _ELEMENTWISE]
         meanings.update({name: Function() for name in below})
         meanings.update({name: function for at, name, function, _ in self.functions if at <= order})
         return meanings
+
+    def _is_obscure(self, name: str) -> bool:
+        """Tell whether a formula that was not read begins as the definition of a function; words mean the usual."""
+        if usual(name) is not None and name not in FUNCTION_LETTERS:
+            return False
+        begin = re.compile(rf"\s*{re.escape(name)}\s*(?:\\left\s*)?\([^()=]*\)\s*(?:_\w|_\{{\w+\}})?\s*[:&]*=")
+        return any(begin.match(unread.latex) for unread in self.unread)
 
     def assumes_sigmoid(self, names: Iterable[str]) -> bool:
         """Tell whether σ is used although the page never says what it is."""

@@ -21,6 +21,7 @@ from derive.read.vocabulary import FUNCTION_LETTERS
 MAX_OPERATIONS = 60  # a longer formula is not compared with the rows; it is used as it is
 SIGMA = r"\sigma"  # without a definition on the page, the logistic sigmoid; said among the assumptions
 ANY = Function()
+_WHOLE = ("softmax",)  # functions of a whole vector that pages define by their entries, under letters of their own
 
 
 def read_definition(call: ast.Call, body: ast.Node, functions: Mapping[str, Function]) -> Function:
@@ -36,6 +37,9 @@ def read_definition(call: ast.Call, body: ast.Node, functions: Mapping[str, Func
             return own
         if name not in FUNCTION_LETTERS:  # a letter may mean anything
             raise DeriveError(f"{name} is defined here in another way than usual; give it another name")
+    whole = next((op for op in _WHOLE if _speaks_of_entries(call) and _defines_whole(call, body, functions, op)), "")
+    if whole:
+        return Function(whole)
     expr = _as_sympy(call, body, functions)
     if expr is None:
         parameters = tuple(render(arg) for arg in call.args)
@@ -43,6 +47,11 @@ def read_definition(call: ast.Call, body: ast.Node, functions: Mapping[str, Func
     return next(
         (Function(op) for op in _elementwise_rows() if _equal(expr, op)), Function("", (render(call.args[0]),), body)
     )
+
+
+def _speaks_of_entries(call: ast.Call) -> bool:
+    """Tell whether a function is told for an entry: f(z_i) = ..."""
+    return len(call.args) == 1 and isinstance(call.args[0], ast.Name) and bool(call.args[0].subs)
 
 
 def _elementwise_rows() -> list[str]:

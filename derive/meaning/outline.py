@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from derive.markup.blocks import Broken, Formula, Heading, Page, Prose
 from derive.meaning.standing import ASSUMED, reads_differentials
+from derive.notation import bare_letter
 from derive.read import syntax as ast
 from derive.read.latex import Statement, defined_functions, read_parts, standing_letters
 from derive.read.spelling import render
@@ -234,7 +235,17 @@ def pairs(node: ast.Relation) -> Iterator[tuple[ast.Node, ast.Node]]:
     for left, right in pairwise(links):
         if isinstance(left, ast.Name) or (isinstance(left, ast.Call) and isinstance(first, ast.Name)):
             first = left
-        yield first, right
+        yield _of_an_entry(first, right), right
+
+
+def _of_an_entry(left: ast.Node, right: ast.Node) -> ast.Node:
+    r"""Return f(z_i) for the entry f(z)_i of a function whose formula speaks of z_i; any other side as it is."""
+    if not (isinstance(left, ast.Entry) and isinstance(left.arg, ast.Call) and len(left.arg.args) == 1):
+        return left
+    (arg,) = left.arg.args
+    own = [name for name in names_in(right) if name.subs == left.subs and isinstance(arg, ast.Name)
+           and bare_letter(name.base) == bare_letter(arg.base) and name.sup == arg.sup]  # fmt: skip
+    return replace(left.arg, args=(own[0],)) if own else left
 
 
 def _is_of_names(node: ast.Node) -> bool:

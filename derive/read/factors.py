@@ -236,6 +236,8 @@ class FactorReader:
     def _named(self, node: Node, cursor: Cursor, skeleton: Skeleton) -> str:
         if isinstance(node, Name):
             return read_named(node, cursor, skeleton, self)
+        if isinstance(node, Product):  # a font over several letters; a script belongs to the last, next to which it is
+            return f"{skeleton.place(node.left)} {self._named(node.right, cursor, skeleton)}"
         return self.scripted(node, cursor, skeleton)
 
     def _number(self, cursor: Cursor, skeleton: Skeleton) -> str:

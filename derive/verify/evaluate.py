@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import sympy
 
+from derive.errors import UnreadError
 from derive.expr import Apply, Const, Node, Var, variables, walk
 from derive.model import Network, free_variables
 from derive.op import Op
@@ -205,11 +206,16 @@ def evaluate(node: Node, point: Point, known: Mapping[Var, Number] | None = None
     Raises:
         RetryError: the point meets a pole.
         KeyError: a variable has no value.
+        UnreadError: it uses a size that is not the model's.
     """
     if isinstance(node, Var):
         return known[node] if known is not None and node in known else point.values[node]
     if isinstance(node, Const):
-        return any_number(node.value if node.value.is_Number else node.value.subs(point.sizes), point.kind.exact)
+        constant = node.value if node.value.is_Number else node.value.subs(point.sizes)
+        if constant.free_symbols:
+            unknown = ", ".join(sorted(f"${symbol}$" for symbol in constant.free_symbols))
+            raise UnreadError(f"{unknown} is no size of the model here")
+        return any_number(constant, point.kind.exact)
     assert isinstance(node, Apply)
     op, functions = node.op, point.kind.functions
     if op.define is not None and op.spec is None:
