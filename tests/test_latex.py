@@ -504,10 +504,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize("latex", HOSTILE, ids=[latex[:12] for latex in HOSTILE])
 def test_hostile_formulas_are_answered_soon_and_without_a_crash(latex):
-    begin = time.perf_counter()
+    begin = time.process_time()
     with contextlib.suppress(UnreadError):
         read_statements(latex)
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 # ---------------------------------------------------------------- render is the inverse of read

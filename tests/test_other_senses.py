@@ -199,3 +199,26 @@ $$L = \frac{1}{2 m} \|y - X w\|^2$$
 $$\frac{\partial L}{\partial w} = -\frac{1}{n} X^T (y - X w)$$
 """
     assert claims(tmp_path, text)[-1].verdict.verdict in ("undecided", "unread")
+
+
+def test_letters_that_nothing_hints_to_be_arrays_are_numbers(tmp_path: Path) -> None:
+    text = r"""
+$$\hat{y} = w x + b$$
+$$L = \frac12 (\hat{y} - y)^2$$
+$$\frac{\partial L}{\partial w} = \frac{\partial L}{\partial \hat{y}} \frac{\partial \hat{y}}{\partial w} \\\\
+= (\hat{y} - y) x$$
+$$\frac{\partial L}{\partial b} = (\hat{y} - y) x$$
+"""
+    verdicts = [claim.verdict.verdict for claim in claims(tmp_path, text)]
+    assert verdicts == ["proved", "proved", "refuted"]
+
+
+def test_what_is_transposed_is_no_count(tmp_path: Path) -> None:
+    text = r"""
+$$S = Q K^T$$
+$$O = S V$$
+$$\frac{\partial L}{\partial K} = \left(\frac{\partial L}{\partial S}\right)^T Q$$
+$$\frac{\partial L}{\partial K} = \frac{\partial L}{\partial S} Q$$
+"""
+    right, wrong = claims(tmp_path, text)
+    assert (right.verdict.verdict, wrong.verdict.verdict) == ("proved", "ill-typed")

@@ -10,7 +10,7 @@ from derive.errors import DeriveError, ModelError, ShapeError
 from derive.expr import Apply, Const, Node, Var, rebuild, substitute, variables, walk
 from derive.meaning.facts import Facts, key_without_indices
 from derive.meaning.functions import SIGMA
-from derive.meaning.kinds import Evidence, Reading, Written, equation_indices, is_loss_name, readings
+from derive.meaning.kinds import Evidence, Reading, Written, equation_indices, is_loss_name, numbers, readings
 from derive.meaning.layers import moved, shifted
 from derive.meaning.models import Sketch
 from derive.meaning.naming import MARKED
@@ -57,9 +57,15 @@ def build_model(sketch: Sketch, facts: Facts, found: Outline) -> ReadModel:
     written = [_written(item.equation, item is sketch.loss) for item in sketch.all()]
     written += _next_layer(written)
     meaning = _base_meaning(sketch, written, facts, found)
-    evidence = Evidence(found.declared, found.words)
+    evidence = Evidence({**_plain_numbers(written, found), **found.declared}, found.words)
     reading = _most_usual(written, meaning, evidence)
     return _assemble(sketch, written, reading, facts, found)
+
+
+def _plain_numbers(written: Sequence[Written], found: Outline) -> dict[str, tuple[str, ...]]:
+    """Return the names of a model as declared numbers, where nothing that is written or told hints at arrays."""
+    scalars = numbers([side for w in written for side in (w.left, w.right)])
+    return {} if scalars.keys() & (found.declared.keys() | found.words.keys() | found.domains.keys()) else scalars
 
 
 def _written(equation: Equation, is_loss: bool) -> Written:

@@ -24,7 +24,7 @@ LOSSES = frozenset(["L", "J", "E", "C", r"\ell", "MSE", "BCE", "CE", "NLL", "los
 SCALARS = frozenset([r"\alpha", r"\eta", r"\lambda", r"\epsilon", r"\varepsilon", "N", "m", "n", "d", "k", "K"])
 KINDS = ("scalar", "vector", "matrix")
 WEIGHTS = frozenset(["W", "U", "V", r"\Theta"])
-_LETTER = re.compile(r"[a-z]|\\[a-z]+")  # of no font
+_LETTER = re.compile(r"[a-z]|\\[a-z]+|\\(?:hat|tilde|bar)\{[a-z]\}")  # of no font
 TRIES = 60  # readings tried for the names that one equation brings in
 
 
@@ -91,9 +91,10 @@ def numbers(sides: Sequence[ast.Node]) -> dict[str, tuple[str, ...]]:
 def _by_spelling(key: str, uses: Sequence[ast.Node]) -> dict[str, float]:
     letter = bare_letter(key)
     base = split_name(key)[0]
-    if is_loss_name(key) or letter in SCALARS:
+    turned = any(isinstance(use, ast.Transpose) for use in uses)
+    if is_loss_name(key) or (letter in SCALARS and not turned):
         return {"scalar": 0.0, "vector": 5.0, "matrix": 6.0}
-    if any(isinstance(use, ast.Transpose) for use in uses) and any(_indexed(use) for use in uses):
+    if turned and any(_indexed(use) for use in uses):
         return {"matrix": 0.0, "vector": 2.0}
     if any(_indexed(use) for use in uses):
         return {"vector": 0.0, "matrix": 0.6}
