@@ -14,8 +14,9 @@ from derive.markup.blocks import Formula
 from derive.markup.page import load_text
 from derive.meaning.outline import Equation, Outline, Place, pairs, take
 from derive.meaning.terms import Function
+from derive.notation import bare_letter
 from derive.read import syntax as ast
-from derive.read.latex import defined_functions, read_formula, read_statements
+from derive.read.latex import defined_functions, letters_always_applied, read_formula, read_statements
 
 LAYOUTS = ("gradient", "numerator", "denominator", "hessian", "directional", "value")
 DOMAINS = (
@@ -74,7 +75,10 @@ def _entry(found: Any, line: int) -> Entry:
 
 def functions_of(entry: Entry) -> set[str]:
     """Return the names in an entry that are functions: those that it defines, and those that are told to be."""
-    functions = {name for latex in (*entry.model, entry.claim) for name in defined_functions(latex)}
+    formulas = (*entry.model, entry.claim)
+    functions = {name for latex in formulas for name in defined_functions(latex)}
+    if entry.symbols:  # where shapes are told, a letter that is no array and stands before brackets alone is applied
+        functions |= letters_always_applied(formulas) - {bare_letter(latex) for latex in entry.symbols}
     return functions | {latex for latex, told in entry.symbols.items() if told.get("function")}
 
 

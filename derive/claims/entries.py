@@ -114,6 +114,9 @@ def judge_in_case(case: Case, claim: Equation, mend: bool = True) -> Verdict:
     search = Search() if mend and case.thorough else None
     verdicts = ((render(part.left), render(part.right), _judge(case, part, search)) for part in parts)
     left, right, verdict = _worst(verdicts)
+    if case.doubts and verdict.verdict in FALSE:
+        return Verdict("unread", f"{'; '.join(case.doubts)}? Then {verdict.reason}")
+    verdict = replace(verdict, assumptions=(*verdict.assumptions, *case.notes, *case.doubts))
     bodies = [function.body for _, _, function, _ in case.facts.functions if function.body is not None]
     if has_cases(claim.right, *bodies, *(item.equation.right for item in case.facts.definitions)):
         verdict = replace(verdict, assumptions=(*verdict.assumptions, BORDER))
@@ -144,7 +147,9 @@ def _judge_model(case: Case, claim: Equation, search: Search | None) -> Verdict:
     told.pop(render(claim.left), None)
     facts = replace(case.facts, definitions=[item for item in case.facts.definitions if item.key not in told])
     said = list(unsaid(facts, claim, case.loose, case.found.declared))
-    quantities = Quantities(facts, [*facts.definitions, *(item for item, _ in said)])
+    more = [item for item, _ in said]
+    told |= told_backward(more, [], numbers)
+    quantities = Quantities(facts, [*facts.definitions, *(item for item in more if item.key not in told)])
     own = quantities.own(claim)
     bench = bench_of(own, case)
     backward = {key: told[key] for key in told.keys() - bench.names.keys()}

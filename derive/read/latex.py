@@ -6,7 +6,7 @@ understood raises `UnreadError` with the column in the source.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from derive.errors import UnreadError
@@ -129,6 +129,36 @@ def defined_functions(source: str) -> set[str]:
     if len(pieces) == 1 and not split(pieces[0], words.RELATIONS)[1]:
         links = pieces
     return {name for link in links if (name := _defined(link))} | _primed(items)
+
+
+def letters_always_applied(sources: Iterable[str]) -> set[str]:
+    r"""Find which of the letters f, g, h stand nowhere in some formulas but before a round bracket.
+
+    >>> letters_always_applied([r"y = f_1(A x)", r"h = f(B y) + g(h - 1)"])
+    {'f', 'g'}
+    """
+    found: dict[str, bool] = {}
+    for source in sources:
+        try:
+            stack: list[Sequence[Item]] = [nest(scan(source))]
+        except UnreadError:
+            return set()
+        while stack:
+            row = stack.pop()
+            stack += [item.items for item in row if isinstance(item, Bracket)]
+            for at, item in enumerate(row):
+                if isinstance(item, Token) and item.text in words.USUAL_FUNCTIONS:
+                    found[item.text] = found.get(item.text, True) and _is_before_bracket(item, row, at)
+    return {letter for letter, applied in found.items() if applied}
+
+
+def _is_before_bracket(token: Token, row: Sequence[Item], at: int) -> bool:
+    cursor = Cursor(row, at + 1)
+    try:
+        read_scripts(cursor, FactorReader(frozenset()))
+    except UnreadError:
+        return False
+    return token.run == token.text and is_bracket(cursor.item, "(")
 
 
 def standing_letters(source: str) -> set[str]:

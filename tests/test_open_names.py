@@ -1,0 +1,129 @@
+r"""Names that an entry does not define: what they can only be, and where that stays open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_claims_file import FALSE, GOOD, OPEN, entry, judged
+
+# ---------------------------------------------------------------- numbers that count the backward pass
+ROWS = ("q = x A + c", r"g = \tanh(q)", "s = g B + e", r"p = \text{softmax}(s)", "L = CE(t, p)")
+SHAPES = {"x": "1 d", "A": "d h", "c": "1 h", "B": "h k", "e": "1 k", "t": "1 k|onehot"}
+LAYERED = ("q = x A_1 + c", r"g = \tanh(q)", "s = g A_2 + e", r"p = \text{softmax}(s)", "L = CE(t, p)")
+LAYERS = {"x": "1 d", "A_1": "d h", "c": "1 h", "A_2": "h k", "e": "1 k", "t": "1 k|onehot"}
+# ---------------------------------------------------------------- letters that are functions, formulas without names
+DEEP = (
+    "u_1 = f_1(A_1 u_0)", "u_2 = f_2(A_2 u_1)", "u_3 = f_3(A_3 u_2)", r"E = \frac{1}{2} \|r - t\|^2",
+)  # fmt: skip
+DEEP_SHAPES = {"u_0": "d 1", "A_1": "h d", "A_2": "m h", "A_3": "q m", "t": "q 1"}
+ERROR = r"A_3^T \delta_3 \odot f_2'(A_2 u_1)"
+# ---------------------------------------------------------------- values at a point
+AT = r"V \tanh(U x)"
+POINT = {"x": "d", "U": "h d", "V": "q h"}
+# ---------------------------------------------------------------- spellings
+NORM = (
+    r"m = \frac{1}{N} \sum_{i=1}^N x_i", "c = x - m", "y = a \\odot c + b",
+    r"g_j = a_j \frac{\partial L}{\partial y_{\text{out},j}}",
+)  # fmt: skip
+SCALED = {"x": "n", "a": "n", "b": "n"}
+NET = ("P_h = X A_h", "G = R(P_h)", "P_o = G A_o", r"\hat{y} = R(P_o)", r"C = \frac{1}{2} (\hat{y} - y)^2")
+NUMBERS = {"X": "", "A_h": "", "A_o": "", "y": ""}
+LINKS = r"k(v) = (\tau + 1)^{-1} = (v^T v + 1)^{-1}"
+
+HOLD = {
+    "the first error that is computed": entry(r"\frac{\partial L}{\partial B} = g^T \delta_1", *ROWS, **SHAPES),
+    "the second error that is computed": entry(r"\frac{\partial L}{\partial c} = \delta_2", *ROWS, **SHAPES),
+    "an error from that before it": entry(
+        r"\frac{\partial L}{\partial q} = \delta_1 B^T \odot \tanh'(q)", *ROWS, **SHAPES
+    ),
+    "a letter that stands before brackets alone": entry(
+        r"\frac{\partial E}{\partial A_3} = \delta_3 u_2^T", *DEEP, **DEEP_SHAPES
+    ),
+    "an error as a formula without a name": entry(
+        r"\frac{\partial E}{\partial A_2} = \delta_2 u_1^T", *DEEP, ERROR, **DEEP_SHAPES
+    ),
+    "a slope where a bar says": entry(
+        rf"\frac{{\partial l({AT})}}{{\partial V}} = \tanh(U x) \frac{{d l(s)}}{{d s}}\Big|_{{s = {AT}}}",
+        layout="numerator", **POINT,
+    ),
+    "a slope of a loss of one formula": entry(
+        rf"\frac{{\partial l({AT})}}{{\partial V}} = \frac{{d l(s)}}{{d s}} \tanh(U x)^T", **POINT
+    ),
+    "the identity in bold": entry(
+        r"\frac{\partial L}{\partial Q} = 4 Q (Q^T Q - \mathbf{I}_k)", r"L = \|Q^T Q - \mathbf{I}\|_F^2", Q="n k"
+    ),
+    "a word below what is differentiated by": entry(r"\frac{\partial L}{\partial c_i} = g_i", *NORM, **SCALED),
+    "another case below": entry(r"C'(A_O) = (\hat{y} - y) R'(P_O) G", *NET, **NUMBERS),
+    "the link that tells": entry(r"\frac{\partial k}{\partial v} = -2 (v^T v + 1)^{-2} v", LINKS, v="n"),
+}  # fmt: skip
+FAIL = {
+    "an error from that before it": entry(r"\frac{\partial L}{\partial q} = \delta_1 B^T", *ROWS, **SHAPES),
+    "a letter that stands before brackets alone": entry(
+        r"\frac{\partial E}{\partial A_1} = A_2^T \delta_2 u_0^T", *DEEP, **DEEP_SHAPES
+    ),
+    "an error as a formula without a name": entry(
+        r"\frac{\partial E}{\partial A_2} = (A_2^T \delta_3 \odot f_2'(A_2 u_1)) u_1^T", *DEEP, ERROR, **DEEP_SHAPES
+    ),
+    "a slope where a bar says": entry(
+        rf"\frac{{\partial l({AT})}}{{\partial V}} = -\tanh(U x) \frac{{d l(s)}}{{d s}}\Big|_{{s = {AT}}}",
+        layout="numerator", **POINT,
+    ),
+    "a slope of a loss of one formula": entry(
+        rf"\frac{{\partial l({AT})}}{{\partial U}} = V^T \frac{{d l(s)}}{{d s}} x^T", **POINT
+    ),
+    "beside a name that the claim does not speak of": entry(
+        r"\frac{\partial L}{\partial c_i} = -a_i \frac{\partial L}{\partial y_i}", *NORM, **SCALED
+    ),
+    "the identity in bold": entry(
+        r"\frac{\partial L}{\partial Q} = 2 Q (Q^T Q - \mathbf{I}_k)", r"L = \|Q^T Q - \mathbf{I}\|_F^2", Q="n k"
+    ),
+    "the link that tells": entry(r"\frac{\partial k}{\partial v} = -2 (v^T v + 1)^{-1} v", LINKS, v="n"),
+}  # fmt: skip
+STAY_OPEN = {
+    "an error by another count": entry(r"\frac{\partial L}{\partial B} = g^T \delta_2", *ROWS, **SHAPES),
+    "numbers of layers": entry(r"\frac{\partial L}{\partial A_2} = g^T \delta_1", *LAYERED, **LAYERS),
+    "a point that is not where the loss is": entry(
+        rf"\frac{{\partial l({AT})}}{{\partial V}} = \tanh(U x) \frac{{d l(s)}}{{d s}}\Big|_{{s = V x}}",
+        layout="numerator", **POINT,
+    ),
+    "a word that may be another value": entry(r"\frac{\partial L}{\partial c_i} = a_i g_i", *NORM, **SCALED),
+    "a letter of which both cases are told": entry(
+        r"C'(A_O) = (\hat{y} - y) R'(P_o) G", *NET, **NUMBERS, A_O=""
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("found", HOLD.values(), ids=HOLD)
+def test_what_a_name_can_only_be_is_assumed(found: dict[str, Any], tmp_path: Path) -> None:
+    verdict = judged(found, tmp_path).verdict
+    assert verdict.verdict in GOOD, verdict
+
+
+@pytest.mark.parametrize("found", FAIL.values(), ids=FAIL)
+def test_what_no_reading_makes_true_is_refuted(found: dict[str, Any], tmp_path: Path) -> None:
+    verdict = judged(found, tmp_path).verdict
+    assert verdict.verdict in FALSE, verdict
+
+
+@pytest.mark.parametrize("found", STAY_OPEN.values(), ids=STAY_OPEN)
+def test_what_may_be_read_otherwise_stays_open(found: dict[str, Any], tmp_path: Path) -> None:
+    verdict = judged(found, tmp_path).verdict
+    assert verdict.verdict in OPEN, verdict
+
+
+def test_the_value_of_an_open_error_is_an_assumption(tmp_path: Path) -> None:
+    assumed = judged(HOLD["the second error that is computed"], tmp_path).verdict.assumptions
+    assert r"$\delta_{2}$ is $\frac{\partial L}{\partial q}$" in assumed
+
+
+def test_a_size_that_stands_in_no_shape_of_the_model_is_a_number_as_well(tmp_path: Path) -> None:
+    found = entry(r"\frac{\partial L}{\partial x} = \frac{2}{N} x", r"L = \|x\|^2", x="n", c="N")
+    assert judged(found, tmp_path).verdict.verdict in FALSE
+
+
+def test_a_loss_has_other_slopes_at_another_place(tmp_path: Path) -> None:
+    model, shapes = (r"J = l(p, t) + l(q, t)",), {"p": "n", "q": "n", "t": "n"}
+    found = entry(r"\frac{\partial J}{\partial p} = \frac{\partial J}{\partial q}", *model, **shapes)
+    assert judged(found, tmp_path).verdict.verdict in FALSE
