@@ -127,3 +127,85 @@ def test_a_loss_has_other_slopes_at_another_place(tmp_path: Path) -> None:
     model, shapes = (r"J = l(p, t) + l(q, t)",), {"p": "n", "q": "n", "t": "n"}
     found = entry(r"\frac{\partial J}{\partial p} = \frac{\partial J}{\partial q}", *model, **shapes)
     assert judged(found, tmp_path).verdict.verdict in FALSE
+
+
+# ---------------------------------------------------------------- layers whose letter stands below
+LAYERS_BELOW = ("z_l = W_l a_{l-1} + b_l", "a_l = f_l(z_l)", r"\delta_l = \frac{\partial E}{\partial z_l}")
+BY_FORMULA = ("h_i = g_i(V_i h_{i-1})", r"\delta_i = \frac{\partial C}{\partial (V_i h_{i-1})}")
+OUTER = ("u = f(A x)", "r = B u", r"E = \ell(r)")
+SUMMED = (r"s_k = \sum_j w_{jk} x_j", r"E = \frac{1}{2} \sum_k (s_k - t_k)^2")
+SUM_SHAPES = {"wjk": "d k", "x_j": "d", "t_k": "k"}
+BELOW = [
+    (entry(r"\delta_l = (W_{l+1}^T \delta_{l+1}) \odot f_l'(z_l)", *LAYERS_BELOW, W_l="m n"), GOOD),
+    (entry(r"\frac{\partial E}{\partial W_l} = \delta_l a_{l-1}^T", *LAYERS_BELOW, W_l="m n"), GOOD),
+    (entry(r"\delta_l = (W_l^T \delta_{l+1}) \odot f_l'(z_l)", *LAYERS_BELOW, W_l="m n"), FALSE),
+    (entry(r"\delta_l = (W_{l+1}^T \delta_{l+1}) \odot f_{l+1}'(z_l)", *LAYERS_BELOW, W_l="m n"), FALSE),
+    (entry(r"\delta_i = V_{i+1}^T \delta_{i+1} \odot g_i'(V_i h_{i-1})", *BY_FORMULA, V_i="m n"), GOOD),
+    (entry(r"\delta_i = V_{i+1}^T \delta_{i+1}", *BY_FORMULA, V_i="m n"), FALSE),
+    (entry(r"\frac{\partial E}{\partial A} = \frac{\partial E}{\partial (A x)} x^T", *OUTER,
+           A="m n", x="n", B="q m"), GOOD),
+    (entry(r"\frac{\partial E}{\partial x} = A \frac{\partial E}{\partial (A x)}", *OUTER,
+           A="m n", x="n", B="q m"), FALSE),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "words"), BELOW, ids=[str(found["claim"]) for found, _ in BELOW])
+def test_layers_may_have_their_letter_below(found: dict[str, Any], words: tuple[str, ...], tmp_path: Path) -> None:
+    verdict = judged(found, tmp_path).verdict
+    assert verdict.verdict in words, verdict
+
+
+def test_a_correction_has_the_letters_of_its_page(tmp_path: Path) -> None:
+    diagnosis = judged(BELOW[2][0], tmp_path).verdict.diagnosis
+    assert diagnosis is not None and "W_{l + 1}" in diagnosis.corrected
+
+
+def test_letters_of_time_are_no_layers(tmp_path: Path) -> None:
+    model = ("h_t = \\tanh(W h_{t-1} + U x_t)", r"E = \sum_{t=1}^T \ell(h_t)")
+    found = entry(r"\frac{\partial E}{\partial W} = \frac{\partial E}{\partial h_t} h_{t-1}^T", *model, W="n n",
+                  U="n m", x_t="m")  # fmt: skip
+    assert judged(found, tmp_path).verdict.verdict not in GOOD
+
+
+# ---------------------------------------------------------------- an index that the left side lacks
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        (r"\frac{\partial E}{\partial x_j} = \sum_k (s_k - t_k) w_{jk}", GOOD),
+        (r"\frac{\partial E}{\partial x_j} = (s_k - t_k) w_{jk}", FALSE),
+        (r"\frac{\partial E}{\partial x_j} = (s_k + t_k) w_{jk}", OPEN),
+    ],
+)
+def test_a_sum_is_missing_where_all_others_are_written(claim: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    verdict = judged(entry(claim, *SUMMED, **SUM_SHAPES), tmp_path).verdict
+    assert verdict.verdict in words, verdict
+
+
+def test_the_gradient_of_one_sample_lacks_no_sum(tmp_path: Path) -> None:
+    found = entry(r"\frac{\partial J}{\partial w} = 2 (w^T x_i - y_i) x_i", r"J = \sum_i (w^T x_i - y_i)^2", w="n",
+                  x_i="m n", y_i="m")  # fmt: skip
+    assert judged(found, tmp_path).verdict.verdict in OPEN
+
+
+def test_a_missing_sum_is_named_with_its_letter(tmp_path: Path) -> None:
+    found = entry(r"\frac{\partial E}{\partial x_j} = (s_k - t_k) w_{jk}", *SUMMED, **SUM_SHAPES)
+    diagnosis = judged(found, tmp_path).verdict.diagnosis
+    assert diagnosis is not None and diagnosis.kind == "missing sum" and "k" in diagnosis.text
+
+
+# ---------------------------------------------------------------- letters that are applied
+def test_a_letter_before_a_name_in_brackets_is_a_function(tmp_path: Path) -> None:
+    shapes = {"A_h": "", "A_o": "", "X": "", "y": ""}
+    for claim, words in ((r"C'(A_o) = (\hat{y} - y) R'(P_o) G", GOOD), (r"C'(A_o) = (\hat{y} - y) G", FALSE)):
+        assert judged(entry(claim, *NET, **shapes), tmp_path).verdict.verdict in words
+
+
+def test_an_error_of_the_wrong_layer_does_not_fit(tmp_path: Path) -> None:
+    model = (r"s^{(k+1)} = V^{(k)} o^{(k)}", r"\delta^{(k+1)} = \frac{\partial E}{\partial s^{(k+1)}}")
+    shapes = {"s^{(k)}": "m 1", "o^{(k)}": "m 1", "V^{(k)}": "n m"}
+    for claim, words in (
+        (r"\frac{\partial E}{\partial V^{(k)}} = \delta^{(k+1)} o^{(k)T}", GOOD),
+        (r"\frac{\partial E}{\partial V^{(k)}} = \delta^{(k)} o^{(k)T}", FALSE),
+    ):
+        verdict = judged(entry(claim, *model, **shapes), tmp_path).verdict
+        assert verdict.verdict in words, verdict

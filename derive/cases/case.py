@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from derive.cases.arguments import named_arguments
 from derive.cases.downstream import linear_in_arguments
 from derive.cases.evaluated import without_bars
 from derive.cases.general_layer import with_layer_above
@@ -44,6 +45,10 @@ class Symbol:
     trees: tuple[ast.Node, ...]
     shape: tuple[str, ...] | None
     domain: str
+
+    def with_trees(self, change: Callable[[ast.Node], ast.Node]) -> Symbol:
+        """Return the same told of other names."""
+        return replace(self, trees=tuple(map(change, self.trees)))
 
 
 Models = dict[Hashable, Any]  # models as read, and errors in their place, by what they were read from
@@ -87,9 +92,16 @@ def make_case(
         layout: In which the claims are made, where it is told.
     """
     equations, claims = as_quantities(with_telling_links(model.equations), claims)
+    written = [side for one in (*claims, *equations, *claims) for side in (one.left, one.right)]
+    named = _arguments(equations, claims, symbols)
+    by_name = partial(ast.with_parts, parts=named)
+    equations, claims = ([with_sides(one, by_name) for one in some] for some in (equations, claims))
+    symbols = [symbol.with_trees(by_name) for symbol in symbols]
+    equations += [Equation(name, formula, render(formula), claims[0].place) for formula, name in named.items()]
     model = replace(model, equations=equations)
     claims, notes = without_bars(equations, claims, [tree for symbol in symbols for tree in symbol.trees])
     claims = [by_the_quantity(claim, loose, functions) for claim in claims]
+    notes += [f"${render(name)}$ is ${render(formula)}$" for formula, name in named.items()]
     trees = [tree for symbol in symbols for tree in symbol.trees]
     model, claims, doubts = _as_stated(model, claims, trees, notes)
     sides = [side for equation in (*model.equations, *claims) for side in (equation.left, equation.right)]
@@ -111,11 +123,20 @@ def make_case(
     read_claims = tuple(map(read, claims))
     found.equations = at_layers([*map(read, model.equations)], [spelled(side) for side in sides])
     found.equations = with_layer_above(found.equations, read_claims)
-    written = (*(side for claim in claims for side in (claim.left, claim.right)), *sides)
     return Case(
-        found, sort_equations(found), read_claims, tuple(map(spelled, loose)), layout, written=written, spelled=spelled,
-        notes=tuple(notes), doubts=tuple(doubts),
+        found, sort_equations(found), read_claims, tuple(map(spelled, loose)), layout, written=tuple(written),
+        spelled=lambda node: spelled(by_name(node)), notes=tuple(notes), doubts=tuple(doubts),
     )  # fmt: skip
+
+
+def _arguments(
+    equations: Sequence[Equation], claims: Sequence[Equation], symbols: Sequence[Symbol]
+) -> Mapping[ast.Node, ast.Node]:
+    """Return names for formulas that are differentiated by, where the model has these."""
+    sides = [side for one in (*equations, *claims) for side in (one.left, one.right)]
+    named = named_arguments(sides, [tree for symbol in symbols for tree in symbol.trees])
+    stated = {part for one in equations for part in walk(one.right)}
+    return {formula: name for formula, name in named.items() if claims and formula in stated}
 
 
 def _as_stated(

@@ -13,14 +13,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
 from derive.cases.backward import is_delta
+from derive.cases.case import Case
 from derive.claims.bench import Bench, with_cotangents
-from derive.expr import Apply
+from derive.expr import Apply, Var
 from derive.meaning.facts import key_without_indices
 from derive.meaning.outline import Equation, names_in, walk
+from derive.meaning.shaping import declared_shape
 from derive.meaning.terms import is_running
 from derive.notation import split_name
 from derive.ops import table
 from derive.read import syntax as ast
+from derive.read.spelling import render
 from derive.shapes import axes
 from derive.verify.judge import FALSE, GOOD, Verdict
 
@@ -43,15 +46,24 @@ def _is_kronecker(name: ast.Name, left: Collection[ast.Node]) -> bool:
     return len(name.subs) == 2 and {*name.subs} <= {*left} and all(map(is_running, name.subs))
 
 
-def judge_each_meaning(keys: list[str], bench: Bench, judge: Callable[[Bench], Verdict]) -> Verdict:
-    """Judge a claim with its open δ taken to be the cotangents of the model's values, the likeliest ones first."""
+def judge_each_meaning(
+    keys: list[str], case: Case, bench: Bench, judge: Callable[[Case, Bench], Verdict]
+) -> Verdict:  # fmt: skip
+    """Judge a claim with its open δ taken to be the cotangents of the model's values, the likeliest ones first.
+
+    Args:
+        keys: The open δ.
+        case: The claim's case; it may tell the shapes of what the model does not lead to.
+        bench: The model.
+        judge: Judges the claim where these are known.
+    """
     words = ", ".join(f"${key}$" for key in keys)
     if len(keys) > MOST_OPEN:
         return Verdict("unread", f"nothing is said of {words}")
     nearly: Verdict | None = None
     for meaning in itertools.islice(_meanings(keys, bench), MEANINGS):
         told = tuple(f"${key}$ is ${_cotangent_of(value, bench)}$" for key, value in meaning.items())
-        verdict = judge(with_cotangents(bench, meaning))
+        verdict = judge(case, with_cotangents(bench, meaning))
         verdict = replace(verdict, assumptions=(*verdict.assumptions, *told))
         if verdict.verdict in GOOD:
             return verdict if _is_counted(meaning, bench) else Verdict("unread", f"it holds if {' and '.join(told)}")
@@ -60,7 +72,24 @@ def judge_each_meaning(keys: list[str], bench: Bench, judge: Callable[[Bench], V
             nearly = verdict
     if nearly is not None:
         return nearly
+    shaped = _by_shape(keys, case, bench)
+    by_shape = None if shaped is None else judge(*shaped)
+    if by_shape is not None and by_shape.verdict == "ill-typed":
+        return by_shape
     return Verdict("unread", f"of which value {words} is the cotangent is not said, and the claim fits none")
+
+
+def _by_shape(keys: list[str], case: Case, bench: Bench) -> tuple[Case, Bench] | None:
+    """Return a case and a bench in which open δ have the shapes that other layers and what is told give them."""
+    letters = {split_name(name)[0]: split_name(render(derivative.wrt))[0]
+               for _, name, derivative in case.facts.cotangents if derivative.wrt is not None}  # fmt: skip
+    values = {key: letters.get(split_name(key)[0], "") + split_name(key)[1] for key in keys}
+    if not {*values.values()} <= case.found.declared.keys():
+        return None
+    told = {key: case.found.declared[value] for key, value in values.items()}
+    shaped = {key: Var(key, declared_shape(shape)) for key, shape in told.items()}
+    found = replace(case.found, declared={**case.found.declared, **told})
+    return replace(case, found=found), replace(bench, names={**bench.names, **shaped})
 
 
 def _cotangent_of(value: str, bench: Bench) -> str:

@@ -11,9 +11,9 @@ from dataclasses import replace
 from functools import partial
 
 from derive.bounded import Steps, Stop, bounded
-from derive.cases.backward import in_full, told_backward
+from derive.cases.backward import in_full, is_delta, told_backward
 from derive.cases.case import Case, Models
-from derive.cases.claims_file import Entry, read_entry
+from derive.cases.claims_file import Entry, has_layers_below, read_entry
 from derive.cases.downstream import function_of, is_slope
 from derive.cases.general_layer import with_layers
 from derive.cases.parametric import by_the_parameter, inlined, with_hypothesis
@@ -26,6 +26,7 @@ from derive.claims.bench import Bench, canonical, parsed
 from derive.claims.changes import judge_change
 from derive.claims.deltas import judge_each_meaning, open_deltas
 from derive.claims.in_model import JudgedClaim, Page, diagnosed, judge_once
+from derive.claims.lost_index import judge_lost_index
 from derive.claims.other_senses import other_sense
 from derive.claims.own_model import Own, Quantities, bench_of, laid_out
 from derive.diagnose.respelled import respelling
@@ -41,7 +42,7 @@ from derive.notation import bare_letter, split_name
 from derive.printer import to_latex
 from derive.read import syntax as ast
 from derive.read.spelling import render
-from derive.verify.judge import FALSE, Verdict
+from derive.verify.judge import FALSE, OPEN, Verdict
 from derive.verify.limits import undecided
 
 WORST = ("ill-typed", "refuted", "unread", "undecided", "verified", "proved")
@@ -77,9 +78,23 @@ def _sides(entry: Entry) -> tuple[str, str]:
 
 def judge_entry(entry: Entry) -> tuple[str, str, Verdict]:
     """Return both sides of a claim with the verdict; a recurrence is written out for a few numbers of steps."""
+    layered = _judge_layers(entry)
+    if layered is not None:
+        return layered
     models: Models = {}
     at_steps = judge_at_steps(entry, lambda step: judge_read(step, thorough=False, models=models)[2])
     return judge_read(entry) if at_steps is None else (*_sides(entry), at_steps)
+
+
+def _judge_layers(entry: Entry) -> tuple[str, str, Verdict] | None:
+    """Return the verdict on a claim about layers with letters below; None for any other, and where it stays open."""
+    try:
+        if not has_layers_below(entry):
+            return None
+    except (DeriveError, RecursionError):
+        return None
+    found = judge_read(entry)
+    return None if found[2].verdict in OPEN else found
 
 
 def judge_read(entry: Entry, thorough: bool = True, models: Models | None = None) -> tuple[str, str, Verdict]:
@@ -161,10 +176,8 @@ def _judge_model(case: Case, claim: Equation, search: Search | None) -> Verdict:
     unnamed = {item.key: item.equation.right for item, _ in said} | _nameless(own, bench)
     page = None if search is None else Page(claim, judged, unnamed, search, respelling(case.written, case.spelled))
     deltas = open_deltas(own.claim, bench)
-    if deltas:
-        verdict = judge_each_meaning(deltas, bench, lambda bench: _judge_in(own, case, bench, page))
-    else:
-        verdict = _judge_in(own, case, bench, page)
+    judge = partial(_judge_in, own, page)
+    verdict = judge_each_meaning(deltas, case, bench, judge) if deltas else judge(case, bench)
     return replace(verdict, assumptions=(*verdict.assumptions, *(why for _, why in said)))
 
 
@@ -176,7 +189,7 @@ def _nameless(own: Own, bench: Bench) -> dict[str, ast.Node]:
     return {key: tree for key, tree in trees.items() if tree is not None}
 
 
-def _judge_in(own: Own, case: Case, bench: Bench, page: Page | None) -> Verdict:
+def _judge_in(own: Own, page: Page | None, case: Case, bench: Bench) -> Verdict:
     number = "" if case.found.domains else collapsed(bench.model.reading.meaning.kinds, case.found.declared)
     unknown = f"${number}$ fits only as a number; say its sizes" if number else _unknown(own, case, bench)
     if unknown:
@@ -184,15 +197,18 @@ def _judge_in(own: Own, case: Case, bench: Bench, page: Page | None) -> Verdict:
     claim = laid_out(own.claim, bench)
     bench = replace(bench, setting=replace(bench.setting, proving=case.thorough))
     verdict = judge_once(claim, bench)
+    written = (own.claim, render) if page is None else (page.claim, page.spelling.latex)
+    lost = judge_lost_index(own, lambda summed: judge_once(laid_out(summed, bench), bench), written)
+    verdict = verdict if lost is None else lost
     reason = _left_open(own, case, bench) if verdict.verdict in FALSE else ""
     if reason:
         return Verdict("unread", f"{reason}; taken to be anything, {verdict.reason}")
-    other = other_sense(own.claim, verdict, bench)
+    other = "" if lost is not None else other_sense(own.claim, verdict, bench)
     if other:
         return Verdict("unread", other)
     if bench.model.reading.meaning.entrywise:
         verdict = replace(verdict, assumptions=(*verdict.assumptions, PRODUCTS))
-    return verdict if page is None else diagnosed(verdict, claim, bench, page)
+    return verdict if page is None or lost is not None else diagnosed(verdict, claim, bench, page)
 
 
 # ---------------------------------------------------------------- what an entry leaves open
@@ -223,7 +239,8 @@ def _known(own: Own, case: Case) -> set[str]:
 
 def _spoken_of(own: Own, case: Case, bench: Bench) -> set[str]:
     """Return what the derivatives and cotangents on a claim's right side are those of."""
-    named = any(key_without_indices(name) in bench.model.cotangents for name in names_in(own.claim.right))
+    names = names_in(own.claim.right)
+    named = any(is_delta(name) or key_without_indices(name) in bench.model.cotangents for name in names)
     downstream = {render(derivative.of) for _, _, derivative in case.facts.cotangents} if named else set()
     return downstream | {render(part.of) for part in derivatives_in(own.claim.right)}
 

@@ -132,12 +132,15 @@ def defined_functions(source: str) -> set[str]:
 
 
 def letters_always_applied(sources: Iterable[str]) -> set[str]:
-    r"""Find which of the letters f, g, h stand nowhere in some formulas but before a round bracket.
+    r"""Find which letters stand nowhere in some formulas but before a round bracket, of one thing alone.
 
-    >>> letters_always_applied([r"y = f_1(A x)", r"h = f(B y) + g(h - 1)"])
-    {'f', 'g'}
+    They are f, g and h, and others that stand before a name alone at least once, R(z): no product has such brackets.
+
+    >>> sorted(letters_always_applied([r"y = f_1(A x)", r"h = f(B y) + g(h - 1)", "R(z) + c (a + b)"]))
+    ['R', 'f', 'g']
     """
     found: dict[str, bool] = {}
+    shown = set(words.USUAL_FUNCTIONS)
     for source in sources:
         try:
             stack: list[Sequence[Item]] = [nest(scan(source))]
@@ -147,18 +150,23 @@ def letters_always_applied(sources: Iterable[str]) -> set[str]:
             row = stack.pop()
             stack += [item.items for item in row if isinstance(item, Bracket)]
             for at, item in enumerate(row):
-                if isinstance(item, Token) and item.text in words.USUAL_FUNCTIONS:
-                    found[item.text] = found.get(item.text, True) and _is_before_bracket(item, row, at)
-    return {letter for letter, applied in found.items() if applied}
+                if isinstance(item, Token) and item.kind == "name" and item.text in words.APPLIED:
+                    bracket = _bracket_behind(item, row, at)
+                    found[item.text] = found.get(item.text, True) and bracket is not None
+                    shown |= {item.text} if bracket is not None and _holds_names(bracket) else set()
+    return {letter for letter, applied in found.items() if applied and letter in shown}
 
 
-def _is_before_bracket(token: Token, row: Sequence[Item], at: int) -> bool:
+def _bracket_behind(token: Token, row: Sequence[Item], at: int) -> Bracket | None:
+    """Return the round bracket, of one thing alone, that stands behind a letter and its scripts."""
     cursor = Cursor(row, at + 1)
     try:
         read_scripts(cursor, FactorReader(frozenset()))
     except UnreadError:
-        return False
-    return token.run == token.text and is_bracket(cursor.item, "(")
+        return None
+    item = cursor.item
+    called = token.run in ("", token.text) and isinstance(item, Bracket) and item.kind == "("
+    return item if called and isinstance(item, Bracket) and not split(item.items, {","})[1] else None
 
 
 def standing_letters(source: str) -> set[str]:
@@ -211,8 +219,11 @@ def _letter(item: Item | None) -> Token | None:
 
 def _usual(token: Token, bracket: Item | None) -> bool:
     """Say whether `h(x)` is a call for all who read it: the brackets of a product would be idle."""
-    if token.text not in words.USUAL_FUNCTIONS or token.run != token.text or not isinstance(bracket, Bracket):
-        return False
+    usual = token.text in words.USUAL_FUNCTIONS and token.run == token.text
+    return usual and isinstance(bracket, Bracket) and _holds_names(bracket)
+
+
+def _holds_names(bracket: Bracket) -> bool:
     try:
         return all(plain_name(piece, FactorReader(frozenset())) for piece in split(bracket.items, {","})[0])
     except UnreadError:
