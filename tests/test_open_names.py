@@ -209,3 +209,25 @@ def test_an_error_of_the_wrong_layer_does_not_fit(tmp_path: Path) -> None:
     ):
         verdict = judged(entry(claim, *model, **shapes), tmp_path).verdict
         assert verdict.verdict in words, verdict
+
+
+# ---------------------------------------------------------------- whole rows and columns
+SQUARED = ("s = V x + c", r"L = \|s - t\|^2")
+SQUARED_SHAPES = {"V": "m n", "x": "n", "c": "m", "t": "m"}
+SLICES = [
+    (r"\frac{\partial L}{\partial V_{i,:}} = 2 (s_i - t_i) x^T", GOOD),
+    (r"\frac{\partial L}{\partial V_{i \cdot}} = 2 (s_i - t_i) x", GOOD),
+    (r"\frac{\partial L}{\partial V_{i,:}} = (s_i - t_i) x^T", FALSE),
+    (r"\frac{\partial L}{\partial V_{:,j}} = 2 (s - t) x_j", GOOD),
+    (r"\frac{\partial L}{\partial V_{\cdot j}} = 2 (s - t) x", FALSE),
+    (r"\frac{\partial L}{\partial x_j} = 2 V_{:,j}^T (s - t)", GOOD),
+    (r"\frac{\partial L}{\partial x_j} = 2 V_{j,:} (s - t)", OPEN),
+    (r"\frac{\partial L}{\partial x} = 2 \sum_i (s_i - t_i) V_{i,:}", GOOD),
+    (r"\frac{\partial L}{\partial x_j} = 2 V_{:j}^T (s - t)", OPEN),
+]
+
+
+@pytest.mark.parametrize(("claim", "words"), SLICES, ids=[claim for claim, _ in SLICES])
+def test_rows_and_columns_may_be_named(claim: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    verdict = judged(entry(claim, *SQUARED, **SQUARED_SHAPES), tmp_path).verdict
+    assert verdict.verdict in words, verdict

@@ -11,6 +11,7 @@ from typing import Any
 from derive.cases.case import Case, Symbol, make_case
 from derive.cases.layers_below import layer_below, layers_beside, with_layers_above
 from derive.cases.probabilities import LETTERS
+from derive.cases.slices import names_rows, sliced, with_slices
 from derive.errors import DeriveError, UnreadError
 from derive.markup.blocks import Formula
 from derive.markup.page import load_text
@@ -21,6 +22,7 @@ from derive.notation import bare_letter
 from derive.read import syntax as ast
 from derive.read.latex import defined_functions, letters_always_applied, read_formula, read_statements
 
+LYING, STANDING = "rows of matrices lie", "rows of matrices stand, as all vectors do"
 ANY_LOSS = frozenset(["l", r"\ell"])  # letters of functions of which nothing needs to be said
 LAYOUTS = ("gradient", "numerator", "denominator", "hessian", "directional", "value")
 DOMAINS = (
@@ -94,6 +96,12 @@ def has_layers_below(entry: Entry) -> bool:
     return layer_below(sides for node in nodes if isinstance(node, ast.Relation) for sides in pairs(node)) != ""
 
 
+def sides_of(entry: Entry) -> tuple[str, str]:
+    """Return both sides of a claim as they are written."""
+    left, _, right = entry.claim.partition("=")
+    return left.strip(), right.strip()
+
+
 def functions_of(entry: Entry) -> set[str]:
     """Return the names in an entry that are functions: those that it defines, and those that are told to be."""
     formulas = (*entry.model, entry.claim)
@@ -105,8 +113,12 @@ def functions_of(entry: Entry) -> set[str]:
     return functions | {latex for latex, told in entry.symbols.items() if told.get("function")}
 
 
-def read_entry(entry: Entry) -> Case:
+def read_entry(entry: Entry, lying: bool = True) -> Case:
     """Read an entry's formulas.
+
+    Args:
+        entry: The entry.
+        lying: Whether the rows that its claims name are rows, not columns.
 
     Raises:
         UnreadError: one of them is not understood.
@@ -125,6 +137,10 @@ def read_entry(entry: Entry) -> Case:
     loose: list[ast.Node] = [statement.node for statement in model if not isinstance(statement.node, ast.Relation)]
     symbols = [_symbol(latex, told, functions) for latex, told in entry.symbols.items()]
     written = [side for one in (*claims, *found.equations) for side in (one.left, one.right)]
+    rows = names_rows(side for one in claims for side in (one.left, one.right))
+    notes = (LYING if lying else STANDING,) if rows else ()
+    found = replace(found, equations=[with_sides(equation, with_slices) for equation in found.equations])
+    claims = [sliced(claim, lying) for claim in claims]
     letter = layer_below((equation.left, equation.right) for equation in found.equations)
     change = with_layers_above(written, letter)
     found = replace(found, equations=[with_sides(equation, change) for equation in found.equations])
@@ -136,6 +152,7 @@ def read_entry(entry: Entry) -> Case:
         spelled = case.spelled
         written += layers_beside(list(written), letter)
         case = replace(case, written=tuple(written), spelled=lambda node: spelled(change(node)))
+    case = replace(case, notes=(*case.notes, *notes))
     for latex, told in entry.symbols.items():
         if told.get("function") and not any(name == latex for _, name, _, _ in case.facts.functions):
             case.facts.functions.append((0, latex, Function(), place))

@@ -214,7 +214,8 @@ def with_usual_indices(nodes: Iterable[ast.Node], told: Collection[ast.Node] = (
     entries = [part.wrt for part in parts if isinstance(part, ast.Derivative) and isinstance(part.wrt, ast.Name)]
     bound += [sub for name in entries if name not in told for sub in name.subs if isinstance(sub, ast.Name)
               and len(name.subs) > 1]  # fmt: skip
-    strange = sorted({name.base for name in bound if len(name.base) == 1 and name.base not in INDEX_LETTERS})
+    strange = sorted({name.base for name in bound if len(name.base) == 1 and name.base.isalpha()
+                      and name.base not in INDEX_LETTERS})  # fmt: skip
     used = {sub.base for name in names_of(nodes) for sub in (*name.subs, name.sup, name) if isinstance(sub, ast.Name)}
     spare = spare_letters(used)
     renamed = {ast.Name(letter): ast.Name(new) for letter, new in zip(strange, spare, strict=False)}
