@@ -231,3 +231,32 @@ SLICES = [
 def test_rows_and_columns_may_be_named(claim: str, words: tuple[str, ...], tmp_path: Path) -> None:
     verdict = judged(entry(claim, *SQUARED, **SQUARED_SHAPES), tmp_path).verdict
     assert verdict.verdict in words, verdict
+
+
+# ---------------------------------------------------------------- second derivatives
+FORM = ("q(v) = v^T B v + c^T v",)
+FORM_SHAPES = {"B": "n n", "v": "n", "c": "n"}
+FIT = (r"L = \frac{1}{2} \|A w - t\|^2",)
+FIT_SHAPES = {"A": "m n", "w": "n", "t": "m"}
+SECOND = [
+    (r"\frac{\partial^2 L}{\partial w \partial w^T} = A^T A", FIT, FIT_SHAPES, GOOD),
+    (r"\frac{\partial^2 L}{\partial w^2} = A^T A", FIT, FIT_SHAPES, GOOD),
+    (r"\nabla_w^2 L = A^T A", FIT, FIT_SHAPES, GOOD),
+    (r"\frac{\partial^2 L}{\partial w_i \partial w_j} = \sum_k A_{ki} A_{kj}", FIT, FIT_SHAPES, GOOD),
+    (r"\frac{\partial^2 L}{\partial w_i^2} = \sum_k A_{ki}^2", FIT, FIT_SHAPES, GOOD),
+    (r"\frac{\partial^2 L}{\partial w \partial w^T} = 2 A^T A", FIT, FIT_SHAPES, FALSE),
+    (r"\frac{\partial^2 L}{\partial w \partial w^T} = A A^T", FIT, FIT_SHAPES, FALSE),
+    (r"\frac{\partial^2 L}{\partial w_i \partial w_j} = \sum_k A_{ik} A_{jk}", FIT, FIT_SHAPES, FALSE),
+    (r"\nabla^2 q(v) = B + B^T", FORM, FORM_SHAPES, GOOD),
+    (r"\nabla^2 q = B + B^T", FORM, FORM_SHAPES, GOOD),
+    (r"\nabla^2 q(v) = 2 B", FORM, FORM_SHAPES, FALSE),
+    (r"\nabla^2 q(v) = 2 \text{tr}(B)", FORM, FORM_SHAPES, OPEN),
+]
+
+
+@pytest.mark.parametrize(("claim", "model", "shapes", "words"), SECOND, ids=[claim for claim, *_ in SECOND])
+def test_second_derivatives_by_vectors_are_matrices(
+    claim: str, model: tuple[str, ...], shapes: dict[str, str], words: tuple[str, ...], tmp_path: Path
+) -> None:
+    verdict = judged(entry(claim, *model, **shapes), tmp_path).verdict
+    assert verdict.verdict in words, verdict

@@ -11,6 +11,7 @@ from derive.cases.arguments import named_arguments
 from derive.cases.downstream import linear_in_arguments
 from derive.cases.evaluated import without_bars
 from derive.cases.general_layer import with_layer_above
+from derive.cases.hessians import with_hessians
 from derive.cases.other_names import meant, spelled_with, spoken_of
 from derive.cases.parametric import by_the_quantity, with_telling_links
 from derive.cases.probabilities import as_quantities
@@ -100,7 +101,8 @@ def make_case(
     equations += [Equation(name, formula, render(formula), claims[0].place) for formula, name in named.items()]
     model = replace(model, equations=equations)
     claims, notes = without_bars(equations, claims, [tree for symbol in symbols for tree in symbol.trees])
-    claims = [by_the_quantity(claim, loose, functions) for claim in claims]
+    claims, more = with_hessians(equations, claims)
+    claims, notes = [by_the_quantity(claim, loose, functions) for claim in claims], [*notes, *more]
     notes += [f"${render(name)}$ is ${render(formula)}$" for formula, name in named.items()]
     trees = [tree for symbol in symbols for tree in symbol.trees]
     model, claims, doubts = _as_stated(model, claims, trees, notes)

@@ -226,7 +226,7 @@ def _partial(
     part: ast.Derivative, wrt: ast.Name, names: Mapping[str, Var], bench: Bench
 ) -> tuple[str, Partial, Shape] | None:
     """Return the key of a derivative, what it stands for, and its shape; None where it is no such derivative."""
-    twice = isinstance(part.of, ast.Derivative) and part.of.wrt == wrt
+    twice = isinstance(part.of, ast.Derivative) and part.of.wrt is not None and _bare(part.of.wrt, names) == wrt
     if isinstance(part.of, ast.Derivative) and not twice:
         return _mixed(part.of, wrt, names, bench)
     inner = part.of.of if isinstance(part.of, ast.Derivative) and twice else part.of

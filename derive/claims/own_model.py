@@ -118,6 +118,8 @@ def sketch_of(own: Own, facts: Facts) -> Sketch:
     derivatives = [part for side in sides for part in derivatives_in(side)]
     derivatives += [derivative for _, name, derivative in facts.cotangents if name in named]
     of = next((part.of for part in derivatives), None)
+    while isinstance(of, ast.Derivative):
+        of = of.of
     wanted = render(of) if isinstance(of, ast.Name) else ""
     whole = key_without_indices(of) if isinstance(of, ast.Name) else ""
     if whole in {item.key for item in ordered} - {wanted}:

@@ -336,6 +336,10 @@ def _stripped(name: ast.Name, meaning: Meaning) -> tuple[str, list[dict[str, sym
 def _second_derivative(node: ast.Node, inner: ast.Derivative, by: ast.Name, meaning: Meaning) -> Part:
     of, first = render(inner.of), render(inner.wrt) if inner.wrt is not None else ""
     key = second_key(of, render(by)) if inner.wrt == by else mixed_key(of, first, render(by))
+    if key not in meaning.kinds and isinstance(inner.wrt, ast.Name):
+        (one, rows), (other, columns) = _stripped(inner.wrt, meaning), _stripped(by, meaning)
+        if one == other and (whole_key := second_key(of, one)) in meaning.kinds:
+            return at_places(whole(Term("", kind=meaning.kinds[whole_key], leaf=whole_key)), [*rows, *columns], node)
     if key not in meaning.kinds:
         raise UnreadError(f"${render(node)}$: the model here has no such second derivative")
     return whole(Term("", kind=meaning.kinds[key], leaf=key))
