@@ -260,3 +260,30 @@ def test_second_derivatives_by_vectors_are_matrices(
 ) -> None:
     verdict = judged(entry(claim, *model, **shapes), tmp_path).verdict
     assert verdict.verdict in words, verdict
+
+
+# ---------------------------------------------------------------- means
+MEAN = (r"z = P \bar{x}", r"L = \frac{1}{2} \|z - t\|^2")
+MEAN_SHAPES = {"P": "m d", "x_i": "N d", "t": "m"}
+MEANS = [
+    (r"\frac{\partial L}{\partial x_i} = \frac{1}{N} P^T (z - t)", MEAN_SHAPES, GOOD),
+    (r"\frac{\partial L}{\partial \bar{x}} = P^T (z - t)", MEAN_SHAPES, GOOD),
+    (r"\frac{\partial L}{\partial x_i} = P^T (z - t)", MEAN_SHAPES, FALSE),
+    (r"\frac{\partial L}{\partial x_i} = P^T (z - t)", MEAN_SHAPES | {r"\bar{x}": "d"}, OPEN),
+]
+
+
+@pytest.mark.parametrize(("claim", "shapes", "words"), MEANS)
+def test_a_bar_is_a_mean_where_nothing_else_is_said(
+    claim: str, shapes: dict[str, str], words: tuple[str, ...], tmp_path: Path
+) -> None:
+    verdict = judged(entry(claim, *MEAN, **shapes), tmp_path).verdict
+    assert verdict.verdict in words, verdict
+
+
+@pytest.mark.parametrize(("factor", "words"), [(r"\frac{1}{3 k}", GOOD), (r"\frac{1}{k}", FALSE)])
+def test_the_mean_of_a_stack_with_a_word(factor: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    model, shapes = (r"s = a^T \bar{c}_w",), {"a": "d", "c_{w_i}": "3*k d"}
+    claim = rf"\frac{{\partial s}}{{\partial c_{{w_i}}}} = {factor} a"
+    verdict = judged(entry(claim, *model, **shapes), tmp_path).verdict
+    assert verdict.verdict in words, verdict

@@ -12,6 +12,7 @@ from derive.cases.downstream import linear_in_arguments
 from derive.cases.evaluated import without_bars
 from derive.cases.general_layer import with_layer_above
 from derive.cases.hessians import with_hessians
+from derive.cases.means import means_in, with_stacks
 from derive.cases.other_names import meant, spelled_with, spoken_of
 from derive.cases.parametric import by_the_quantity, with_telling_links
 from derive.cases.probabilities import as_quantities
@@ -92,7 +93,12 @@ def make_case(
         functions: Names that are functions.
         layout: In which the claims are made, where it is told.
     """
-    equations, claims = as_quantities(with_telling_links(model.equations), claims)
+    means = _means(model.equations, claims, symbols)
+    stacked = with_stacks(stack for stack, _ in means.values())
+    equations = [with_sides(one, stacked) for one in with_telling_links(model.equations)]
+    equations += [Equation(name, mean, render(mean), claims[0].place) for name, (_, mean) in means.items()]
+    symbols = [symbol.with_trees(stacked) for symbol in symbols]
+    equations, claims = as_quantities(equations, [with_sides(claim, stacked) for claim in claims])
     written = [side for one in (*claims, *equations, *claims) for side in (one.left, one.right)]
     named = _arguments(equations, claims, symbols)
     by_name = partial(ast.with_parts, parts=named)
@@ -104,6 +110,7 @@ def make_case(
     claims, more = with_hessians(equations, claims)
     claims, notes = [by_the_quantity(claim, loose, functions) for claim in claims], [*notes, *more]
     notes += [f"${render(name)}$ is ${render(formula)}$" for formula, name in named.items()]
+    notes += [f"${render(name)}$ is the mean of all ${render(stack)}$" for name, (stack, _) in means.items()]
     trees = [tree for symbol in symbols for tree in symbol.trees]
     model, claims, doubts = _as_stated(model, claims, trees, notes)
     sides = [side for equation in (*model.equations, *claims) for side in (equation.left, equation.right)]
@@ -129,6 +136,15 @@ def make_case(
         found, sort_equations(found), read_claims, tuple(map(spelled, loose)), layout, written=tuple(written),
         spelled=lambda node: spelled(by_name(node)), notes=tuple(notes), doubts=tuple(doubts),
     )  # fmt: skip
+
+
+def _means(
+    equations: Sequence[Equation], claims: Sequence[Equation], symbols: Sequence[Symbol]
+) -> Mapping[ast.Name, tuple[ast.Name, ast.Node]]:
+    """Return the means that a case names and does not define."""
+    sides = [side for one in (*equations, *claims) for side in (one.left, one.right)]
+    told = [(tree, symbol.shape) for symbol in symbols for tree in symbol.trees]
+    return means_in(sides, [one.left for one in equations], told) if claims else {}
 
 
 def _arguments(
