@@ -231,6 +231,8 @@ def laid_out(claim: Equation, bench: Bench) -> Equation:
     """Return a claim with derivatives of scalars in the shapes of variables, if it is made in numerator layout."""
 
     def turned(node: ast.Node) -> ast.Node:
+        if isinstance(node, ast.Derivative) and isinstance(node.of, ast.Derivative):
+            return node  # a matrix of second derivatives is what it is in all layouts
         if isinstance(node, ast.Derivative):
             several = _rank(node.of, bench) or (node.wrt is not None and _rank(node.wrt, bench) == 0)
             return node if several else ast.Transpose(node)

@@ -311,7 +311,9 @@ def _entry(node: ast.Entry, meaning: Meaning) -> Part:
 
 
 def _derivative(node: ast.Derivative, meaning: Meaning) -> Part:
-    if isinstance(node.of, ast.Derivative) and isinstance(node.of.wrt, ast.Name) and isinstance(node.wrt, ast.Name):
+    inner = node.of.wrt if isinstance(node.of, ast.Derivative) else None
+    inner = inner.arg if isinstance(inner, ast.Transpose) else inner
+    if isinstance(node.of, ast.Derivative) and isinstance(inner, ast.Name) and isinstance(node.wrt, ast.Name):
         return _second_derivative(node, node.of, node.wrt, meaning)
     if not isinstance(node.of, ast.Name) or not isinstance(node.wrt, ast.Name):
         raise UnreadError(f"the derivative ${render(node)}$ is not understood here")
