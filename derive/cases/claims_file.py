@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from derive.cases.case import Case, Symbol, make_case
+from derive.cases.layers_below import layer_below, layers_beside, with_layers_above
+from derive.cases.probabilities import LETTERS
+from derive.cases.slices import names_rows, sliced, with_slices
 from derive.errors import DeriveError, UnreadError
 from derive.markup.blocks import Formula
 from derive.markup.page import load_text
-from derive.meaning.outline import Equation, Outline, Place, pairs, take
+from derive.meaning.kinds import is_loss_name
+from derive.meaning.outline import Equation, Outline, Place, pairs, take, with_sides
 from derive.meaning.terms import Function
+from derive.notation import bare_letter
 from derive.read import syntax as ast
-from derive.read.latex import defined_functions, read_formula, read_statements
+from derive.read.latex import defined_functions, letters_always_applied, read_formula, read_statements
 
+LYING, STANDING = "rows of matrices lie", "rows of matrices stand, as all vectors do"
+ANY_LOSS = frozenset(["l", r"\ell"])  # letters of functions of which nothing needs to be said
 LAYOUTS = ("gradient", "numerator", "denominator", "hessian", "directional", "value")
 DOMAINS = (
     "real", "positive", "unit", "binary", "sign", "simplex", "onehot", "spd", "symmetric", "index",
@@ -72,14 +79,46 @@ def _entry(found: Any, line: int) -> Entry:
     return Entry(name, line, tuple(model or ()), found["claim"], symbols or {}, layout or "")
 
 
+def _losses(entry: Entry, functions: set[str]) -> set[str]:
+    """Return the letters of functions that can only be losses: of all else that is said of them, nothing."""
+    stated = {name for latex in (*entry.model, entry.claim) for name in defined_functions(latex)}
+    return (functions & ANY_LOSS) - stated - entry.symbols.keys()
+
+
+def has_layers_below(entry: Entry) -> bool:
+    """Tell whether letters below names count the layers of an entry's model.
+
+    Raises:
+        UnreadError: a formula is not understood.
+    """
+    functions = functions_of(entry)
+    nodes = [statement.node for latex in entry.model for statement in read_statements(latex, functions)]
+    return layer_below(sides for node in nodes if isinstance(node, ast.Relation) for sides in pairs(node)) != ""
+
+
+def sides_of(entry: Entry) -> tuple[str, str]:
+    """Return both sides of a claim as they are written."""
+    left, _, right = entry.claim.partition("=")
+    return left.strip(), right.strip()
+
+
 def functions_of(entry: Entry) -> set[str]:
     """Return the names in an entry that are functions: those that it defines, and those that are told to be."""
-    functions = {name for latex in (*entry.model, entry.claim) for name in defined_functions(latex)}
+    formulas = (*entry.model, entry.claim)
+    functions = {name for latex in formulas for name in defined_functions(latex)}
+    if entry.symbols:  # where shapes are told, a letter that is no array and stands before brackets alone is applied
+        applied = {letter for letter in letters_always_applied(entry.model) if not is_loss_name(letter)}
+        applied -= {bare_letter(latex) for latex in entry.symbols} | LETTERS
+        functions |= (applied | ANY_LOSS) & letters_always_applied(formulas)
     return functions | {latex for latex, told in entry.symbols.items() if told.get("function")}
 
 
-def read_entry(entry: Entry) -> Case:
+def read_entry(entry: Entry, lying: bool = True) -> Case:
     """Read an entry's formulas.
+
+    Args:
+        entry: The entry.
+        lying: Whether the rows that its claims name are rows, not columns.
 
     Raises:
         UnreadError: one of them is not understood.
@@ -95,9 +134,25 @@ def read_entry(entry: Entry) -> Case:
         if not isinstance(statement.node, ast.Relation):
             raise UnreadError("the claim is no equation", statement.column)
         claims += [Equation(left, right, entry.claim, place) for left, right in pairs(statement.node)]
-    loose = [statement.node for statement in model if not isinstance(statement.node, ast.Relation)]
+    loose: list[ast.Node] = [statement.node for statement in model if not isinstance(statement.node, ast.Relation)]
     symbols = [_symbol(latex, told, functions) for latex, told in entry.symbols.items()]
-    case = make_case(found, claims, loose, symbols, functions, entry.layout)
+    written = [side for one in (*claims, *found.equations) for side in (one.left, one.right)]
+    rows = names_rows(side for one in claims for side in (one.left, one.right))
+    notes = (LYING if lying else STANDING,) if rows else ()
+    found = replace(found, equations=[with_sides(equation, with_slices) for equation in found.equations])
+    claims = [sliced(claim, lying) for claim in claims]
+    letter = layer_below((equation.left, equation.right) for equation in found.equations)
+    change = with_layers_above(written, letter)
+    found = replace(found, equations=[with_sides(equation, change) for equation in found.equations])
+    claims = [with_sides(claim, change) for claim in claims]
+    loose = [change(node) for node in loose]
+    symbols = [told.with_trees(change) for told in symbols]
+    case = make_case(found, claims, loose, symbols, functions - _losses(entry, functions), entry.layout)
+    if letter:
+        spelled = case.spelled
+        written += layers_beside(list(written), letter)
+        case = replace(case, written=tuple(written), spelled=lambda node: spelled(change(node)))
+    case = replace(case, notes=(*case.notes, *notes))
     for latex, told in entry.symbols.items():
         if told.get("function") and not any(name == latex for _, name, _, _ in case.facts.functions):
             case.facts.functions.append((0, latex, Function(), place))

@@ -57,6 +57,29 @@ def by_the_parameter(facts: Facts, claim: Equation, told: Collection[str]) -> tu
 
 
 # ---------------------------------------------------------------- functions
+def with_telling_links(equations: Sequence[Equation]) -> list[Equation]:
+    """Return equations without links of c(x) = A = B in which x does not stand, where they name what nothing defines.
+
+    The link that x stands in says what the function is.
+    """
+    defined = {equation.left for equation in equations}
+    found: list[Equation] = []
+    for at, equation in enumerate(equations):
+        left = equation.left
+        rest = [other for other in equations[at + 1 :] if (other.left, other.place) == (left, equation.place)]
+        if isinstance(left, ast.Call) and rest and left.args and not _tells(equation, left):
+            open_ = set(names_in(equation.right)) - defined
+            if open_ - {name for other in rest for name in names_in(other.right)} and _tells(rest[0], left):
+                continue
+        found.append(equation)
+    return found
+
+
+def _tells(equation: Equation, call: ast.Call) -> bool:
+    """Tell whether all that a function is applied to stands in what an equation says of it."""
+    return {*call.args} <= {*names_in(equation.right)}
+
+
 def inlined(
     facts: Facts, loose: Sequence[ast.Node], claim: Equation
 ) -> tuple[Facts, tuple[ast.Node, ...], Equation]:

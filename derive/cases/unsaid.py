@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+from derive.cases.backward import is_backward
 from derive.meaning.facts import Definition, Facts, key_without_indices, used_in
 from derive.meaning.kinds import is_loss_name
 from derive.meaning.naming import plain
@@ -32,6 +33,7 @@ def unsaid(facts: Facts, claim: Equation, loose: Sequence[ast.Node], told: Colle
     named = _of_loose_formula(facts, claim, loose, told)
     if named is not None:
         yield named
+    if named is not None and not is_backward(named[0].equation.right):
         facts = replace(facts, definitions=[*facts.definitions, named[0]])
     for said in (_of_open_end(facts, claim, told), *_of_arguments(facts, claim)):
         if said is not None:
@@ -50,8 +52,11 @@ def _of_loose_formula(
     """Return the one formula that has no name as what the claim differentiates, or uses, and nothing defines."""
     formula = nameless(loose)
     known = {*told, *(item.key for item in facts.definitions), *(name for _, name, f, _ in facts.functions if f.body)}
+    if formula is None:
+        return None
+    known |= {key_without_indices(name) for name in names_in(formula)}  # it does not say what is in it
     open_ = [name for name in (*_differentiated(claim.left), *names_in(claim.right)) if _unknown(name, facts, known)]
-    if formula is None or not open_:
+    if not open_:
         return None
     name = open_[0]
     return _said(name, formula, claim.place, facts, f"${render(name)}$ is ${render(formula)}$, which has no name")

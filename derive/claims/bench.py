@@ -226,7 +226,7 @@ def _partial(
     part: ast.Derivative, wrt: ast.Name, names: Mapping[str, Var], bench: Bench
 ) -> tuple[str, Partial, Shape] | None:
     """Return the key of a derivative, what it stands for, and its shape; None where it is no such derivative."""
-    twice = isinstance(part.of, ast.Derivative) and part.of.wrt == wrt
+    twice = isinstance(part.of, ast.Derivative) and part.of.wrt is not None and _bare(part.of.wrt, names) == wrt
     if isinstance(part.of, ast.Derivative) and not twice:
         return _mixed(part.of, wrt, names, bench)
     inner = part.of.of if isinstance(part.of, ast.Derivative) and twice else part.of
@@ -256,15 +256,17 @@ def _partial(
 def _mixed(
     inner: ast.Derivative, wrt: ast.Name, names: Mapping[str, Var], bench: Bench
 ) -> tuple[str, Partial, Shape] | None:
-    """Return the same of a second derivative by two numbers."""
-    if not (isinstance(inner.of, ast.Name) and isinstance(inner.wrt, ast.Name)):
+    r"""Return the same of a second derivative by two numbers, or by vectors, \partial x \partial y^T."""
+    lies = isinstance(inner.wrt, ast.Transpose)
+    second = inner.wrt.arg if isinstance(inner.wrt, ast.Transpose) else inner.wrt
+    if not (isinstance(inner.of, ast.Name) and isinstance(second, ast.Name) and inner.wrt is not None):
         return None
-    of, by, then = (names.get(render(name)) for name in (inner.of, inner.wrt, wrt))
+    of, by, then = (names.get(render(name)) for name in (inner.of, wrt, second))
     key = mixed_key(*map(render, (inner.of, inner.wrt, wrt)))
-    if of is None or by is None or then is None or of.shape or key in names:
+    if of is None or by is None or then is None or of.shape or key in names or lies != bool(by.shape):
         return None
     found = mixed_partial(restricted(replace(bench.setting.network, loss=of), of), by, then)
-    return None if found is None else (key, found, ())
+    return None if found is None else (key, found, (*by.shape, *then.shape))
 
 
 def parsed(latex: str, functions: Collection[str] = ()) -> ast.Node | None:

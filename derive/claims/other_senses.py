@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from derive.cases.backward import is_delta
-from derive.claims.bench import Bench
+from derive.claims.bench import Bench, right_side
+from derive.errors import DeriveError
 from derive.meaning.facts import key_without_indices
 from derive.meaning.outline import Equation, names_in, walk
 from derive.meaning.terms import is_running
@@ -32,6 +33,8 @@ def other_sense(claim: Equation, verdict: Verdict, bench: Bench) -> str:
         return "whether 1 is the number or the vector of ones is not said"
     if claim.right == ast.Number("0"):
         return "whether 0 is the number or the array of zeros is not said"
+    if verdict.verdict == "ill-typed" and _is_second(claim.left) and _is_number(claim, bench):
+        return "whether the matrix of second derivatives or its trace is meant is not said"
     stack = _stack(claim, bench) if verdict.verdict == "ill-typed" else ""
     return f"whether ${stack}$ is a row or a column is not said" if stack else ""
 
@@ -43,3 +46,15 @@ def _stack(claim: Equation, bench: Bench) -> str:
         if var is not None and len(name.subs) == 1 and is_running(name.subs[0]) and len(axes(var.shape)) == 2:
             return render(name)
     return ""
+
+
+def _is_second(left: ast.Node) -> bool:
+    return isinstance(left, ast.Derivative) and isinstance(left.of, ast.Derivative)
+
+
+def _is_number(claim: Equation, bench: Bench) -> bool:
+    """Tell whether the right side of a claim is a number, as far as it can be told."""
+    try:
+        return not right_side(claim, bench).shape
+    except DeriveError:
+        return False

@@ -118,6 +118,8 @@ def sketch_of(own: Own, facts: Facts) -> Sketch:
     derivatives = [part for side in sides for part in derivatives_in(side)]
     derivatives += [derivative for _, name, derivative in facts.cotangents if name in named]
     of = next((part.of for part in derivatives), None)
+    while isinstance(of, ast.Derivative):
+        of = of.of
     wanted = render(of) if isinstance(of, ast.Name) else ""
     whole = key_without_indices(of) if isinstance(of, ast.Name) else ""
     if whole in {item.key for item in ordered} - {wanted}:
@@ -229,6 +231,8 @@ def laid_out(claim: Equation, bench: Bench) -> Equation:
     """Return a claim with derivatives of scalars in the shapes of variables, if it is made in numerator layout."""
 
     def turned(node: ast.Node) -> ast.Node:
+        if isinstance(node, ast.Derivative) and isinstance(node.of, ast.Derivative):
+            return node  # a matrix of second derivatives is what it is in all layouts
         if isinstance(node, ast.Derivative):
             several = _rank(node.of, bench) or (node.wrt is not None and _rank(node.wrt, bench) == 0)
             return node if several else ast.Transpose(node)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from derive.meaning.outline import names_in
+from derive.meaning.outline import names_in, walk
 from derive.read import syntax as ast
 from derive.read.spelling import render
 
@@ -17,12 +17,12 @@ class Respelling:
 
     Attributes:
         spelled: What gave the names.
-        whole: The page's names by those that they were given.
+        whole: The page's names, and formulas without one, by the names that they were given.
         letters: Its indices by those that they became.
     """
 
     spelled: Callable[[ast.Node], ast.Node] = lambda node: node
-    whole: dict[ast.Name, ast.Name] = field(default_factory=dict)
+    whole: dict[ast.Name, ast.Node] = field(default_factory=dict)
     letters: dict[ast.Node, ast.Node] = field(default_factory=dict)
 
     def latex(self, node: ast.Node) -> str:
@@ -48,7 +48,8 @@ class Respelling:
         if node in self.letters:
             return self.letters[node]
         subs = tuple(self.letters.get(sub, sub) for sub in node.subs)
-        entries = (own for name, own in self.whole.items() if _alike(name, node) and len(own.subs) == len(subs))
+        entries = (own for name, own in self.whole.items()
+                   if isinstance(own, ast.Name) and _alike(name, node) and len(own.subs) == len(subs))  # fmt: skip
         alike = next(entries, node)
         return replace(alike, subs=subs)
 
@@ -65,12 +66,16 @@ def respelling(nodes: Iterable[ast.Node], spelled: Callable[[ast.Node], ast.Node
         nodes: Formulas as the page has them; where one thing has several names, the first counts.
         spelled: What gives the names.
     """
-    whole: dict[ast.Name, ast.Name] = {}
+    whole: dict[ast.Name, ast.Node] = {}
     letters: dict[ast.Node, ast.Node] = {}
-    for own in dict.fromkeys(name for node in nodes for name in names_in(node)):
+    nodes = list(nodes)
+    calls = [part for node in nodes for part in walk(node) if isinstance(part, ast.Call)]
+    owns: list[ast.Node] = [name for node in nodes for name in names_in(node)]
+    owns += [part for call in calls for part in (call.function, *call.args)]
+    for own in dict.fromkeys(owns):
         name = spelled(own)
         if isinstance(name, ast.Name):
             whole.setdefault(name, own)
-            if len(name.subs) == len(own.subs):
+            if isinstance(own, ast.Name) and len(name.subs) == len(own.subs):
                 letters |= {sub: old for sub, old in zip(name.subs, own.subs, strict=True) if sub not in letters}
     return Respelling(spelled, whole, letters)

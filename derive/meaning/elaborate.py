@@ -311,7 +311,9 @@ def _entry(node: ast.Entry, meaning: Meaning) -> Part:
 
 
 def _derivative(node: ast.Derivative, meaning: Meaning) -> Part:
-    if isinstance(node.of, ast.Derivative) and isinstance(node.of.wrt, ast.Name) and isinstance(node.wrt, ast.Name):
+    inner = node.of.wrt if isinstance(node.of, ast.Derivative) else None
+    inner = inner.arg if isinstance(inner, ast.Transpose) else inner
+    if isinstance(node.of, ast.Derivative) and isinstance(inner, ast.Name) and isinstance(node.wrt, ast.Name):
         return _second_derivative(node, node.of, node.wrt, meaning)
     if not isinstance(node.of, ast.Name) or not isinstance(node.wrt, ast.Name):
         raise UnreadError(f"the derivative ${render(node)}$ is not understood here")
@@ -336,6 +338,10 @@ def _stripped(name: ast.Name, meaning: Meaning) -> tuple[str, list[dict[str, sym
 def _second_derivative(node: ast.Node, inner: ast.Derivative, by: ast.Name, meaning: Meaning) -> Part:
     of, first = render(inner.of), render(inner.wrt) if inner.wrt is not None else ""
     key = second_key(of, render(by)) if inner.wrt == by else mixed_key(of, first, render(by))
+    if key not in meaning.kinds and isinstance(inner.wrt, ast.Name):
+        (one, rows), (other, columns) = _stripped(inner.wrt, meaning), _stripped(by, meaning)
+        if one == other and (whole_key := second_key(of, one)) in meaning.kinds:
+            return at_places(whole(Term("", kind=meaning.kinds[whole_key], leaf=whole_key)), [*rows, *columns], node)
     if key not in meaning.kinds:
         raise UnreadError(f"${render(node)}$: the model here has no such second derivative")
     return whole(Term("", kind=meaning.kinds[key], leaf=key))

@@ -111,7 +111,8 @@ def _base_meaning(sketch: Sketch, written: Sequence[Written], facts: Facts, foun
         for part in walk_tree(w.right)
         if isinstance(part, ast.Big) and isinstance(part.upper, ast.Name)
     }
-    sizes |= {word for shape in found.declared.values() for word in shape if not word.isdigit()}
+    lengths = [word for shape in found.declared.values() for word in shape]
+    sizes |= {part.strip() for word in lengths for part in word.split("*") if not part.strip().isdigit()}
     sizes -= {key_without_indices(w.left) for w in written if isinstance(w.left, ast.Name)}
     functions, given = facts.functions_at(sketch.order, called), bool(found.domains) or found.stretched
     return Meaning({}, functions, frozenset(sizes), given=given)

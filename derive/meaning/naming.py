@@ -17,6 +17,7 @@ from derive.read import syntax as ast
 from derive.read.spelling import render
 
 LAYERS = frozenset(["l", r"\ell", "L"])
+IDENTITY = "I"
 MARKED = ("[]", "()")  # the brackets around the mark of a layer
 _FONT = re.compile(r"\\(?:mathbf|boldsymbol|bm|mathrm|mathcal|mathsf|textbf|text|vec|mathit|pmb|bf|cal)\s*\{([^{}]*)\}")
 
@@ -77,6 +78,18 @@ def with_one_sign(node: ast.Node) -> ast.Node:
     r"""Return a tree in which every derivative by a variable is written with ∂."""
     node = ast.map_children(node, with_one_sign)
     return replace(node, sign=r"\partial") if isinstance(node, ast.Derivative) and node.wrt is not None else node
+
+
+def with_plain_identity(known: Iterable[ast.Node], sizes: Collection[str]) -> Callable[[ast.Node], ast.Node]:
+    r"""Return what writes \mathbf{I} and I_n as I, where nothing else is said of these and n is a size."""
+    taken = {plain(name.base) for name in known if isinstance(name, ast.Name)}
+
+    def change(node: ast.Node) -> ast.Node:
+        if isinstance(node, ast.Name) and plain(node.base) == IDENTITY and node.sup is None and not node.primes:
+            return ast.Name(IDENTITY) if all(render(sub) in sizes for sub in node.subs) else node
+        return ast.map_children(node, change)
+
+    return change if IDENTITY not in taken else lambda node: node
 
 
 # ---------------------------------------------------------------- letters
@@ -201,7 +214,8 @@ def with_usual_indices(nodes: Iterable[ast.Node], told: Collection[ast.Node] = (
     entries = [part.wrt for part in parts if isinstance(part, ast.Derivative) and isinstance(part.wrt, ast.Name)]
     bound += [sub for name in entries if name not in told for sub in name.subs if isinstance(sub, ast.Name)
               and len(name.subs) > 1]  # fmt: skip
-    strange = sorted({name.base for name in bound if len(name.base) == 1 and name.base not in INDEX_LETTERS})
+    strange = sorted({name.base for name in bound if len(name.base) == 1 and name.base.isalpha()
+                      and name.base not in INDEX_LETTERS})  # fmt: skip
     used = {sub.base for name in names_of(nodes) for sub in (*name.subs, name.sup, name) if isinstance(sub, ast.Name)}
     spare = spare_letters(used)
     renamed = {ast.Name(letter): ast.Name(new) for letter, new in zip(strange, spare, strict=False)}

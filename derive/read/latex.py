@@ -6,7 +6,7 @@ understood raises `UnreadError` with the column in the source.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from derive.errors import UnreadError
@@ -131,6 +131,44 @@ def defined_functions(source: str) -> set[str]:
     return {name for link in links if (name := _defined(link))} | _primed(items)
 
 
+def letters_always_applied(sources: Iterable[str]) -> set[str]:
+    r"""Find which letters stand nowhere in some formulas but before a round bracket, of one thing alone.
+
+    They are f, g and h, and others that stand before a name alone at least once, R(z): no product has such brackets.
+
+    >>> sorted(letters_always_applied([r"y = f_1(A x)", r"h = f(B y) + g(h - 1)", "R(z) + c (a + b)"]))
+    ['R', 'f', 'g']
+    """
+    found: dict[str, bool] = {}
+    shown = set(words.USUAL_FUNCTIONS)
+    for source in sources:
+        try:
+            stack: list[Sequence[Item]] = [nest(scan(source))]
+        except UnreadError:
+            return set()
+        while stack:
+            row = stack.pop()
+            stack += [item.items for item in row if isinstance(item, Bracket)]
+            for at, item in enumerate(row):
+                if isinstance(item, Token) and item.kind == "name" and item.text in words.APPLIED:
+                    bracket = _bracket_behind(item, row, at)
+                    found[item.text] = found.get(item.text, True) and bracket is not None
+                    shown |= {item.text} if bracket is not None and _holds_names(bracket) else set()
+    return {letter for letter, applied in found.items() if applied and letter in shown}
+
+
+def _bracket_behind(token: Token, row: Sequence[Item], at: int) -> Bracket | None:
+    """Return the round bracket, of one thing alone, that stands behind a letter and its scripts."""
+    cursor = Cursor(row, at + 1)
+    try:
+        read_scripts(cursor, FactorReader(frozenset()))
+    except UnreadError:
+        return None
+    item = cursor.item
+    called = token.run in ("", token.text) and isinstance(item, Bracket) and item.kind == "("
+    return item if called and isinstance(item, Bracket) and not split(item.items, {","})[1] else None
+
+
 def standing_letters(source: str) -> set[str]:
     r"""Find whether `d` stands for a quantity in a formula: alone, as in `\mathbb{R}^d`, and not in `\frac{d}{dx}`.
 
@@ -181,8 +219,11 @@ def _letter(item: Item | None) -> Token | None:
 
 def _usual(token: Token, bracket: Item | None) -> bool:
     """Say whether `h(x)` is a call for all who read it: the brackets of a product would be idle."""
-    if token.text not in words.USUAL_FUNCTIONS or token.run != token.text or not isinstance(bracket, Bracket):
-        return False
+    usual = token.text in words.USUAL_FUNCTIONS and token.run == token.text
+    return usual and isinstance(bracket, Bracket) and _holds_names(bracket)
+
+
+def _holds_names(bracket: Bracket) -> bool:
     try:
         return all(plain_name(piece, FactorReader(frozenset())) for piece in split(bracket.items, {","})[0])
     except UnreadError:

@@ -5,7 +5,7 @@ What is a mark, a transpose or a power is decided here, by its spelling alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -106,13 +106,26 @@ def _subs(items: Sequence[Item], start: int, reader: Reader) -> tuple[Node, ...]
     if len(items) == 1 and isinstance(items[0], Bracket) and split(items[0].items, RELATIONS)[1]:
         items = items[0].items  # 1_{\{y = k\}}: the brackets say nothing
     subs: list[Node] = []
-    for piece in split(items, {","})[0]:
+    for piece in (part for listed in split(items, {","})[0] for part in _apart(listed)):
         if len(piece) == 1 and text(piece[0]) in _ALL:
             subs.append(Name(text(piece[0])))
             continue
         node: Node = bare_word(piece) or reader.relation(piece, start)
         subs += list(node.items) if isinstance(node, Group) else factors(node)
     return tuple(subs)
+
+
+def _apart(piece: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    r"""Yield the indices of `i\cdot` and `\cdot j`, a row and a column, one by one."""
+    ends = [text(piece[at]) == r"\cdot" for at in (0, -1)] if len(piece) > 1 else [False, False]
+    if ends == [True, False]:
+        yield piece[:1]
+        yield piece[1:]
+    elif ends == [False, True]:
+        yield piece[:-1]
+        yield piece[-1:]
+    else:
+        yield piece
 
 
 def factors(node: Node) -> list[Node]:

@@ -5,6 +5,8 @@ A command in none of these lists is refused by the scanner: nothing is passed ov
 
 from __future__ import annotations
 
+import string
+
 
 def _set(*lines: str) -> frozenset[str]:
     return frozenset(" ".join(lines).split())
@@ -19,6 +21,8 @@ FUNCTION_WORDS = _set(
 FUNCTION_LETTERS = _set(r"\sigma \varsigma \phi \varphi \psi")
 # Letters that a bracket with a plain name in it, `h(x)`, shows to be functions: nobody writes a product so.
 USUAL_FUNCTIONS = _set("f g h")
+# Letters that are functions where they stand nowhere but before brackets.
+APPLIED = _set(" ".join(string.ascii_letters), r"\ell") - {"d"}
 # Operators whose bracket may be of any kind and hold a relation: E[x], 1{x > 0}. Without a relation in it, a one
 # is the vector of ones.
 BRACKET_OPERATORS = _set(r"\mathbb{E} \mathbb{1} \mathbf{1} \mathbb{I}")

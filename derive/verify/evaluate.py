@@ -384,33 +384,40 @@ def _inner_shapes(node: Node) -> Iterator[Shape]:
             yield part.shape
 
 
-def _places(node: Node) -> Iterator[sympy.Symbol]:
-    """Yield the symbols that say where windows begin and how far apart they are."""
+def places(node: Node) -> Iterator[sympy.Symbol]:
+    """Yield the symbols that say where windows begin and how far apart they are, and those of sizes as numbers."""
     for part in walk(node):
+        if isinstance(part, Const):
+            yield from sorted(part.value.free_symbols, key=str)
         if isinstance(part, Apply) and part.op.sized:
             yield from (symbol for param in part.params for symbol in sorted(param.free_symbols, key=str))
 
 
-def size_choices(network: Network, free: Iterable[Var], count: int) -> list[dict[sympy.Expr, int]]:
-    """Return several choices of sizes at which a network, with its free variables, can be computed."""
+def size_choices(
+    network: Network, free: Iterable[Var], count: int, beside: Iterable[sympy.Symbol] = ()
+) -> list[dict[sympy.Expr, int]]:
+    """Return several choices of sizes at which a network, with its free variables, can be computed.
+
+    `beside` are further sizes, which stand in no shape.
+    """
     shapes = [name.shape for name in (*free, *(item.name for item in network.definitions))]
     shapes += [shape for item in network.definitions for shape in _inner_shapes(item.value)]
-    places = [symbol for item in network.definitions for symbol in _places(item.value)]
-    return [choose_sizes(shapes, turn, places) for turn in range(count)]
+    more = [symbol for item in network.definitions for symbol in places(item.value)]
+    return [choose_sizes(shapes, turn, (*more, *beside)) for turn in range(count)]
 
 
 def points(
     kind: Kind, network: Network, more: Iterable[Var], count: int, seed: int = 0,
-    given: Mapping[sympy.Expr, int] | None = None,
+    given: Mapping[sympy.Expr, int] | None = None, beside: Iterable[sympy.Symbol] = (),
 ) -> Iterator[Point]:  # fmt: skip
     """Yield points at which the network has run, of rotating sizes; `more` variables are drawn too.
 
-    `given` are sizes that are not chosen.
+    `given` are sizes that are not chosen; `beside` are sizes that stand in no shape.
     A point that meets a pole, or a root that does not exist, is drawn again, up to `TRIES` times for each.
     """
     free = dict.fromkeys([*free_variables(network), *more])
     made = 0
-    sizes = [{**chosen, **(given or {})} for chosen in size_choices(network, free, count)]
+    sizes = [{**chosen, **(given or {})} for chosen in size_choices(network, free, count, beside)]
     for attempt in range(TRIES * count):
         rng = random.Random(f"{seed}:{attempt}")
         point = Point(kind, sizes[made], {}, {})

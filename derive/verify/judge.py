@@ -13,7 +13,7 @@ from derive.model import outputs
 from derive.ops.tensor import eye
 from derive.shapes import axes, show_shape
 from derive.verify.alpha import alike
-from derive.verify.evaluate import EXACT, REAL, Kind, Point, cotangents_at, evaluate, jacobian_at, points
+from derive.verify.evaluate import EXACT, REAL, Kind, Point, cotangents_at, evaluate, jacobian_at, places, points
 from derive.verify.functions import own_shift
 from derive.verify.normal_form import same
 from derive.verify.numbers import CostError, Number, RetryError, einsum
@@ -243,12 +243,13 @@ def _points(left: Node, right: Node, setting: Setting, kind: Kind, count: int) -
     named = [name for side in (left, right) for name in variables(side) if name not in known]
     names = dict.fromkeys([*given, *named])
     extra = tuple(name for name in (*setting.derivation.seeds, *names) if name not in setting.free)
-    place = (kind is EXACT, count, extra)
+    beside = tuple(dict.fromkeys(size for side in (left, right) for size in places(side) if size not in setting.sizes))
+    place = (kind is EXACT, count, extra, beside)
     if ("too large", place) in setting.memory:
         raise CostError
     if place not in setting.memory:
         setting.memory["too large", place] = []  # unless what follows ends
-        setting.memory[place] = list(points(kind, setting.network, extra, count))
+        setting.memory[place] = list(points(kind, setting.network, extra, count, beside=beside))
         del setting.memory["too large", place]
     return setting.memory[place]
 

@@ -1,4 +1,4 @@
-r"""Second derivatives of a number by two numbers: \partial^2 f / \partial x \partial y, in either order."""
+r"""Second derivatives of a number by two numbers, \partial^2 f / \partial x \partial y, or by two vectors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from derive.verify.setting import Partial
 
 
 def mixed_partial(network: Network, by: Var, then: Var) -> Partial | None:
-    """Return the derivative of a network's loss by one free number, then by another; None where it has none."""
-    if not {by, then} <= set(free_variables(network)) or by.shape or then.shape:
+    """Return the derivative of a network's loss by one free variable, then by another; None where it has none.
+
+    Both are numbers, or both vectors: the rows are then the entries of the first.
+    """
+    if not {by, then} <= set(free_variables(network)) or len(by.shape) != len(then.shape) or len(by.shape) > 1:
         return None
     try:
         whole = as_network(derive_gradients(network, wanted=(by,)))

@@ -89,6 +89,12 @@ class Setting:
         return frozenset(free_variables(self.network))
 
     @cached_property
+    def sizes(self) -> frozenset[sympy.Symbol]:
+        """The sizes that the shapes of the model are made of."""
+        names = {name for item in self.network.definitions for name in (item.name, *variables(item.value))}
+        return frozenset(symbol for name in names for length in name.shape for symbol in length.free_symbols)
+
+    @cached_property
     def _own_names(self) -> dict[Var | None, Var]:
         return {e.of: e.name for e in reversed(self.backward)}
 
