@@ -16,6 +16,7 @@ from derive.claims.alone import judge_alone
 from derive.claims.around import UNKNOWN, judge_around
 from derive.claims.bench import Bench, make_bench
 from derive.claims.chain import ANY_FUNCTIONS, generic_chain
+from derive.claims.conditional import BOUND, for_all_indices
 from derive.claims.in_model import JudgedClaim, judge_claim
 from derive.claims.usual_layers import judge_in_layers
 from derive.claims.worked import chain_of, in_chain, judge_step, judge_step_alone, start_of
@@ -62,7 +63,8 @@ def _in_each_layout(claim: Equation, found: Outline, facts: Facts, steps: Steps,
     """Return the verdicts on a claim that needs no model, by the layout it may be made in; none for any other."""
 
     def work() -> dict[str, Verdict]:
-        verdicts = {layout: judge_alone(claim, found, facts, layout) for layout in LAYOUTS}
+        said = for_all_indices(claim)
+        verdicts = {layout: judge_alone(said, found, facts, layout) for layout in LAYOUTS if said is not None}
         return {layout: verdict for layout, verdict in verdicts.items() if verdict is not None}
 
     return steps.take(("alone", key), work, lambda stop: dict.fromkeys(LAYOUTS, undecided(stop)))
@@ -126,11 +128,10 @@ def _judge_timed(
     order: int, claim: Equation, alone: Verdict | None, page: _Page, above: Sequence[tuple[Equation, Verdict]]
 ) -> JudgedClaim:  # fmt: skip
     started = time.perf_counter()
-    verdict, title = (alone, "") if alone is not None else _judge_one(claim, page)
-    if verdict.verdict in OPEN and not _is_given_up(page.bench):
-        around = judge_around(order, claim, page.found, page.facts, page.layout, page.models)
-        told = around.verdict not in OPEN or (around is not UNKNOWN and not title and alone is None)
-        verdict, title = (around, "") if told else (verdict, title)
+    said = for_all_indices(claim)
+    verdict, title = _judge_said(order, said, alone, page) if said is not None else (BOUND, "")
+    if claim.only is not None:
+        verdict = replace(verdict, assumptions=(*verdict.assumptions, f"said for ${render(claim.only)}$ alone"))
     if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, page.facts, page.found.prose.values())):
         verdict = Verdict("unread", other)
     verdict = in_chain(claim, verdict, above, partial(_judge_step, claim, alone is not None, page))
@@ -138,6 +139,16 @@ def _judge_timed(
         claim.latex, claim.stands, render(claim.left), render(claim.right), verdict, title,
         time.perf_counter() - started, chain=chain_of(order, page.found.equations),
     )  # fmt: skip
+
+
+def _judge_said(order: int, claim: Equation, alone: Verdict | None, page: _Page) -> tuple[Verdict, str]:
+    """Return the verdict on a claim about all indices, and the title of the model that it was judged in."""
+    verdict, title = (alone, "") if alone is not None else _judge_one(claim, page)
+    if verdict.verdict in OPEN and not _is_given_up(page.bench):
+        around = judge_around(order, claim, page.found, page.facts, page.layout, page.models)
+        told = around.verdict not in OPEN or (around is not UNKNOWN and not title and alone is None)
+        verdict, title = (around, "") if told else (verdict, title)
+    return verdict, title
 
 
 def _is_given_up(bench: Bench | Verdict) -> bool:
