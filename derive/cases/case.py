@@ -21,6 +21,7 @@ from derive.meaning.naming import (
     sample_letters,
     squares,
     with_layer_marks,
+    with_letters_of_arguments,
     with_number_marks,
     with_one_activation,
     with_one_sign,
@@ -132,6 +133,7 @@ def _spelling(
 
     changes.append(with_number_marks(map(spelled, (*left, *symbols))))
     changes.append(with_one_activation(map(spelled, nodes)))
+    changes.append(with_letters_of_arguments(list(map(spelled, nodes))))
     changes.append(with_usual_indices(map(spelled, (*nodes, *symbols)), list(map(spelled, symbols))))
     changes.append(with_samples_below(sample_letters(map(spelled, (*nodes, *symbols)))))
     told_of = [tree for tree in map(spelled, symbols) if not isinstance(tree, ast.Differential)]  # dX goes with X

@@ -68,6 +68,28 @@ def with_one_activation(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.N
     return change
 
 
+def with_letters_of_arguments(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.Node]:
+    """Return what writes g(z_k) as g_k(z_k) where the layers have functions g_j and g_k of their own."""
+    calls = (part for node in nodes for part in walk(node) if isinstance(part, ast.Call))
+    own = {replace(call.function, primes=0) for call in calls
+           if call.function.subs and _letters(call) == call.function.subs}  # fmt: skip
+
+    def change(node: ast.Node) -> ast.Node:
+        node = ast.map_children(node, change)
+        if not isinstance(node, ast.Call) or node.function.subs:
+            return node
+        lettered = replace(node.function, subs=_letters(node))
+        return replace(node, function=lettered) if replace(lettered, primes=0) in own else node
+
+    return change
+
+
+def _letters(call: ast.Call) -> tuple[ast.Node, ...]:
+    """Return the letter of what a function is applied to: k of g(z_k)."""
+    name = call.args[0] if len(call.args) == 1 else None
+    return name.subs if isinstance(name, ast.Name) and all(map(is_running, name.subs)) else ()
+
+
 def _is_layer(mark: ast.Node) -> bool:
     letter = mark.left if isinstance(mark, ast.Sum) and isinstance(mark.right, ast.Number) else mark
     return isinstance(letter, ast.Name) and letter == ast.Name(letter.base) and letter.base in LAYERS
@@ -233,9 +255,11 @@ def apart_by_letters(known: Iterable[ast.Name], used: Iterable[ast.Name] = ()) -
         if name.subs and all(map(is_running, name.subs)):
             letters.setdefault((name.base, name.sup), set()).add(name.subs)
     apart = {key for key, found in letters.items() if len(found) > 1}
-    layers = {subs for found in letters.values() for subs in found if len(subs) == 1}
-    for name in used if apart else ():  # z_j beside z_k, where b_j and b_k are told
-        if name.subs in layers:
+    layers: set[ast.Node] = {subs[0] for found in letters.values() for subs in found if len(subs) == 1}
+    lettered = [name for name in used if apart and name.subs and all(map(is_running, name.subs))]
+    layers |= {sub for name in lettered if len(name.subs) > 1 and layers & {*name.subs} for sub in name.subs}
+    for name in lettered:  # z_j beside z_k, where b_j and b_k are told; w_{ij} beside w_{jk}
+        if layers & {*name.subs}:
             letters.setdefault((name.base, name.sup), set()).add(name.subs)
     apart = {key for key, found in letters.items() if len(found) > 1}
 
