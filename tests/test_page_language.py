@@ -45,6 +45,37 @@ $${APART}$$
         f"{SHARES} We have ${SAME}$ if $i = j$, and ${APART}$ when $i \\neq j$.\n\n$${APART}$$",
         "good good open",
     ),
+    "a loss that only stands under its derivative": (
+        r"""
+The shares are $q_i = e^{u_i} / \sum_d e^{u_d}$, where $P(t = 2)$ is $q_2$.
+If $t = c$, then $t_c = 1$ and all others are 0.
+$$
+\frac{\partial C}{\partial u_i} = - \sum_j \frac{\partial \, t_j \log(q_j)}{\partial u_i}
+= - \sum_j \frac{t_j}{q_j} \frac{\partial q_j}{\partial u_i} = q_i - t_i
+$$
+$$\frac{\partial C}{\partial u_i} = t_i - q_i$$
+""",
+        "open good good false",
+    ),
+    "a hypothesis that its parameters tell": (
+        r"""
+$$\frac{\partial}{\partial \beta_j} J(\beta_0, \beta_1)
+= \frac{\partial}{\partial \beta_j} \frac{1}{2n} \sum_{i=1}^n (h_\beta(x^{(i)}) - t^{(i)})^2$$
+$$\frac{\partial J}{\partial \beta_0} = \frac{1}{n} \sum_{i=1}^n (h_\beta(x^{(i)}) - t^{(i)})$$
+$$\frac{\partial J}{\partial \beta_1} = \frac{1}{n} \sum_{i=1}^n (h_\beta(x^{(i)}) - t^{(i)}) x^{(i)}$$
+$$\frac{\partial J}{\partial \beta_1} = \frac{2}{n} \sum_{i=1}^n (h_\beta(x^{(i)}) - t^{(i)}) x^{(i)}$$
+$$\frac{\partial J}{\partial \beta_1} = \frac{1}{n} \sum_{i=1}^n (h_\beta(x^{(i)}) - t^{(i)}) x_1^{(i)}$$
+""",
+        "open good good false open",
+    ),
+    "a function's chain over several formulas": (
+        r"""
+$$F(w) = (3 w + 1)^2$$
+$$= 9 w^2 + 6 w + 1$$
+$$= 9 w^2 + 3 w + 1$$
+""",
+        "good false",
+    ),
     "letters for layers, of weights and of functions": (
         r"""
 The cost is $C = \frac{1}{2} \sum_k (s_k - r_k)^2$ with $s_k = f(u_k)$.

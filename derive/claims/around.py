@@ -116,9 +116,11 @@ def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterat
     """
     backward = {id(equation) for _, equation in facts.claims if not _is_forward(equation)}
     stated = [(at, item) for at, item in enumerate(found.equations)
-              if id(item) not in backward and item is not claim and not _is_of_itself(item)]  # fmt: skip
+              if id(item) not in backward and item is not claim and not _is_of_itself(item)
+              and not _is_said_before(at, found.equations)]  # fmt: skip
     said = [pair for pair in _written_under(found.equations) if _is_plain(pair[1].right)]
-    stated = [pair for pair in stated if _is_plain(pair[1].right)]
+    events = _random(found.equations)
+    stated = [pair for pair in stated if _is_plain(pair[1].right) and pair[1].left not in events]
     own = {render(item.left): item for _, item in said if item.place == claim.place}
     apart = _apart(stated)
     known = {_key(item.left, apart) for _, item in stated}
@@ -164,6 +166,31 @@ def _is_plain(node: ast.Node) -> bool:
     return not is_value(node) and not any(isinstance(part, ast.Dots | ast.Matrix | ast.Group) for part in walk(node))
 
 
+def _is_said_before(at: int, equations: Sequence[Equation]) -> bool:
+    """Tell whether an equation is a further link of a chain that says at its beginning what its left side is."""
+    start = at
+    while equations[start].own is not None and equations[start - 1].left == equations[at].left:
+        start -= 1
+    first = equations[start]
+    says = _is_plain(first.right) and not is_backward(first.right) and not _is_of_itself(first)
+    return says and start < at
+
+
+def _random(equations: Sequence[Equation]) -> set[ast.Node]:
+    """Return the names that stand for chance: where P(t = 1) is written, t = c is an event and defines nothing.
+
+    So it is where t_j is used, and c nowhere else: a class c of which the entry of t is 1.
+    """
+    sides = [side for item in equations for side in (item.left, item.right)]
+    calls = [part for side in sides for part in walk(side) if isinstance(part, ast.Call)]
+    said = [part for call in calls for arg in call.args for part in walk(arg) if isinstance(part, ast.Relation)]
+    used = Counter(name for side in sides for name in names_in(side))
+    entries = {replace(name, subs=()) for name in used if name.subs and all(map(is_running, name.subs))}
+    classes = {item.left for item in equations
+               if item.left in entries and isinstance(item.right, ast.Name) and used[item.right] == 1}  # fmt: skip
+    return {part.links[0] for part in said if part.signs == ("=",)} | classes
+
+
 def _is_of_itself(equation: Equation) -> bool:
     """Tell whether a function is said by itself: the loss of all samples by that of one."""
     left = equation.left
@@ -171,13 +198,32 @@ def _is_of_itself(equation: Equation) -> bool:
 
 
 def _written_under(equations: Sequence[Equation]) -> Iterator[tuple[int, Equation]]:
-    """Yield what a chain of equations says by the way: of ∂ξ/∂y = ∂(t log y)/∂y, that ξ is t log y."""
+    """Yield what a chain of equations says by the way: of ∂ξ/∂y = -∑ ∂(t log y)/∂y, that ξ is -∑ t log y."""
     for at, item in enumerate(equations):
-        left, right = item.left, item.right
-        if isinstance(left, ast.Derivative) and isinstance(left.of, ast.Name) and isinstance(right, ast.Derivative):
-            written = right.of
-            if right.wrt == left.wrt and written is not None and not isinstance(written, ast.Name | ast.Derivative):
+        left = item.left
+        if isinstance(left, ast.Derivative) and isinstance(left.of, ast.Name | ast.Call) and left.wrt is not None:
+            written = _differentiated(item.right, left.wrt)
+            if written is not None and not isinstance(written, ast.Name | ast.Derivative):
                 yield at, replace(item, left=left.of, right=written)
+
+
+def _differentiated(node: ast.Node, by: ast.Node) -> ast.Node | None:
+    """Return what a formula is the derivative of by a name, where that stands under its signs: in sums, behind numbers."""
+    if isinstance(node, ast.Derivative):
+        return node.of if node.wrt == by else None
+    if isinstance(node, ast.Neg):
+        inner = _differentiated(node.arg, by)
+        return None if inner is None else ast.Neg(inner)
+    if isinstance(node, ast.Big) and node.kind == "sum":
+        inner = _differentiated(node.body, by)
+        return None if inner is None else replace(node, body=inner)
+    if isinstance(node, ast.Product) and not names_in(node.left):
+        inner = _differentiated(node.right, by)
+        return None if inner is None else replace(node, right=inner)
+    if isinstance(node, ast.Sum):
+        left, right = _differentiated(node.left, by), _differentiated(node.right, by)
+        return None if left is None or right is None else replace(node, left=left, right=right)
+    return None
 
 
 def _nearest(stated: Sequence[tuple[int, Equation]], order: int, apart: Collection[str]) -> dict[str, Equation]:
