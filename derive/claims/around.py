@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from derive.cases.backward import is_backward, is_delta
 from derive.cases.case import Models, make_case
 from derive.cases.claims_file import Entry
+from derive.cases.probabilities import probability_key
 from derive.claims.at_steps import judge_at_steps
 from derive.claims.changes import changes_beside, like_layers, needs_no_model
 from derive.claims.entries import judge_in_case, judge_read
@@ -194,7 +195,9 @@ def _random(equations: Sequence[Equation]) -> set[ast.Node]:
 def _is_of_itself(equation: Equation) -> bool:
     """Tell whether a function is said by itself: the loss of all samples by that of one."""
     left = equation.left
-    return isinstance(left, ast.Call) and render(left.function) in called_functions(equation.right)
+    if not isinstance(left, ast.Call) or probability_key(left):
+        return False
+    return render(left.function) in called_functions(equation.right)
 
 
 def _written_under(equations: Sequence[Equation]) -> Iterator[tuple[int, Equation]]:
@@ -208,7 +211,7 @@ def _written_under(equations: Sequence[Equation]) -> Iterator[tuple[int, Equatio
 
 
 def _differentiated(node: ast.Node, by: ast.Node) -> ast.Node | None:
-    """Return what a formula is the derivative of by a name, where that stands under its signs: in sums, behind numbers."""
+    """Return what a formula is the derivative of by a name; sums, signs and numbers stand before the derivatives."""
     if isinstance(node, ast.Derivative):
         return node.of if node.wrt == by else None
     if isinstance(node, ast.Neg):
@@ -245,7 +248,7 @@ def _first(stated: Sequence[tuple[int, Equation]], order: int, apart: Collection
 def _key(left: ast.Node, apart: Collection[str]) -> str:
     """Return what an equation's left side names; with its letters, z_k, where these tell it from z_j."""
     if isinstance(left, ast.Call):
-        return render(left.function)
+        return probability_key(left) or render(left.function)
     if not isinstance(left, ast.Name):
         return render(left)
     key = key_without_indices(left)
@@ -301,6 +304,6 @@ def _closure(
 
 
 def _names(node: ast.Node, apart: Collection[str]) -> set[str]:
-    called = set(called_functions(node))
+    called = {*called_functions(node), *filter(None, map(probability_key, walk(node)))}
     powers = {render(part) for part in walk(node) if isinstance(part, ast.Power) and isinstance(part.base, ast.Name)}
     return {_key(name, apart) for name in names_in(node)} | called | powers

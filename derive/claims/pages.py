@@ -25,6 +25,7 @@ from derive.meaning.facts import GREEK_DELTA, Facts, key_without_indices
 from derive.meaning.infer import build_model
 from derive.meaning.kinds import collapsed
 from derive.meaning.models import Sketch, claim_sketch
+from derive.meaning.naming import plain
 from derive.meaning.outline import Equation, Outline, Place, names_in, walk
 from derive.read import syntax as ast
 from derive.read.spelling import render
@@ -196,7 +197,7 @@ def _other_sense(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterabl
     names = [part for part in parts if isinstance(part, ast.Name)]
     shapes = verdict.verdict == "ill-typed"
     transposed = verdict.diagnosis is not None and re.search("symmetric|transpose", verdict.diagnosis.kind) is not None
-    if transposed and any(map(SYMMETRIC.search, prose)):
+    if transposed and any(map(_may_be_matrix, names_in(claim.right))) and any(map(SYMMETRIC.search, prose)):
         return "it holds for symmetric matrices, and the page speaks of some"
     if shapes and any(name.base in ONES for name in names):
         return "whether 1 is the number, the vector or the matrix of ones is not said"
@@ -221,3 +222,8 @@ def _other_sense(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterabl
     if shapes and not backward and not any({name.base, render(name)} & deltas for name in names):
         return f"the shapes of its letters may be others here: {verdict.reason}"
     return ""
+
+
+def _may_be_matrix(name: ast.Name) -> bool:
+    """Tell whether a name has a capital letter, also a Greek one: that of a matrix."""
+    return plain(name.base).lstrip("\\")[:1].isupper()

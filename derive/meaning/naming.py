@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from derive.meaning.indexed import indices_of
-from derive.meaning.outline import walk
+from derive.meaning.outline import names_in, walk
 from derive.meaning.terms import INDEX_LETTERS, is_running
 from derive.read import syntax as ast
 from derive.read.spelling import render
@@ -141,6 +141,21 @@ def same_letters(known: Iterable[ast.Name]) -> Callable[[ast.Node], ast.Node]:
         return node if isinstance(node, ast.Name) else ast.map_children(node, change)
 
     return change
+
+
+def in_one_font(left: ast.Node, right: ast.Node) -> ast.Node:
+    r"""Return a right side with the fonts of the left: \mathbf{A} is A where the right has no A of its own."""
+    names, own = names_in(left), {*names_in(right)}
+    spelled: dict[ast.Node, ast.Node] = {}
+    for name in own.difference(names):
+        meant = {one for one in names if one not in own and _in_plain(one) == _in_plain(name)}
+        if len(meant) == 1:
+            spelled[name] = meant.pop()
+    return ast.with_parts(right, spelled) if len({*spelled.values()}) == len(spelled) else right
+
+
+def _in_plain(name: ast.Name) -> ast.Name:
+    return replace(name, base=plain(name.base))
 
 
 def _scripts(name: ast.Name) -> tuple[object, ...]:
