@@ -76,6 +76,54 @@ $$= 9 w^2 + 3 w + 1$$
 """,
         "good false",
     ),
+    "probabilities of one set and their logarithms": (
+        r"""
+The model is
+$$\log p(w_t \mid w_s) = a_t^\top b_s - \log \sum_{k \in V} \exp(a_k^\top b_s).$$
+$$\frac{\partial \log p(w_t \mid w_s)}{\partial b_s} = a_t - \sum_{k \in V} p(w_k \mid w_s) a_k$$
+$$\frac{\partial \log p(w_t \mid w_s)}{\partial b_s} = \sum_{k \in V} p(w_k \mid w_s) a_k - a_t$$
+""",
+        "open good open",
+    ),
+    "one letter in two fonts": (
+        r"$$\frac{\partial}{\partial u} (u^\top \mathbf{B} u) = (B + B^\top) u$$"
+        r"$$\frac{\partial}{\partial u} (u^\top \mathbf{B} u) = (B - B^\top) u$$",
+        "good false",
+    ),
+    "symmetric matrices, and a transpose of vectors": (
+        r"""
+Let $S$ be a symmetric matrix. The layer is $\mathbf{s} = \mathbf{V} \mathbf{r}$ and
+$\boldsymbol{\delta} = \frac{\partial L}{\partial \mathbf{s}}$.
+$$\frac{\partial L}{\partial \mathbf{V}} = \boldsymbol{\delta}^T \mathbf{r}$$
+$$\frac{\partial}{\partial \mathbf{r}} (\mathbf{r}^T \mathbf{V} \mathbf{r}) = 2 \mathbf{V} \mathbf{r}$$
+""",
+        "false open",
+    ),
+    "rows beside each row of a matrix": (
+        r"""
+With $Z \in \mathbb{R}^{m \times d}$ and $\alpha, \nu \in \mathbb{R}^{1 \times d}$ the rows of
+$$V = \alpha \odot (Z - \nu)$$
+are scaled.
+$$\frac{\partial L}{\partial \alpha} = \sum_i \frac{\partial L}{\partial v_i} \odot (z_i - \nu)$$
+$$\frac{\partial L}{\partial \nu} = \sum_i \frac{\partial L}{\partial v_i} \odot \alpha$$
+""",
+        "good open",
+    ),
+    "the backward pass of a layer alone": (
+        r"""
+# Rows
+$$\frac{\partial C}{\partial W} = X^T \frac{\partial C}{\partial Z}, \quad
+\frac{\partial C}{\partial X} = \frac{\partial C}{\partial Z} W^T$$
+# Columns
+$$\frac{\partial C}{\partial W} = \frac{\partial C}{\partial z} x^T$$
+$$\frac{\partial C}{\partial b} = \frac{\partial C}{\partial z}$$
+$$\frac{\partial C}{\partial x} = W^T \frac{\partial C}{\partial z}$$
+# Mixed up
+$$\frac{\partial C}{\partial W} = X^T \frac{\partial C}{\partial Z}$$
+$$\frac{\partial C}{\partial X} = W^T \frac{\partial C}{\partial Z}$$
+""",
+        "good good good good good open open",
+    ),
     "letters for layers, of weights and of functions": (
         r"""
 The cost is $C = \frac{1}{2} \sum_k (s_k - r_k)^2$ with $s_k = f(u_k)$.

@@ -88,9 +88,11 @@ def _readings(claim: Equation, model: Outline, context: Context, mend: bool) -> 
         mend = mend and verdict.verdict not in FALSE
         yield verdict, bool(scalars)
         if verdict.verdict not in GOOD and "adds a" in verdict.reason:
-            stretched = _judged(claim, replace(read, stretched=True), context, mend=False)
-            if stretched.verdict in GOOD:
-                yield stretched, False
+            rows = {key: tuple(size for size in shape if size != "1") for key, shape in read.declared.items()}
+            for sizes in (read.declared, rows):  # a row beside each row of a matrix is a vector like these
+                stretched = _judged(claim, replace(read, declared=sizes, stretched=True), context, mend=False)
+                if stretched.verdict in GOOD:
+                    yield stretched, False
 
 
 def _entry(claim: Equation, model: Outline) -> Entry:

@@ -18,6 +18,7 @@ from derive.claims.bench import Bench, make_bench
 from derive.claims.chain import ANY_FUNCTIONS, generic_chain
 from derive.claims.conditional import BOUND, for_all_indices
 from derive.claims.in_model import JudgedClaim, judge_claim
+from derive.claims.usual_affine import judge_in_affine
 from derive.claims.usual_layers import judge_in_layers
 from derive.claims.worked import chain_of, in_chain, judge_step, judge_step_alone, start_of
 from derive.errors import DeriveError
@@ -51,11 +52,12 @@ def judge_page(found: Outline, facts: Facts, sketches: Sequence[Sketch], steps: 
 
 
 def _in_usual_layers(judged: list[JudgedClaim], found: Outline, facts: Facts, steps: Steps) -> list[JudgedClaim]:
-    """Return the claims, what was left open judged in the usual network of layers if it speaks of its names."""
+    """Return the claims, what was left open judged in the usual network, or layer, if it speaks of its names."""
     pairs = zip(judged, facts.claims, strict=True)
     left = [(place, claim) for place, (one, (_, claim)) in enumerate(pairs) if one.verdict.verdict in OPEN]
     claims = [claim for _, claim in left]
     holding = steps.take("layers", lambda: judge_in_layers(claims, found), lambda stop: {})
+    holding = {**steps.take("affine", lambda: judge_in_affine(claims, found), lambda stop: {}), **holding}
     verdicts = {left[place][0]: verdict for place, verdict in holding.items()}
     return [replace(one, verdict=verdicts.get(place, one.verdict)) for place, one in enumerate(judged)]
 
