@@ -124,6 +124,24 @@ $$\frac{\partial C}{\partial X} = W^T \frac{\partial C}{\partial Z}$$
 """,
         "good good good good good open open",
     ),
+    "a prediction without a loss": (
+        r"""
+The prediction is $\hat{y} = \text{softmax}(o)$ with $o = W h + b$.
+$$\frac{\partial C}{\partial o} = \hat{y} - y$$
+$$\frac{\partial C}{\partial W} = (\hat{y} - y) h^T$$
+$$\frac{\partial C}{\partial h} = W (\hat{y} - y)$$
+$$\frac{\partial C}{\partial b} = y - \hat{y}$$
+""",
+        "good good open open",
+    ),
+    "a prediction whose loss is another in words": (
+        r"""
+We minimise the squared error of $p = \sigma(o)$.
+$$\frac{\partial C}{\partial o} = p - y$$
+$$\frac{\partial C}{\partial p} = \frac{p - y}{p (1 - p)}$$
+""",
+        "open open",
+    ),
     "letters for layers, of weights and of functions": (
         r"""
 The cost is $C = \frac{1}{2} \sum_k (s_k - r_k)^2$ with $s_k = f(u_k)$.

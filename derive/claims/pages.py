@@ -20,6 +20,7 @@ from derive.claims.conditional import BOUND, for_all_indices
 from derive.claims.in_model import JudgedClaim, judge_claim
 from derive.claims.usual_affine import judge_in_affine
 from derive.claims.usual_layers import judge_in_layers
+from derive.claims.usual_losses import judge_with_loss
 from derive.claims.worked import chain_of, in_chain, judge_step, judge_step_alone, start_of
 from derive.errors import DeriveError
 from derive.meaning.facts import GREEK_DELTA, Facts, key_without_indices
@@ -46,18 +47,21 @@ def judge_page(found: Outline, facts: Facts, sketches: Sequence[Sketch], steps: 
     prose = " ".join([*found.prose.values(), *(word for words in found.headings.values() for word in words)])
     both = all(re.search(word, prose, re.IGNORECASE) for word in LAYOUTS)
     own = {key: _in_layout(verdicts, layout, both) for key, verdicts in alone.items() if verdicts}
-    results = _in_usual_layers([*_judged(found, facts, sketches, own, layout, steps)], found, facts, steps)
+    results = _in_usual_layers([*_judged(found, facts, sketches, own, layout, steps)], found, facts, layout, steps)
     results += [JudgedClaim(u.latex, u.place, "", "", Verdict("unread", u.reason), "", 0.0) for u in facts.unread]
     yield from sorted(results, key=lambda claim: (claim.place.line, claim.place.column))
 
 
-def _in_usual_layers(judged: list[JudgedClaim], found: Outline, facts: Facts, steps: Steps) -> list[JudgedClaim]:
+def _in_usual_layers(
+    judged: list[JudgedClaim], found: Outline, facts: Facts, layout: str, steps: Steps
+) -> list[JudgedClaim]:  # fmt: skip
     """Return the claims, what was left open judged in the usual network, or layer, if it speaks of its names."""
     pairs = zip(judged, facts.claims, strict=True)
     left = [(place, claim) for place, (one, (_, claim)) in enumerate(pairs) if one.verdict.verdict in OPEN]
     claims = [claim for _, claim in left]
     holding = steps.take("layers", lambda: judge_in_layers(claims, found), lambda stop: {})
     holding = {**steps.take("affine", lambda: judge_in_affine(claims, found), lambda stop: {}), **holding}
+    holding = {**steps.take("loss", lambda: judge_with_loss(claims, found, facts, layout), lambda stop: {}), **holding}
     verdicts = {left[place][0]: verdict for place, verdict in holding.items()}
     return [replace(one, verdict=verdicts.get(place, one.verdict)) for place, one in enumerate(judged)]
 
