@@ -142,6 +142,23 @@ $$\frac{\partial C}{\partial p} = \frac{p - y}{p (1 - p)}$$
 """,
         "open open",
     ),
+    "a derivative by a logarithm": (
+        r"""
+With $G = \frac{1}{2} \exp(2 \log s) - \log s$ we have
+$$\frac{\partial G}{\partial \log s} = \exp(2 \log s) - 1$$
+$$\frac{\partial G}{\partial \log s} = 2 \exp(2 \log s) - 1$$
+""",
+        "good false",
+    ),
+    "a right side that is not differentiated yet": (
+        r"""
+$$C = \frac{1}{2} \sum_{i=1}^n (p_i - r_i)^2, \quad p_i = v x_i$$
+$$\frac{\partial C}{\partial v} = \frac{1}{2} \sum_i (p_i - r_i)^2 = \sum_i (p_i - r_i) x_i$$
+With $G = e^v$ it is the same:
+$$\frac{\partial G}{\partial v} = e^v$$
+""",
+        "false good good",
+    ),
     "letters for layers, of weights and of functions": (
         r"""
 The cost is $C = \frac{1}{2} \sum_k (s_k - r_k)^2$ with $s_k = f(u_k)$.

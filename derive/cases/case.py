@@ -30,8 +30,12 @@ from derive.meaning.naming import (
     with_usual_indices,
 )
 from derive.meaning.outline import Equation, Outline, names_in, walk, with_sides
+from derive.meaning.terms import Function, usual
+from derive.ops import table
 from derive.read import syntax as ast
 from derive.read.spelling import render
+
+LOGARITHM = Function(table.LOG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ def _spelling(
     changes.append(with_usual_indices(map(spelled, (*nodes, *symbols)), list(map(spelled, symbols))))
     changes.append(with_samples_below(sample_letters(map(spelled, (*nodes, *symbols)))))
     told_of = [tree for tree in map(spelled, symbols) if not isinstance(tree, ast.Differential)]  # dX goes with X
-    changes.append(as_names([*told_of, *squares(map(spelled, left))]))
+    changes.append(as_names([*told_of, *squares(map(spelled, left)), *_by(list(map(spelled, nodes)))]))
     changes.append(same_letters(names()))
     told = {key_without_indices(name) for name in names()}
     losses = (LOSSES | {"l"}) - functions_of(left)
@@ -146,11 +150,14 @@ def _spelling(
     return spelled
 
 
-def _by(nodes: Iterable[ast.Node]) -> Iterator[ast.Node]:
-    r"""Yield what is differentiated by and is no plain name: \log\sigma, W x."""
-    for part in (part for node in nodes for part in walk(node)):
-        if isinstance(part, ast.Derivative) and part.wrt is not None and not isinstance(part.wrt, ast.Name):
-            yield part.wrt
+def _by(nodes: Sequence[ast.Node]) -> set[ast.Node]:
+    r"""Return what is differentiated by and is the logarithm of what occurs nowhere else: \log\sigma is then a name."""
+    parts = [part for node in nodes for part in walk(node)]
+    by = {part.wrt for part in parts if isinstance(part, ast.Derivative) and isinstance(part.wrt, ast.Call)}
+    logarithms = {call for call in by if usual(render(call.function)) == LOGARITHM and len(call.args) == 1}
+    spelled: dict[ast.Node, ast.Node] = {call: ast.Number("0") for call in logarithms}
+    left = {name for node in nodes for name in names_in(ast.with_parts(node, spelled))}
+    return {call for call in logarithms if isinstance(call.args[0], ast.Name) and call.args[0] not in left}
 
 
 def functions_of(left: Iterable[ast.Node]) -> set[str]:

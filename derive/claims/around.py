@@ -23,7 +23,7 @@ from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, 
 from derive.meaning.terms import is_running
 from derive.read import syntax as ast
 from derive.read.spelling import render
-from derive.verify.judge import FALSE, GOOD, Verdict
+from derive.verify.judge import FALSE, GOOD, Diagnosis, Verdict
 
 USUAL = "denominator"  # in the shapes of variables; how the Jacobians of vectors lie then is not told
 LOOSE = "matrix product for Hadamard product"  # signs are left out where the page means it,
@@ -54,7 +54,9 @@ def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layo
         for verdict, is_plain in _readings(claim, replace(found, equations=model, domains={}), context, mend):
             if verdict.verdict in GOOD:
                 return verdict
-            if mend and verdict.verdict in FALSE and _is_certain(verdict, claim, is_plain):
+            if verdict.verdict == "refuted" and _lacks_derivative(claim, model):
+                why, mend = replace(verdict, diagnosis=_with_derivative(claim)), False
+            elif mend and verdict.verdict in FALSE and _is_certain(verdict, claim, is_plain):
                 why, mend = verdict, False
             elif why is UNKNOWN:
                 doubt = "; whether the definitions around it are meant is not clear" if verdict.verdict in FALSE else ""
@@ -69,6 +71,27 @@ def _is_certain(verdict: Verdict, claim: Equation, is_plain: bool) -> bool:
     products = (part for part in walk(claim.right) if isinstance(part, ast.Product))
     signs = LOOSE in verdict.diagnosis.kind or any(words in verdict.reason for words in TURNED)
     return not signs and not any(map(derivatives_in, products))
+
+
+def _lacks_derivative(claim: Equation, model: Sequence[Equation]) -> bool:
+    """Tell whether a claim's right side is what a definition says of what is differentiated: ∂E/∂w = E."""
+    if not isinstance(claim.left, ast.Derivative):
+        return False
+    stated = {_without_limits(item.right) for item in model if render(item.left) == render(claim.left.of)}
+    return _without_limits(claim.right) in stated
+
+
+def _with_derivative(claim: Equation) -> Diagnosis:
+    """Return the diagnosis of a claim whose right side is still to be differentiated."""
+    assert isinstance(claim.left, ast.Derivative)
+    left, right = render(claim.left), render(replace(claim.left, of=claim.right))
+    return Diagnosis("derivative missing", "the right side is not differentiated yet", f"{left} = {right}")
+
+
+def _without_limits(node: ast.Node) -> ast.Node:
+    """Return a formula with its sums over what they run over anyway."""
+    node = ast.map_children(node, _without_limits)
+    return replace(node, lower=None, upper=None) if isinstance(node, ast.Big) else node
 
 
 def _readings(claim: Equation, model: Outline, context: Context, mend: bool) -> Iterator[tuple[Verdict, bool]]:
