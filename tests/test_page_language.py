@@ -148,7 +148,7 @@ With $G = \frac{1}{2} \exp(2 \log s) - \log s$ we have
 $$\frac{\partial G}{\partial \log s} = \exp(2 \log s) - 1$$
 $$\frac{\partial G}{\partial \log s} = 2 \exp(2 \log s) - 1$$
 """,
-        "good false",
+        "good open",
     ),
     "a right side that is not differentiated yet": (
         r"""
@@ -158,6 +158,23 @@ With $G = e^v$ it is the same:
 $$\frac{\partial G}{\partial v} = e^v$$
 """,
         "false good good",
+    ),
+    "a primed function of two numbers, and sums without an index": (
+        r"""
+$$g(u, v) = \frac{1}{N} \sum_{i=1}^N (t_i - (u x_i + v))^2$$
+$$g'(u, v) = \begin{bmatrix} \frac{dg}{du} \\ \frac{dg}{dv} \end{bmatrix}
+= \begin{bmatrix} -\frac{2}{N} \sum x_i (t_i - (u x_i + v)) \\ -\frac{2}{N} \sum (t_i - (u x_i + v)) \end{bmatrix}$$
+$$g'(u, v) = -\frac{2}{N} \begin{bmatrix} \sum (t_i - (u x_i + v)) \\ \sum x_i (t_i - (u x_i + v)) \end{bmatrix}$$
+""",
+        "good good open",
+    ),
+    "a sum without an index over what the left side does not have": (
+        r"""
+$$F = \frac{1}{2} \sum_n (s_n - r_n)^2, \quad s_n = \sum_k v_k x_{nk}$$
+$$\frac{\partial F}{\partial v_k} = \sum (s_n - r_n) x_{nk}$$
+$$\frac{\partial F}{\partial v_k} = \sum (s - r) x_k$$
+""",
+        "good open",
     ),
     "letters for layers, of weights and of functions": (
         r"""

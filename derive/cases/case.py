@@ -27,6 +27,7 @@ from derive.meaning.naming import (
     with_one_sign,
     with_running_limit,
     with_samples_below,
+    with_summed_letter,
     with_usual_indices,
 )
 from derive.meaning.outline import Equation, Outline, names_in, walk, with_sides
@@ -84,7 +85,8 @@ def make_case(
         functions: Names that are functions.
         layout: In which the claims are made, where it is told.
     """
-    equations, claims = as_quantities(model.equations, claims)
+    stated, claims = map(with_summed_letter, model.equations), list(map(with_summed_letter, claims))
+    equations, claims = as_quantities(list(stated), claims)
     model = replace(model, equations=equations)
     claims = [by_the_quantity(claim, loose, functions) for claim in claims]
     sides = [side for equation in (*model.equations, *claims) for side in (equation.left, equation.right)]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from derive.meaning.indexed import indices_of
-from derive.meaning.outline import names_in, walk
+from derive.meaning.outline import Equation, names_in, walk
 from derive.meaning.terms import INDEX_LETTERS, is_running
 from derive.read import syntax as ast
 from derive.read.spelling import render
@@ -66,6 +66,28 @@ def with_one_activation(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.N
         return node
 
     return change
+
+
+def with_summed_letter(equation: Equation) -> Equation:
+    r"""Return an equation with \sum x_i y_i as \sum_i: the one letter in the sum that is not on the left side, too."""
+    taken = _running(equation.left)
+
+    def change(node: ast.Node) -> ast.Node:
+        node = ast.map_children(node, change)
+        if not (isinstance(node, ast.Big) and node.kind == "sum" and node.index is None):
+            return node
+        inside = [part.index for part in walk(node.body) if isinstance(part, ast.Big) and part.index is not None]
+        letters = _running(node.body).difference(inside, taken)
+        return replace(node, index=letters.pop()) if len(letters) == 1 else node
+
+    return replace(equation, right=change(equation.right))
+
+
+def _running(node: ast.Node) -> set[ast.Node]:
+    """Return the letters that run as indices of names in a formula, below them or as the mark of a sample, x^{(i)}."""
+    names = names_in(node)
+    marks = [name.sup for name in names if name.sup is not None and name.style == "()"]
+    return {mark for mark in (*marks, *(sub for name in names for sub in name.subs)) if is_running(mark)}
 
 
 def with_letters_of_arguments(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.Node]:
