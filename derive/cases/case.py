@@ -27,17 +27,23 @@ from derive.meaning.naming import (
     sample_letters,
     squares,
     with_layer_marks,
+    with_letters_of_arguments,
     with_number_marks,
     with_one_activation,
     with_one_sign,
     with_plain_identity,
     with_running_limit,
     with_samples_below,
+    with_summed_letter,
     with_usual_indices,
 )
 from derive.meaning.outline import Equation, Outline, names_in, walk, with_sides
+from derive.meaning.terms import Function, usual
+from derive.ops import table
 from derive.read import syntax as ast
 from derive.read.spelling import render
+
+LOGARITHM = Function(table.LOG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,8 @@ def make_case(
         functions: Names that are functions.
         layout: In which the claims are made, where it is told.
     """
+    model = replace(model, equations=list(map(with_summed_letter, model.equations)))
+    claims = list(map(with_summed_letter, claims))
     means = _means(model.equations, claims, symbols)
     stacked = with_stacks(stack for stack, _ in means.values())
     equations = [with_sides(one, stacked) for one in with_telling_links(model.equations)]
@@ -203,10 +211,11 @@ def _spelling(
 
     changes.append(with_number_marks(map(spelled, (*left, *symbols))))
     changes.append(with_one_activation(map(spelled, nodes)))
+    changes.append(with_letters_of_arguments(list(map(spelled, nodes))))
     changes.append(with_usual_indices(map(spelled, (*nodes, *symbols)), list(map(spelled, symbols))))
     changes.append(with_samples_below(sample_letters(map(spelled, (*nodes, *symbols)))))
     told_of = [tree for tree in map(spelled, symbols) if not isinstance(tree, ast.Differential)]  # dX goes with X
-    changes.append(as_names([*told_of, *squares(map(spelled, left))]))
+    changes.append(as_names([*told_of, *squares(map(spelled, left)), *_by(list(map(spelled, nodes)))]))
     changes.append(same_letters(names()))
     told = {key_without_indices(name) for name in names()}
     losses = (LOSSES | {"l"}) - functions_of(left)
@@ -216,11 +225,14 @@ def _spelling(
     return spelled
 
 
-def _by(nodes: Iterable[ast.Node]) -> Iterator[ast.Node]:
-    r"""Yield what is differentiated by and is no plain name: \log\sigma, W x."""
-    for part in (part for node in nodes for part in walk(node)):
-        if isinstance(part, ast.Derivative) and part.wrt is not None and not isinstance(part.wrt, ast.Name):
-            yield part.wrt
+def _by(nodes: Sequence[ast.Node]) -> set[ast.Node]:
+    r"""Return what is differentiated by and is the logarithm of what occurs nowhere else: \log\sigma is then a name."""
+    parts = [part for node in nodes for part in walk(node)]
+    by = {part.wrt for part in parts if isinstance(part, ast.Derivative) and isinstance(part.wrt, ast.Call)}
+    logarithms = {call for call in by if usual(render(call.function)) == LOGARITHM and len(call.args) == 1}
+    spelled: dict[ast.Node, ast.Node] = {call: ast.Number("0") for call in logarithms}
+    left = {name for node in nodes for name in names_in(ast.with_parts(node, spelled))}
+    return {call for call in logarithms if isinstance(call.args[0], ast.Name) and call.args[0] not in left}
 
 
 def functions_of(left: Iterable[ast.Node]) -> set[str]:

@@ -13,7 +13,7 @@ from derive.cases.unsaid import nameless
 from derive.meaning.applied import substitute
 from derive.meaning.facts import Facts, key_without_indices
 from derive.meaning.indexed import indices_of
-from derive.meaning.outline import Equation, Place, names_in, walk, with_sides
+from derive.meaning.outline import Equation, names_in, walk, with_sides
 from derive.meaning.terms import DEPTH, Function, is_running
 from derive.read import syntax as ast
 from derive.read.spelling import render
@@ -132,14 +132,16 @@ def _body(call: ast.Call, function: Function | None) -> ast.Node | None:
 
 
 # ---------------------------------------------------------------- the model of linear regression
-def with_hypothesis(facts: Facts, loose: Sequence[ast.Node], shapes: Shapes, place: Place) -> tuple[Facts, str]:
+def with_hypothesis(
+    facts: Facts, loose: Sequence[ast.Node], shapes: Shapes, claim: Equation
+) -> tuple[Facts, str]:  # fmt: skip
     r"""Return facts with h_\theta(x) = \theta^T x, or \theta_0 + \theta_1 x, and why; "" where h is told or unusual.
 
     Args:
         facts: What the model states.
         loose: Formulas without a name.
         shapes: What is told of the sizes of names.
-        place: Where the claim stands.
+        claim: The claim; where no sizes are told, its letters tell of which model it is.
     """
     formulas = [*(item.equation.right for item in facts.definitions), *loose]
     formulas += [function.body for _, _, function, _ in facts.functions if function.body is not None]
@@ -154,10 +156,12 @@ def with_hypothesis(facts: Facts, loose: Sequence[ast.Node], shapes: Shapes, pla
     assert isinstance(call, ast.Call)
     (parameter,), (arg,) = call.function.subs, call.args
     body = _linear(parameter, arg, shapes)
+    if body is None and render(parameter) not in shapes and isinstance(parameter, ast.Name):
+        body = _named(parameter, arg, claim)
     if body is None:
         return facts, ""
     (name,) = names
-    function = (0, name, Function("", ("x",), body), place)
+    function = (0, name, Function("", ("x",), body), claim.place)
     kept = [known for known in facts.functions if known[1] != name]
     return replace(facts, functions=[function, *kept]), f"${name}(x)$ is ${render(body)}$, that of linear regression"
 
@@ -175,6 +179,21 @@ def _linear(parameter: ast.Node, arg: ast.Node, shapes: Shapes) -> ast.Node | No
     if all(shapes.get(render(end)) == () for end in ends) and rank == 0:
         return ast.Sum("+", ends[0], ast.Product("", ends[1], x))
     return None
+
+
+def _named(parameter: ast.Name, arg: ast.Node, claim: Equation) -> ast.Node | None:
+    r"""Return the linear model that a claim's own letters tell: \theta_0 or \theta_1 alone, or \theta_j beside x_j."""
+    names = [*names_in(claim.left), *names_in(claim.right)]
+    marks = {name.subs for name in names if name.subs and replace(name, subs=()) == parameter}
+    if not isinstance(arg, ast.Name) or not marks:
+        return None
+    ends = [replace(parameter, subs=(ast.Number(text),)) for text in "01"]
+    features = {sub for name in names if name.base == arg.base for sub in name.subs} - {*arg.subs}
+    x = ast.Name("x")
+    if marks <= {end.subs for end in ends} and not features:
+        return ast.Sum("+", ends[0], ast.Product("", ends[1], x))
+    along = len(marks) == 1 and all(len(mark) == 1 and is_running(mark[0]) and mark[0] in features for mark in marks)
+    return ast.Product("", ast.Transpose(parameter), x) if along else None
 
 
 def _is_square(node: ast.Node) -> bool:

@@ -65,6 +65,13 @@ def _head(left: ast.Node) -> ast.Call | None:
     return left if isinstance(left, ast.Call) and _entry(left) is not None else None
 
 
+def probability_key(node: ast.Node) -> str:
+    """Return what tells a conditional probability, or its logarithm, from others, whichever entry it is; else ""."""
+    head = _head(node)
+    entry = None if head is None else _entry(head)
+    return "" if entry is None else entry.base
+
+
 def _is_logarithm(node: ast.Node) -> TypeGuard[ast.Call]:
     return isinstance(node, ast.Call) and len(node.args) == 1 and usual(render(node.function)) == Function(table.LOG)
 

@@ -12,7 +12,7 @@ from derive.errors import DeriveError
 from derive.meaning.applied import substitute
 from derive.meaning.facts import Definition, Facts
 from derive.meaning.kinds import UNNAMED, numbers
-from derive.meaning.naming import with_one_sign
+from derive.meaning.naming import in_one_font, with_one_sign
 from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, walk
 from derive.meaning.terms import Function
 from derive.read import syntax as ast
@@ -34,7 +34,7 @@ def judge_alone(claim: Equation, found: Outline, facts: Facts, layout: str) -> V
     Which letters are vectors and matrices is what they usually are, or what the page says.
     """
     left = with_one_sign(claim.left)
-    claim = replace(claim, left=left)
+    claim = replace(claim, left=left, right=in_one_font(left, claim.right))
     of = left.of if isinstance(left, ast.Derivative) else None
     if isinstance(left, ast.Call) or (isinstance(of, ast.Call) and all(isinstance(arg, ast.Name) for arg in of.args)):
         others = set(names_in(claim.right)) - set(names_in(left))

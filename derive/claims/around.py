@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from derive.cases.backward import is_backward, is_delta
 from derive.cases.case import Models, make_case
 from derive.cases.claims_file import Entry
+from derive.cases.probabilities import probability_key
 from derive.claims.at_steps import judge_at_steps
 from derive.claims.changes import changes_beside, like_layers, needs_no_model
 from derive.claims.entries import judge_in_case, judge_read
@@ -22,7 +23,7 @@ from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, 
 from derive.meaning.terms import is_running
 from derive.read import syntax as ast
 from derive.read.spelling import render
-from derive.verify.judge import FALSE, GOOD, Verdict
+from derive.verify.judge import FALSE, GOOD, Diagnosis, Verdict
 
 USUAL = "denominator"  # in the shapes of variables; how the Jacobians of vectors lie then is not told
 LOOSE = "matrix product for Hadamard product"  # signs are left out where the page means it,
@@ -53,7 +54,9 @@ def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layo
         for verdict, is_plain in _readings(claim, replace(found, equations=model, domains={}), context, mend):
             if verdict.verdict in GOOD:
                 return verdict
-            if mend and verdict.verdict in FALSE and _is_certain(verdict, claim, is_plain):
+            if verdict.verdict == "refuted" and _lacks_derivative(claim, model):
+                why, mend = replace(verdict, diagnosis=_with_derivative(claim)), False
+            elif mend and verdict.verdict in FALSE and _is_certain(verdict, claim, is_plain):
                 why, mend = verdict, False
             elif why is UNKNOWN:
                 doubt = "; whether the definitions around it are meant is not clear" if verdict.verdict in FALSE else ""
@@ -68,6 +71,27 @@ def _is_certain(verdict: Verdict, claim: Equation, is_plain: bool) -> bool:
     products = (part for part in walk(claim.right) if isinstance(part, ast.Product))
     signs = LOOSE in verdict.diagnosis.kind or any(words in verdict.reason for words in TURNED)
     return not signs and not any(map(derivatives_in, products))
+
+
+def _lacks_derivative(claim: Equation, model: Sequence[Equation]) -> bool:
+    """Tell whether a claim's right side is what a definition says of what is differentiated: ∂E/∂w = E."""
+    if not isinstance(claim.left, ast.Derivative):
+        return False
+    stated = {_without_limits(item.right) for item in model if render(item.left) == render(claim.left.of)}
+    return _without_limits(claim.right) in stated
+
+
+def _with_derivative(claim: Equation) -> Diagnosis:
+    """Return the diagnosis of a claim whose right side is still to be differentiated."""
+    assert isinstance(claim.left, ast.Derivative)
+    left, right = render(claim.left), render(replace(claim.left, of=claim.right))
+    return Diagnosis("derivative missing", "the right side is not differentiated yet", f"{left} = {right}")
+
+
+def _without_limits(node: ast.Node) -> ast.Node:
+    """Return a formula with its sums over what they run over anyway."""
+    node = ast.map_children(node, _without_limits)
+    return replace(node, lower=None, upper=None) if isinstance(node, ast.Big) else node
 
 
 def _readings(claim: Equation, model: Outline, context: Context, mend: bool) -> Iterator[tuple[Verdict, bool]]:
@@ -87,9 +111,11 @@ def _readings(claim: Equation, model: Outline, context: Context, mend: bool) -> 
         mend = mend and verdict.verdict not in FALSE
         yield verdict, bool(scalars)
         if verdict.verdict not in GOOD and "adds a" in verdict.reason:
-            stretched = _judged(claim, replace(read, stretched=True), context, mend=False)
-            if stretched.verdict in GOOD:
-                yield stretched, False
+            rows = {key: tuple(size for size in shape if size != "1") for key, shape in read.declared.items()}
+            for sizes in (read.declared, rows):  # a row beside each row of a matrix is a vector like these
+                stretched = _judged(claim, replace(read, declared=sizes, stretched=True), context, mend=False)
+                if stretched.verdict in GOOD:
+                    yield stretched, False
 
 
 def _entry(claim: Equation, model: Outline) -> Entry:
@@ -116,9 +142,11 @@ def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterat
     """
     backward = {id(equation) for _, equation in facts.claims if not _is_forward(equation)}
     stated = [(at, item) for at, item in enumerate(found.equations)
-              if id(item) not in backward and item is not claim and not _is_of_itself(item)]  # fmt: skip
+              if id(item) not in backward and item is not claim and not _is_of_itself(item)
+              and not _is_said_before(at, found.equations)]  # fmt: skip
     said = [pair for pair in _written_under(found.equations) if _is_plain(pair[1].right)]
-    stated = [pair for pair in stated if _is_plain(pair[1].right)]
+    events = _random(found.equations)
+    stated = [pair for pair in stated if _is_plain(pair[1].right) and pair[1].left not in events]
     own = {render(item.left): item for _, item in said if item.place == claim.place}
     apart = _apart(stated)
     known = {_key(item.left, apart) for _, item in stated}
@@ -164,20 +192,66 @@ def _is_plain(node: ast.Node) -> bool:
     return not is_value(node) and not any(isinstance(part, ast.Dots | ast.Matrix | ast.Group) for part in walk(node))
 
 
+def _is_said_before(at: int, equations: Sequence[Equation]) -> bool:
+    """Tell whether an equation is a further link of a chain that says at its beginning what its left side is."""
+    start = at
+    while equations[start].own is not None and equations[start - 1].left == equations[at].left:
+        start -= 1
+    first = equations[start]
+    says = _is_plain(first.right) and not is_backward(first.right) and not _is_of_itself(first)
+    return says and start < at
+
+
+def _random(equations: Sequence[Equation]) -> set[ast.Node]:
+    """Return the names that stand for chance: where P(t = 1) is written, t = c is an event and defines nothing.
+
+    So it is where t_j is used, and c nowhere else: a class c of which the entry of t is 1.
+    """
+    sides = [side for item in equations for side in (item.left, item.right)]
+    calls = [part for side in sides for part in walk(side) if isinstance(part, ast.Call)]
+    said = [part for call in calls for arg in call.args for part in walk(arg) if isinstance(part, ast.Relation)]
+    used = Counter(name for side in sides for name in names_in(side))
+    entries = {replace(name, subs=()) for name in used if name.subs and all(map(is_running, name.subs))}
+    classes = {item.left for item in equations
+               if item.left in entries and isinstance(item.right, ast.Name) and used[item.right] == 1}  # fmt: skip
+    return {part.links[0] for part in said if part.signs == ("=",)} | classes
+
+
 def _is_of_itself(equation: Equation) -> bool:
     """Tell whether a function is said by itself: the loss of all samples by that of one."""
     left = equation.left
-    return isinstance(left, ast.Call) and render(left.function) in called_functions(equation.right)
+    if not isinstance(left, ast.Call) or probability_key(left):
+        return False
+    return render(left.function) in called_functions(equation.right)
 
 
 def _written_under(equations: Sequence[Equation]) -> Iterator[tuple[int, Equation]]:
-    """Yield what a chain of equations says by the way: of ∂ξ/∂y = ∂(t log y)/∂y, that ξ is t log y."""
+    """Yield what a chain of equations says by the way: of ∂ξ/∂y = -∑ ∂(t log y)/∂y, that ξ is -∑ t log y."""
     for at, item in enumerate(equations):
-        left, right = item.left, item.right
-        if isinstance(left, ast.Derivative) and isinstance(left.of, ast.Name) and isinstance(right, ast.Derivative):
-            written = right.of
-            if right.wrt == left.wrt and written is not None and not isinstance(written, ast.Name | ast.Derivative):
+        left = item.left
+        if isinstance(left, ast.Derivative) and isinstance(left.of, ast.Name | ast.Call) and left.wrt is not None:
+            written = _differentiated(item.right, left.wrt)
+            if written is not None and not isinstance(written, ast.Name | ast.Derivative):
                 yield at, replace(item, left=left.of, right=written)
+
+
+def _differentiated(node: ast.Node, by: ast.Node) -> ast.Node | None:
+    """Return what a formula is the derivative of by a name; sums, signs and numbers stand before the derivatives."""
+    if isinstance(node, ast.Derivative):
+        return node.of if node.wrt == by else None
+    if isinstance(node, ast.Neg):
+        inner = _differentiated(node.arg, by)
+        return None if inner is None else ast.Neg(inner)
+    if isinstance(node, ast.Big) and node.kind == "sum":
+        inner = _differentiated(node.body, by)
+        return None if inner is None else replace(node, body=inner)
+    if isinstance(node, ast.Product) and not names_in(node.left):
+        inner = _differentiated(node.right, by)
+        return None if inner is None else replace(node, right=inner)
+    if isinstance(node, ast.Sum):
+        left, right = _differentiated(node.left, by), _differentiated(node.right, by)
+        return None if left is None or right is None else replace(node, left=left, right=right)
+    return None
 
 
 def _nearest(stated: Sequence[tuple[int, Equation]], order: int, apart: Collection[str]) -> dict[str, Equation]:
@@ -199,7 +273,7 @@ def _first(stated: Sequence[tuple[int, Equation]], order: int, apart: Collection
 def _key(left: ast.Node, apart: Collection[str]) -> str:
     """Return what an equation's left side names; with its letters, z_k, where these tell it from z_j."""
     if isinstance(left, ast.Call):
-        return render(left.function)
+        return probability_key(left) or render(left.function)
     if not isinstance(left, ast.Name):
         return render(left)
     key = key_without_indices(left)
@@ -255,6 +329,6 @@ def _closure(
 
 
 def _names(node: ast.Node, apart: Collection[str]) -> set[str]:
-    called = set(called_functions(node))
+    called = {*called_functions(node), *filter(None, map(probability_key, walk(node)))}
     powers = {render(part) for part in walk(node) if isinstance(part, ast.Power) and isinstance(part.base, ast.Name)}
     return {_key(name, apart) for name in names_in(node)} | called | powers

@@ -143,7 +143,7 @@ def _judge(case: Case, claim: Equation, search: Search | None) -> Verdict:
         verdict = judge_change(case, claim, partial(_judge_model, search=search))
     if verdict is not None:
         return verdict
-    facts, why = with_hypothesis(case.facts, case.loose, case.found.declared, claim.place)
+    facts, why = with_hypothesis(case.facts, case.loose, case.found.declared, claim)
     facts, loose, claim = inlined(facts, case.loose, claim)
     facts, claim, layers = with_layers(facts, claim, case.found.declared)
     claim, primed = by_the_parameter(facts, claim, case.found.declared)

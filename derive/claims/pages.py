@@ -16,14 +16,18 @@ from derive.claims.alone import judge_alone
 from derive.claims.around import UNKNOWN, judge_around
 from derive.claims.bench import Bench, make_bench
 from derive.claims.chain import ANY_FUNCTIONS, generic_chain
+from derive.claims.conditional import BOUND, for_all_indices
 from derive.claims.in_model import JudgedClaim, judge_claim
+from derive.claims.usual_affine import judge_in_affine
 from derive.claims.usual_layers import judge_in_layers
+from derive.claims.usual_losses import judge_with_loss
 from derive.claims.worked import chain_of, in_chain, judge_step, judge_step_alone, start_of
 from derive.errors import DeriveError
 from derive.meaning.facts import GREEK_DELTA, Facts, key_without_indices
 from derive.meaning.infer import build_model
 from derive.meaning.kinds import collapsed
 from derive.meaning.models import Sketch, claim_sketch
+from derive.meaning.naming import plain
 from derive.meaning.outline import Equation, Outline, Place, names_in, walk
 from derive.meaning.terms import is_running
 from derive.notation import bare_letter
@@ -46,17 +50,21 @@ def judge_page(found: Outline, facts: Facts, sketches: Sequence[Sketch], steps: 
     prose = " ".join([*found.prose.values(), *(word for words in found.headings.values() for word in words)])
     both = all(re.search(word, prose, re.IGNORECASE) for word in LAYOUTS)
     own = {key: _in_layout(verdicts, layout, both) for key, verdicts in alone.items() if verdicts}
-    results = _in_usual_layers([*_judged(found, facts, sketches, own, layout, steps)], found, facts, steps)
+    results = _in_usual_layers([*_judged(found, facts, sketches, own, layout, steps)], found, facts, layout, steps)
     results += [JudgedClaim(u.latex, u.place, "", "", Verdict("unread", u.reason), "", 0.0) for u in facts.unread]
     yield from sorted(results, key=lambda claim: (claim.place.line, claim.place.column))
 
 
-def _in_usual_layers(judged: list[JudgedClaim], found: Outline, facts: Facts, steps: Steps) -> list[JudgedClaim]:
-    """Return the claims, what was left open judged in the usual network of layers if it speaks of its names."""
+def _in_usual_layers(
+    judged: list[JudgedClaim], found: Outline, facts: Facts, layout: str, steps: Steps
+) -> list[JudgedClaim]:  # fmt: skip
+    """Return the claims, what was left open judged in the usual network, or layer, if it speaks of its names."""
     pairs = zip(judged, facts.claims, strict=True)
     left = [(place, claim) for place, (one, (_, claim)) in enumerate(pairs) if one.verdict.verdict in OPEN]
     claims = [claim for _, claim in left]
     holding = steps.take("layers", lambda: judge_in_layers(claims, found), lambda stop: {})
+    holding = {**steps.take("affine", lambda: judge_in_affine(claims, found), lambda stop: {}), **holding}
+    holding = {**steps.take("loss", lambda: judge_with_loss(claims, found, facts, layout), lambda stop: {}), **holding}
     verdicts = {left[place][0]: verdict for place, verdict in holding.items()}
     return [replace(one, verdict=verdicts.get(place, one.verdict)) for place, one in enumerate(judged)]
 
@@ -65,7 +73,8 @@ def _in_each_layout(claim: Equation, found: Outline, facts: Facts, steps: Steps,
     """Return the verdicts on a claim that needs no model, by the layout it may be made in; none for any other."""
 
     def work() -> dict[str, Verdict]:
-        verdicts = {layout: judge_alone(claim, found, facts, layout) for layout in LAYOUTS}
+        said = for_all_indices(claim)
+        verdicts = {layout: judge_alone(said, found, facts, layout) for layout in LAYOUTS if said is not None}
         return {layout: verdict for layout, verdict in verdicts.items() if verdict is not None}
 
     return steps.take(("alone", key), work, lambda stop: dict.fromkeys(LAYOUTS, undecided(stop)))
@@ -129,11 +138,10 @@ def _judge_timed(
     order: int, claim: Equation, alone: Verdict | None, page: _Page, above: Sequence[tuple[Equation, Verdict]]
 ) -> JudgedClaim:  # fmt: skip
     started = time.perf_counter()
-    verdict, title = (alone, "") if alone is not None else _judge_one(claim, page)
-    if verdict.verdict in OPEN and not _is_given_up(page.bench):
-        around = judge_around(order, claim, page.found, page.facts, page.layout, page.models)
-        told = around.verdict not in OPEN or (around is not UNKNOWN and not title and alone is None)
-        verdict, title = (around, "") if told else (verdict, title)
+    said = for_all_indices(claim)
+    verdict, title = _judge_said(order, said, alone, page) if said is not None else (BOUND, "")
+    if claim.only is not None:
+        verdict = replace(verdict, assumptions=(*verdict.assumptions, f"said for ${render(claim.only)}$ alone"))
     if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, page.facts, page.found.prose.values())):
         verdict = Verdict("unread", other)
     verdict = in_chain(claim, verdict, above, partial(_judge_step, claim, alone is not None, page))
@@ -141,6 +149,16 @@ def _judge_timed(
         claim.latex, claim.stands, render(claim.left), render(claim.right), verdict, title,
         time.perf_counter() - started, chain=chain_of(order, page.found.equations),
     )  # fmt: skip
+
+
+def _judge_said(order: int, claim: Equation, alone: Verdict | None, page: _Page) -> tuple[Verdict, str]:
+    """Return the verdict on a claim about all indices, and the title of the model that it was judged in."""
+    verdict, title = (alone, "") if alone is not None else _judge_one(claim, page)
+    if verdict.verdict in OPEN and not _is_given_up(page.bench):
+        around = judge_around(order, claim, page.found, page.facts, page.layout, page.models)
+        told = around.verdict not in OPEN or (around is not UNKNOWN and not title and alone is None)
+        verdict, title = (around, "") if told else (verdict, title)
+    return verdict, title
 
 
 def _is_given_up(bench: Bench | Verdict) -> bool:
@@ -188,7 +206,7 @@ def _other_sense(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterabl
     names = [part for part in parts if isinstance(part, ast.Name)]
     shapes = verdict.verdict == "ill-typed"
     transposed = verdict.diagnosis is not None and re.search("symmetric|transpose", verdict.diagnosis.kind) is not None
-    if transposed and any(map(SYMMETRIC.search, prose)):
+    if transposed and any(map(_may_be_matrix, names_in(claim.right))) and any(map(SYMMETRIC.search, prose)):
         return "it holds for symmetric matrices, and the page speaks of some"
     if shapes and any(name.base in ONES for name in names):
         return "whether 1 is the number, the vector or the matrix of ones is not said"
@@ -227,3 +245,8 @@ def _stack(claim: Equation, facts: Facts) -> str:
         if letter.islower() and letter.upper() in capitals and len(name.subs) == 1 and is_running(name.subs[0]):
             return render(name)
     return ""
+
+
+def _may_be_matrix(name: ast.Name) -> bool:
+    """Tell whether a name has a capital letter, also a Greek one: that of a matrix."""
+    return plain(name.base).lstrip("\\")[:1].isupper()

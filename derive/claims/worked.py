@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from derive.claims.alone import bench_alone
 from derive.claims.bench import Bench
+from derive.claims.conditional import BOUND, for_all_indices
 from derive.claims.in_model import judge_once
 from derive.errors import DeriveError
 from derive.meaning.facts import Facts
@@ -72,7 +73,8 @@ def judge_step(claim: Equation, before: Equation, bench: Bench | Verdict) -> Ver
     """Judge whether a link of a chain is equal to the one before, in the model that its claim was judged in."""
     if not isinstance(bench, Bench):
         return bench
-    return judge_once(replace(claim, left=before.right), bench)
+    step = for_all_indices(replace(claim, left=before.right))
+    return BOUND if step is None else judge_once(step, bench)
 
 
 def judge_step_alone(claim: Equation, before: Equation, found: Outline, facts: Facts) -> Verdict:

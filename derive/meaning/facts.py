@@ -130,7 +130,8 @@ def _sort_call(order: int, equation: Equation, left: ast.Call, facts: Facts) -> 
     plain = all(isinstance(arg, ast.Name) for arg in left.args)
     if plain and name in _called(equation.right):
         return  # of the function of other arguments: the next link of the chain says what it is
-    again = any(known == name and place == equation.place for _, known, _, place in facts.functions)
+    further = equation.own is not None
+    again = any(known == name and (further or place == equation.place) for _, known, _, place in facts.functions)
     if not plain or again:
         facts.claims.append((order, equation))
         return

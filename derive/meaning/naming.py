@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from derive.meaning.indexed import indices_of
-from derive.meaning.outline import walk
+from derive.meaning.outline import Equation, names_in, walk
 from derive.meaning.terms import INDEX_LETTERS, is_running
 from derive.read import syntax as ast
 from derive.read.spelling import render
@@ -67,6 +67,50 @@ def with_one_activation(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.N
         return node
 
     return change
+
+
+def with_summed_letter(equation: Equation) -> Equation:
+    r"""Return an equation with \sum x_i y_i as \sum_i: the one letter in the sum that is not on the left side, too."""
+    taken = _running(equation.left)
+
+    def change(node: ast.Node) -> ast.Node:
+        node = ast.map_children(node, change)
+        if not (isinstance(node, ast.Big) and node.kind == "sum" and node.index is None):
+            return node
+        inside = [part.index for part in walk(node.body) if isinstance(part, ast.Big) and part.index is not None]
+        letters = _running(node.body).difference(inside, taken)
+        return replace(node, index=letters.pop()) if len(letters) == 1 else node
+
+    return replace(equation, right=change(equation.right))
+
+
+def _running(node: ast.Node) -> set[ast.Node]:
+    """Return the letters that run as indices of names in a formula, below them or as the mark of a sample, x^{(i)}."""
+    names = names_in(node)
+    marks = [name.sup for name in names if name.sup is not None and name.style == "()"]
+    return {mark for mark in (*marks, *(sub for name in names for sub in name.subs)) if is_running(mark)}
+
+
+def with_letters_of_arguments(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.Node]:
+    """Return what writes g(z_k) as g_k(z_k) where the layers have functions g_j and g_k of their own."""
+    calls = (part for node in nodes for part in walk(node) if isinstance(part, ast.Call))
+    own = {replace(call.function, primes=0) for call in calls
+           if call.function.subs and _letters(call) == call.function.subs}  # fmt: skip
+
+    def change(node: ast.Node) -> ast.Node:
+        node = ast.map_children(node, change)
+        if not isinstance(node, ast.Call) or node.function.subs:
+            return node
+        lettered = replace(node.function, subs=_letters(node))
+        return replace(node, function=lettered) if replace(lettered, primes=0) in own else node
+
+    return change
+
+
+def _letters(call: ast.Call) -> tuple[ast.Node, ...]:
+    """Return the letter of what a function is applied to: k of g(z_k)."""
+    name = call.args[0] if len(call.args) == 1 else None
+    return name.subs if isinstance(name, ast.Name) and all(map(is_running, name.subs)) else ()
 
 
 def _is_layer(mark: ast.Node) -> bool:
@@ -132,6 +176,21 @@ def same_letters(known: Iterable[ast.Name]) -> Callable[[ast.Node], ast.Node]:
         return node if isinstance(node, ast.Name) else ast.map_children(node, change)
 
     return change
+
+
+def in_one_font(left: ast.Node, right: ast.Node) -> ast.Node:
+    r"""Return a right side with the fonts of the left: \mathbf{A} is A where the right has no A of its own."""
+    names, own = names_in(left), {*names_in(right)}
+    spelled: dict[ast.Node, ast.Node] = {}
+    for name in own.difference(names):
+        meant = {one for one in names if one not in own and _in_plain(one) == _in_plain(name)}
+        if len(meant) == 1:
+            spelled[name] = meant.pop()
+    return ast.with_parts(right, spelled) if len({*spelled.values()}) == len(spelled) else right
+
+
+def _in_plain(name: ast.Name) -> ast.Name:
+    return replace(name, base=plain(name.base))
 
 
 def _scripts(name: ast.Name) -> tuple[object, ...]:
@@ -247,9 +306,11 @@ def apart_by_letters(known: Iterable[ast.Name], used: Iterable[ast.Name] = ()) -
         if name.subs and all(map(is_running, name.subs)):
             letters.setdefault((name.base, name.sup), set()).add(name.subs)
     apart = {key for key, found in letters.items() if len(found) > 1}
-    layers = {subs for found in letters.values() for subs in found if len(subs) == 1}
-    for name in used if apart else ():  # z_j beside z_k, where b_j and b_k are told
-        if name.subs in layers:
+    layers: set[ast.Node] = {subs[0] for found in letters.values() for subs in found if len(subs) == 1}
+    lettered = [name for name in used if apart and name.subs and all(map(is_running, name.subs))]
+    layers |= {sub for name in lettered if len(name.subs) > 1 and layers & {*name.subs} for sub in name.subs}
+    for name in lettered:  # z_j beside z_k, where b_j and b_k are told; w_{ij} beside w_{jk}
+        if layers & {*name.subs}:
             letters.setdefault((name.base, name.sup), set()).add(name.subs)
     apart = {key for key, found in letters.items() if len(found) > 1}
 

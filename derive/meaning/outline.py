@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from derive.markup.blocks import Broken, Formula, Heading, Page, Prose
+from derive.meaning.conditions import Spoken, condition_on_indices, split_condition
 from derive.meaning.standing import ASSUMED, reads_differentials
 from derive.notation import bare_letter
 from derive.read import syntax as ast
@@ -39,6 +40,7 @@ class Equation:
     """`left = right` as written; the links of a chain come one by one, and share the chain's place.
 
     `own` is where a further link stands itself: one that goes on with the chain of the equation right before it.
+    `only` is the condition on two indices under which it is said.
     """
 
     left: ast.Node
@@ -46,6 +48,7 @@ class Equation:
     latex: str
     place: Place
     own: Place | None = None
+    only: ast.Relation | None = None
 
     @property
     def stands(self) -> Place:
@@ -84,15 +87,36 @@ def outline(page: Page) -> Outline:
     quantities = {letter for formula in page.formulas() for letter in standing_letters(formula.latex)}
     changes = bool(quantities) and reads_differentials([formula.latex for formula in page.formulas()])
     found = Outline(assumed={ASSUMED: None} if changes else {})
+    spoken, before = Spoken(), 0
     for formula, place in _placed(page, found):
+        spoken.hears(place.before, place.section)
+        first = len(found.equations)
         standing = standing_letters(formula.latex) if changes else quantities
         for part in read_parts(formula.latex, functions, standing):
             if isinstance(part, Statement):
                 found.assumed.update(dict.fromkeys(part.assumed))
-                take(part, formula, place, found)
+                only = condition_on_indices(part.node)
+                if only is None:
+                    take(part, formula, place, found)
+                elif len(found.equations) > first:
+                    _restrict(found, first, only)
+                elif not spoken.takes(only, place.before, place.after):
+                    _restrict(found, before, only)
             elif _states_something(part.latex):
                 found.unread.append(Unread(part.latex, part.reason, _at(place, formula, part.column)))
+        if spoken.condition is not None:
+            _restrict(found, first, spoken.condition)
+        before = first if len(found.equations) > first else before
     return found
+
+
+def _restrict(found: Outline, first: int, only: ast.Relation) -> None:
+    """Say of derivatives from some equation on that they are meant under a condition on their indices."""
+    for at, item in enumerate(found.equations[first:], first):
+        letters = {sub for part in walk(item.left) if isinstance(part, ast.Name) for sub in part.subs}
+        wanted = letters & {*only.links}
+        if item.only is None and derivatives_in(item.left) and wanted and (only.signs[0] == "=" or len(wanted) == 2):
+            found.equations[at] = replace(item, only=only)
 
 
 def _states_something(latex: str) -> bool:
@@ -161,17 +185,21 @@ def take(statement: Statement, formula: Formula, place: Place, found: Outline) -
     elif r"\leftarrow" in node.signs or is_update(node):
         found.updates.append(Equation(node.links[0], node.links[1], statement.latex, at))
     elif all(sign in EQUALS for sign in node.signs) and not _is_placeholder(node):
-        found.equations += _linked(statement, node, formula, at)
+        found.equations += _linked(statement, node, formula, at, found)
 
 
-def _linked(statement: Statement, node: ast.Relation, formula: Formula, at: Place) -> Iterator[Equation]:
-    """Yield the equations of a chain, each further link with its own place."""
+def _linked(statement: Statement, node: ast.Relation, formula: Formula, at: Place, found: Outline) -> list[Equation]:
+    """Return the equations of a chain, each further link with its own place and under the chain's condition."""
     equations = list(pairs(node))
+    before = found.equations[-1].only if found.equations and _goes_on(statement.node) else None
+    only = _only(statement.node) or before
     columns = statement.columns[-len(equations) :]
+    linked: list[Equation] = []
     for k, (left, right) in enumerate(equations):
         further = k > 0 or _goes_on(statement.node)
         own = _at(at, formula, columns[k]) if further and len(columns) == len(equations) else at if further else None
-        yield Equation(left, right, statement.latex, at, own)
+        linked.append(Equation(left, right, statement.latex, at, own, only))
+    return linked
 
 
 def _goes_on(node: ast.Node) -> bool:
@@ -193,10 +221,12 @@ def _continued(statement: Statement, at: Place, found: Outline) -> ast.Node | No
     node = statement.node
     reason = ""
     if isinstance(node, ast.Where):
-        if counts(node):
+        if counts(node) or _only(statement.node) is not None:
             node = node.body
         elif isinstance(node.body, ast.Relation):
             reason = f"it holds only {node.word} something does, and conditions are not used here"
+    if isinstance(node, ast.Relation):
+        node = split_condition(node)[0]
     if isinstance(node, ast.Relation) and isinstance(node.links[0], ast.Implied):
         before = found.equations[-1] if found.equations else None
         near = before is not None and before.place.section == at.section and at.line - before.place.line <= _NEAR
@@ -204,9 +234,18 @@ def _continued(statement: Statement, at: Place, found: Outline) -> ast.Node | No
             reason = "the formula begins with its relation, and no equation stands right before it"
         else:
             node = replace(node, links=(before.left, *node.links[1:]))
+    if _only(statement.node) is not None and not (isinstance(node, ast.Relation) and derivatives_in(node.links[0])):
+        reason = "it holds only under a condition, and says of no derivative what it is"
     if reason and _states_something(statement.latex):
         found.unread.append(Unread(statement.latex, reason, at))
     return None if reason else node
+
+
+def _only(node: ast.Node) -> ast.Relation | None:
+    """Return the condition on two indices that a statement ends in."""
+    if isinstance(node, ast.Where):
+        return condition_on_indices(node.condition)
+    return split_condition(node)[1] if isinstance(node, ast.Relation) else None
 
 
 def counts(node: ast.Where) -> bool:
