@@ -32,6 +32,17 @@ $${APART}$$
 """,
         "good good",
     ),
+    "a condition that a later sum has nothing to do with": (
+        f"""{SHARES}
+If $i = j$, then
+$${SAME}$$
+With the loss $C = -\\sum_j y_j \\log p_j$ the sum is
+$$\\frac{{\\partial C}}{{\\partial a_i}}
+= \\sum_j \\frac{{\\partial C}}{{\\partial p_j}} \\frac{{\\partial p_j}}{{\\partial a_i}}$$
+$$\\frac{{\\partial C}}{{\\partial a_i}} = p_i - y_i$$
+""",
+        "good good good",
+    ),
     "a condition of cases": (
         f"""{SHARES}
 * Case $i = j$:
@@ -59,6 +70,7 @@ $$\frac{\partial C}{\partial u_i} = t_i - q_i$$
     ),
     "a hypothesis that its parameters tell": (
         r"""
+We fit a line by linear regression.
 $$\frac{\partial}{\partial \beta_j} J(\beta_0, \beta_1)
 = \frac{\partial}{\partial \beta_j} \frac{1}{2n} \sum_{i=1}^n (h_\beta(x^{(i)}) - t^{(i)})^2$$
 $$\frac{\partial J}{\partial \beta_0} = \frac{1}{n} \sum_{i=1}^n (h_\beta(x^{(i)}) - t^{(i)})$$
@@ -67,6 +79,14 @@ $$\frac{\partial J}{\partial \beta_1} = \frac{2}{n} \sum_{i=1}^n (h_\beta(x^{(i)
 $$\frac{\partial J}{\partial \beta_1} = \frac{1}{n} \sum_{i=1}^n (h_\beta(x^{(i)}) - t^{(i)}) x_1^{(i)}$$
 """,
         "open good good false open",
+    ),
+    "a hypothesis that may be another": (
+        r"""
+$$J(\beta) = \frac{1}{2n} \sum_{i=1}^n (h_\beta(x^{(i)}) - t^{(i)})^2$$
+$$\frac{\partial J}{\partial \beta_j} = \frac{1}{n} \sum_{i=1}^n (h_\beta(x^{(i)}) - t^{(i)}) x_j^{(i)}$$
+$$\frac{\partial J}{\partial \beta_j} = \frac{2}{n} \sum_{i=1}^n (h_\beta(x^{(i)}) - t^{(i)}) x_j^{(i)}$$
+""",
+        "good open",
     ),
     "a function's chain over several formulas": (
         r"""

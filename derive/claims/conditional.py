@@ -35,7 +35,8 @@ def for_all_indices(claim: Equation) -> Equation | None:
         return replace(claim, right=apart, only=None)
     bound = [part.index for side in (claim.left, claim.right) for part in walk(side) if isinstance(part, ast.Big)]
     if kept in bound or other in bound:
-        return None
+        parts = {*walk(claim.left)}
+        return None if {kept, other} <= parts else replace(claim, only=None)  # an index of a sum alone is any
     left, right = (ast.with_parts(side, {other: kept}) for side in (claim.left, claim.right))
     return replace(claim, left=left, right=right, only=None)
 

@@ -5,6 +5,7 @@ Where an entry leaves open what its claim speaks of, the claim may be proved, bu
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -41,6 +42,7 @@ from derive.read.spelling import render
 from derive.verify.judge import FALSE, GOOD, OPEN, Verdict
 from derive.verify.limits import undecided
 
+LINEAR = re.compile(r"linear", re.IGNORECASE)  # what a page says of its hypothesis
 WORST = ("ill-typed", "refuted", "unread", "undecided", "verified", "proved")
 PRODUCTS = "products of vectors without a sign are entrywise"
 
@@ -148,7 +150,8 @@ def _judge(case: Case, claim: Equation, search: Search | None) -> Verdict:
     facts, claim, layers = with_layers(facts, claim, case.found.declared)
     claim, primed = by_the_parameter(facts, claim, case.found.declared)
     verdict = _judge_model(replace(case, facts=facts, loose=loose), claim, search)
-    if why and verdict.verdict in FALSE and verdict.diagnosis is None:
+    told = bool(case.found.domains) or any(map(LINEAR.search, case.found.prose.values()))
+    if why and verdict.verdict in FALSE and (verdict.diagnosis is None or not told):
         return Verdict("unread", f"{why}? Then {verdict.reason}")
     if primed and verdict.verdict in FALSE:
         return Verdict("unread", f"{primed}? Then {verdict.reason}")

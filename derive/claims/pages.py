@@ -140,7 +140,7 @@ def _judge_timed(
     started = time.perf_counter()
     said = for_all_indices(claim)
     verdict, title = _judge_said(order, said, alone, page) if said is not None else (BOUND, "")
-    if claim.only is not None:
+    if claim.only is not None and said is not claim:
         verdict = replace(verdict, assumptions=(*verdict.assumptions, f"said for ${render(claim.only)}$ alone"))
     if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, page.facts, page.found.prose.values())):
         verdict = Verdict("unread", other)
