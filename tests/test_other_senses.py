@@ -148,6 +148,19 @@ With $a = \varsigma(z)$, $z = w^T x$ and
 $$\varsigma(z) = \frac{1}{1 + e^{-z}}$$
 we get $\varsigma'(z) = \varsigma(z) (1 - \varsigma(z))$.
 """,
+        r"""
+# Activations
+$$f(x) = \frac{1}{1 + e^{-x}}$$
+Another one is
+$$f(x) = \tanh(x) = \frac{e^x - e^{-x}}{e^x + e^{-x}}$$
+$$f(x) = \max(0, x)$$
+""",
+        r"""
+$$L(\mathbf{w}) = \frac{1}{2n} \|\mathbf{y} - X \mathbf{w}\|^2$$
+$$\nabla_{\mathbf{w}} L = -\frac{1}{n} X^T (\mathbf{y} - X \mathbf{w})$$
+With $\mathbf{r} = \mathbf{y} - X \mathbf{w}$ this is
+$$\nabla_{\mathbf{w}} L = -\frac{1}{n} X^T \mathbf{r}$$
+""",
     ],
 )
 def test_a_right_page_is_not_slandered(text: str, tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ from derive.meaning.infer import build_model
 from derive.meaning.kinds import collapsed
 from derive.meaning.models import Sketch, claim_sketch
 from derive.meaning.naming import plain
-from derive.meaning.outline import Equation, Outline, Place, names_in, walk
-from derive.meaning.terms import is_running
+from derive.meaning.outline import Equation, Outline, Place, derivatives_in, names_in, walk
+from derive.meaning.terms import is_running, usual
 from derive.notation import bare_letter
 from derive.read import syntax as ast
 from derive.read.spelling import render
@@ -154,11 +154,24 @@ def _judge_timed(
 def _judge_said(order: int, claim: Equation, alone: Verdict | None, page: _Page) -> tuple[Verdict, str]:
     """Return the verdict on a claim about all indices, and the title of the model that it was judged in."""
     verdict, title = (alone, "") if alone is not None else _judge_one(claim, page)
+    if verdict.verdict in FALSE and alone is None and (elsewhere := _defined_beside(claim, page)):
+        verdict, title = Verdict("unread", f"the page defines ${elsewhere}$, and the model here does not"), ""
     if verdict.verdict in OPEN and not _is_given_up(page.bench):
         around = judge_around(order, claim, page.found, page.facts, page.layout, page.models)
         told = around.verdict not in OPEN or (around is not UNKNOWN and not title and alone is None)
         verdict, title = (around, "") if told else (verdict, title)
     return verdict, title
+
+
+def _defined_beside(claim: Equation, page: _Page) -> str:
+    """Return what a claim differentiates if it stands for anything in its section's model, though the page defines it.
+
+    "" where there is no such thing.
+    """
+    defined = {item.key for item in page.facts.definitions} | {name for _, name, _, _ in page.facts.functions}
+    own = page.bench.setting.network.definitions if isinstance(page.bench, Bench) else ()
+    of = [render(part.of) for part in derivatives_in(claim.left) if isinstance(part.of, ast.Name)]
+    return next((name for name in of if name in defined - {item.name.latex for item in own}), "")
 
 
 def _is_given_up(bench: Bench | Verdict) -> bool:
@@ -223,6 +236,9 @@ def _other_sense(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterabl
     of_point = any(isinstance(part, ast.Call) for part in walk(claim.left)) or not backward
     if verdict.verdict == "refuted" and of_point and not names_in(claim.right):
         return "it may be the value at a point"
+    function = claim.left.function if isinstance(claim.left, ast.Call) else None
+    if function is not None and not function.primes and usual(render(function)) is None and not backward:
+        return f"${render(function)}$ may be called anew here"
     if isinstance(claim.left, ast.Name):
         key = key_without_indices(claim.left)
         line = next((item.equation.place.line for item in facts.definitions if item.key == key), claim.place.line)
