@@ -29,7 +29,7 @@ from derive.meaning.kinds import collapsed
 from derive.meaning.models import Sketch, claim_sketch
 from derive.meaning.naming import plain
 from derive.meaning.outline import Equation, Outline, Place, derivatives_in, names_in, walk
-from derive.meaning.terms import is_running, usual
+from derive.meaning.terms import is_running
 from derive.notation import bare_letter
 from derive.read import syntax as ast
 from derive.read.spelling import render
@@ -237,8 +237,9 @@ def _other_sense(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterabl
     if verdict.verdict == "refuted" and of_point and not names_in(claim.right):
         return "it may be the value at a point"
     function = claim.left.function if isinstance(claim.left, ast.Call) else None
-    if function is not None and not function.primes and usual(render(function)) is None and not backward:
-        return f"${render(function)}$ may be called anew here"
+    again = (at.line for _, name, _, at in facts.functions if function is not None and name == render(function))
+    if not backward and any(line > claim.stands.line for line in again):
+        return "the page defines the function anew further below"
     if isinstance(claim.left, ast.Name):
         key = key_without_indices(claim.left)
         line = next((item.equation.place.line for item in facts.definitions if item.key == key), claim.place.line)
