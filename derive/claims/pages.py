@@ -18,28 +18,22 @@ from derive.claims.bench import Bench, make_bench
 from derive.claims.chain import ANY_FUNCTIONS, generic_chain
 from derive.claims.conditional import BOUND, for_all_indices
 from derive.claims.in_model import JudgedClaim, judge_claim
+from derive.claims.other_senses import sense_on_page
 from derive.claims.usual_affine import judge_in_affine
 from derive.claims.usual_layers import judge_in_layers
 from derive.claims.usual_losses import judge_with_loss
 from derive.claims.worked import chain_of, in_chain, judge_step, judge_step_alone, start_of
 from derive.errors import DeriveError
-from derive.meaning.facts import GREEK_DELTA, Facts, key_without_indices
+from derive.meaning.facts import Facts
 from derive.meaning.infer import build_model
 from derive.meaning.kinds import collapsed
 from derive.meaning.models import Sketch, claim_sketch
-from derive.meaning.naming import plain
-from derive.meaning.outline import Equation, Outline, Place, derivatives_in, names_in, walk
-from derive.meaning.terms import is_running
-from derive.notation import bare_letter
+from derive.meaning.outline import Equation, Outline, Place, derivatives_in
 from derive.read import syntax as ast
 from derive.read.spelling import render
-from derive.read.vocabulary import ONES
 from derive.verify.judge import FALSE, GOOD, OPEN, Verdict
 from derive.verify.limits import undecided
 
-SYMMETRIC = re.compile(r"symmetric|covariance|positive[- ](?:semi)?definite|diagonal matri", re.IGNORECASE)
-CONSTANTS = (ast.Number("1"), ast.Name("I"), ast.Name(r"\mathbf{I}"))
-COUNTS = frozenset("mnMN")  # letters of sizes
 LAYOUTS = ("denominator", "numerator")  # the usual one first
 
 
@@ -142,7 +136,7 @@ def _judge_timed(
     verdict, title = _judge_said(order, said, alone, page) if said is not None else (BOUND, "")
     if claim.only is not None and said is not claim:
         verdict = replace(verdict, assumptions=(*verdict.assumptions, f"said for ${render(claim.only)}$ alone"))
-    if verdict.verdict in FALSE and (other := _other_sense(claim, verdict, page.facts, page.found.prose.values())):
+    if verdict.verdict in FALSE and (other := sense_on_page(claim, verdict, page.facts, page.found.prose.values())):
         verdict = Verdict("unread", other)
     verdict = in_chain(claim, verdict, above, partial(_judge_step, claim, alone is not None, page))
     return JudgedClaim(
@@ -211,59 +205,3 @@ def _bench(
         return make_bench(model, facts)
     except DeriveError as error:
         return Verdict("unread", str(error))
-
-
-def _other_sense(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterable[str]) -> str:
-    """Say in which other sense a page may mean what is false as it was read; "" where there is none."""
-    parts = [part for side in (claim.left, claim.right) for part in walk(side)]
-    names = [part for part in parts if isinstance(part, ast.Name)]
-    shapes = verdict.verdict == "ill-typed"
-    transposed = verdict.diagnosis is not None and re.search("symmetric|transpose", verdict.diagnosis.kind) is not None
-    if transposed and any(map(_may_be_matrix, names_in(claim.right))) and any(map(SYMMETRIC.search, prose)):
-        return "it holds for symmetric matrices, and the page speaks of some"
-    if shapes and any(name.base in ONES for name in names):
-        return "whether 1 is the number, the vector or the matrix of ones is not said"
-    if stack := _stack(claim, facts):
-        return f"whether ${stack}$ is a row or a column of its matrix is not said"
-    example = verdict.counterexample
-    counted = [] if example is None else [name for name, value in example.symbols.items()
-                                          if name in COUNTS and isinstance(value, float)]  # fmt: skip
-    if counted:
-        return f"whether ${counted[0]}$ is the number of terms of a sum is not said"
-    backward = any(isinstance(part, ast.Derivative) for part in parts)
-    if claim.right == ast.Number("0") or (claim.right in CONSTANTS and not backward):
-        return f"that it is {render(claim.right)} may be a condition, and no claim"
-    of_point = any(isinstance(part, ast.Call) for part in walk(claim.left)) or not backward
-    if verdict.verdict == "refuted" and of_point and not names_in(claim.right):
-        return "it may be the value at a point"
-    function = claim.left.function if isinstance(claim.left, ast.Call) else None
-    again = (at.line for _, name, _, at in facts.functions if function is not None and name == render(function))
-    if not backward and any(line > claim.stands.line for line in again):
-        return "the page defines the function anew further below"
-    if isinstance(claim.left, ast.Name):
-        key = key_without_indices(claim.left)
-        line = next((item.equation.place.line for item in facts.definitions if item.key == key), claim.place.line)
-        if line != claim.place.line:
-            return f"line {line} defines ${render(claim.left)}$; here it may be called anew"
-    primed = any(isinstance(part, ast.Call) and part.function.primes for part in parts)
-    deltas = {GREEK_DELTA, r"\Delta", *(name for _, name, _ in facts.cotangents)}
-    if shapes and not (backward or primed) and not any({name.base, render(name)} & deltas for name in names):
-        return f"the shapes of its letters may be others here: {verdict.reason}"
-    return ""
-
-
-def _stack(claim: Equation, facts: Facts) -> str:
-    """Return a vector with one running index that stands for a row or a column of the matrix named by its capital."""
-    defined = [side for item in facts.definitions if item.section == claim.place.section
-               for side in (item.equation.left, item.equation.right)]  # fmt: skip
-    capitals = {bare_letter(name.base) for name in names_in(claim.left) + names_in(claim.right) if not name.subs}
-    for name in (name for side in (claim.left, claim.right, *defined) for name in names_in(side)):
-        letter = bare_letter(name.base)
-        if letter.islower() and letter.upper() in capitals and len(name.subs) == 1 and is_running(name.subs[0]):
-            return render(name)
-    return ""
-
-
-def _may_be_matrix(name: ast.Name) -> bool:
-    """Tell whether a name has a capital letter, also a Greek one: that of a matrix."""
-    return plain(name.base).lstrip("\\")[:1].isupper()
