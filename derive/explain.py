@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from derive.cases.case import Case
 from derive.cases.claims_file import Entry, read_entry
 from derive.claims.alone import bench_alone
+from derive.claims.around import case_around
 from derive.claims.bench import Bench, make_bench
 from derive.claims.chain import ANY_FUNCTIONS
 from derive.claims.in_model import JudgedClaim, written
@@ -87,12 +89,13 @@ def _evidence(claim: JudgedClaim, source: Workbook | Entry | None) -> tuple[Deri
 
 
 def _in_page(claim: JudgedClaim, book: Workbook) -> tuple[Equation, Bench] | None:
-    same = (c for _, c in book.facts.claims if (c.stands, render(c.right)) == (claim.place, claim.rhs))
-    equation = next(same, None)
+    same = ((at, c) for at, c in book.facts.claims if (c.stands, render(c.right)) == (claim.place, claim.rhs))
+    order, equation = next(same, (0, None))
     if equation is None:
         return None
     if not claim.title:
-        return bench_alone(equation, book.outline, book.facts)
+        case = case_around(order, equation, book.outline, book.facts, claim.verdict.verdict)
+        return bench_alone(equation, book.outline, book.facts) if case is None else _of_case(case, case.claims[0])
     sketch = book.spoken_of[equation.place.section]
     if sketch is None or claim.title == ANY_FUNCTIONS:
         return None
@@ -102,8 +105,11 @@ def _in_page(claim: JudgedClaim, book: Workbook) -> tuple[Equation, Bench] | Non
 def _in_entry(claim: JudgedClaim, entry: Entry) -> tuple[Equation, Bench] | None:
     case = read_entry(entry)
     equation = next((c for c in case.claims if (render(c.left), render(c.right)) == (claim.lhs, claim.rhs)), None)
-    if equation is None:
-        return None
+    return None if equation is None else _of_case(case, equation)
+
+
+def _of_case(case: Case, equation: Equation) -> tuple[Equation, Bench]:
+    """Return a claim of a case with its bench."""
     own = Quantities(case.facts, case.facts.definitions).own(equation)
     bench = bench_of(own, case)
     return laid_out(own.claim, bench), bench

@@ -131,3 +131,16 @@ def test_an_explanation_is_text_alone(tmp_path: Path) -> None:
         assert_refused(run("check", PAGE, "--explain", 1, *words), "--explain", "leave out")
     assert not list(tmp_path.iterdir())
     assert_refused(run("check", write(tmp_path, "# Nothing\n"), "--explain", 1), "has 0 claims")
+
+
+def test_a_claim_is_explained_with_the_definitions_that_it_was_judged_with(tmp_path: Path) -> None:
+    text = (
+        "$$u = W x, \\quad g = \\sigma(V x), \\quad h = u \\odot g$$\n\n"
+        "$$L = \\frac12 \\|h - t\\|^2$$ With $e = h - t$\n\n"
+        "$$\\frac{\\partial L}{\\partial u} = e \\odot u$$\n"
+    )
+    code, lines = explained(write(tmp_path, text), "--explain", 1)
+    assert code == 1
+    assert any(line.startswith("u = Wx") for line in lines)
+    assert any(line.startswith("h = u ∘ g") for line in lines)
+    assert any(line.startswith("∂L/∂u = e ∘ g") for line in lines)

@@ -5,7 +5,7 @@ A formula without a name beside a name without a formula; a loss whose predictio
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from derive.cases.backward import is_backward
@@ -93,9 +93,17 @@ def _of_open_end(facts: Facts, claim: Equation, told: Collection[str]) -> Said |
     if len(open_) != 1:
         return None
     ((key, name),), end = open_.items(), ends[0].equation.left
-    if not isinstance(end, ast.Name) or (name.subs and name.subs != end.subs):
+    if not isinstance(end, ast.Name) or (name.subs and name.subs != end.subs) or _leads(key, ends[0], defined):
         return None
     return _said(name, end, claim.place, facts, f"${key}$ is ${render(end)}$, what the model ends in")
+
+
+def _leads(key: str, end: Definition, defined: Mapping[str, Definition]) -> bool:
+    """Tell whether a value is computed from a name: then this is not called what that value is, e = h - t."""
+    needed = {end.key}
+    while more := used_in([defined[one] for one in needed if one in defined]) - needed:
+        needed |= more
+    return key in needed
 
 
 def _of_arguments(facts: Facts, claim: Equation) -> Iterator[Said]:

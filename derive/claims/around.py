@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from derive.cases.backward import is_backward, is_delta
-from derive.cases.case import Models, make_case
+from derive.cases.case import Case, Models, make_case
 from derive.cases.claims_file import Entry
 from derive.cases.probabilities import probability_key
 from derive.claims.at_steps import judge_at_steps
@@ -62,6 +62,22 @@ def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layo
                 doubt = "; whether the definitions around it are meant is not clear" if verdict.verdict in FALSE else ""
                 why = Verdict("unread", f"{verdict.reason}{doubt}")
     return why
+
+
+def case_around(order: int, claim: Equation, found: Outline, facts: Facts, verdict: str) -> Case | None:
+    """Return a claim with the nearest definitions around it with which it gets a verdict; None where none do."""
+    for model, _ in _scopes(order, claim, found, facts):
+        if not model:
+            continue
+        for declared in (found.declared, {}):
+            read = replace(found, equations=model, declared=declared, domains={})
+            try:
+                case = _case(claim, read, layout="")
+                if judge_in_case(case, case.claims[0], mend=False).verdict == verdict:
+                    return case
+            except DeriveError:
+                continue
+    return None
 
 
 def _is_certain(verdict: Verdict, claim: Equation, is_plain: bool) -> bool:
@@ -126,13 +142,17 @@ def _entry(claim: Equation, model: Outline) -> Entry:
 
 def _judged(claim: Equation, model: Outline, context: Context, mend: bool) -> Verdict:
     try:
-        functions = {render(item.left.function) for item in model.equations if isinstance(item.left, ast.Call)}
         layout = "" if context.layout == USUAL else context.layout
-        case = replace(make_case(model, [claim], functions=functions, layout=layout), models=context.models)
+        case = replace(_case(claim, model, layout), models=context.models)
         case.facts.claims.extend((LAST, other) for other in context.beside)
         return judge_in_case(case, case.claims[0], mend)
     except DeriveError as error:
         return Verdict("unread", str(error))
+
+
+def _case(claim: Equation, model: Outline, layout: str) -> Case:
+    functions = {render(item.left.function) for item in model.equations if isinstance(item.left, ast.Call)}
+    return make_case(model, [claim], functions=functions, layout=layout)
 
 
 def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterator[tuple[list[Equation], bool]]:
