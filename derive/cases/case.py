@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -37,7 +37,7 @@ from derive.meaning.naming import (
     with_summed_letter,
     with_usual_indices,
 )
-from derive.meaning.outline import Equation, Outline, names_in, walk, with_sides
+from derive.meaning.outline import Equation, Outline, names_in, sides_in, walk, with_sides
 from derive.meaning.terms import Function, usual
 from derive.ops import table
 from derive.read import syntax as ast
@@ -85,6 +85,42 @@ class Case:
     doubts: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """Equations, claims and what is told of names, on their way to one name for each thing, and what was assumed."""
+
+    equations: tuple[Equation, ...]
+    claims: tuple[Equation, ...]
+    symbols: tuple[Symbol, ...]
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    def told(self) -> list[ast.Node]:
+        """Return the names of which something is told."""
+        return [tree for symbol in self.symbols for tree in symbol.trees]
+
+    def sides(self) -> list[ast.Node]:
+        """Return all formulas."""
+        return sides_in((*self.equations, *self.claims))
+
+    def spelled(self, change: Callable[[ast.Node], ast.Node]) -> _Draft:
+        """Return the same with each formula, and each name of which something is told, changed."""
+        equations, claims = (
+            tuple(with_sides(one, change) for one in some) for some in (self.equations, self.claims)
+        )
+        symbols = tuple(symbol.with_trees(change) for symbol in self.symbols)
+        return replace(self, equations=equations, claims=claims, symbols=symbols)
+
+    def stating(self, formulas: Mapping[ast.Name, ast.Node]) -> _Draft:
+        """Return the same with names defined that no equation states."""
+        more = (Equation(name, value, render(value), self.claims[0].place) for name, value in formulas.items())
+        return replace(self, equations=(*self.equations, *more))
+
+    def claiming(self, claims: Iterable[Equation], notes: Iterable[str] = ()) -> _Draft:
+        """Return the same with other claims, and with what was assumed for them."""
+        return replace(self, claims=tuple(claims), notes=(*self.notes, *notes))
+
+
 def make_case(
     model: Outline, claims: Sequence[Equation], loose: Sequence[ast.Node] = (), symbols: Sequence[Symbol] = (),
     functions: Collection[str] = (), layout: str = "",
@@ -99,96 +135,77 @@ def make_case(
         functions: Names that are functions.
         layout: In which the claims are made, where it is told.
     """
-    model = replace(model, equations=list(map(with_summed_letter, model.equations)))
-    claims = list(map(with_summed_letter, claims))
-    means = _means(model.equations, claims, symbols)
-    stacked = with_stacks(stack for stack, _ in means.values())
-    equations = [with_sides(one, stacked) for one in with_telling_links(model.equations)]
-    equations += [Equation(name, mean, render(mean), claims[0].place) for name, (_, mean) in means.items()]
-    symbols = [symbol.with_trees(stacked) for symbol in symbols]
-    equations, claims = as_quantities(equations, [with_sides(claim, stacked) for claim in claims])
-    written = [side for one in (*claims, *equations, *claims) for side in (one.left, one.right)]
-    named = _arguments(equations, claims, symbols)
+    stated = with_telling_links(list(map(with_summed_letter, model.equations)))
+    draft = _with_means(_Draft(tuple(stated), tuple(map(with_summed_letter, claims)), tuple(symbols)))
+    stated, claims = as_quantities(draft.equations, draft.claims)
+    draft = replace(draft, equations=tuple(stated), claims=tuple(claims))
+    written = (*sides_in(draft.claims), *draft.sides())
+    named = _arguments(draft)
     by_name = partial(ast.with_parts, parts=named)
-    equations, claims = ([with_sides(one, by_name) for one in some] for some in (equations, claims))
-    symbols = [symbol.with_trees(by_name) for symbol in symbols]
-    equations += [Equation(name, formula, render(formula), claims[0].place) for formula, name in named.items()]
-    model = replace(model, equations=equations)
-    claims, notes = without_bars(equations, claims, [tree for symbol in symbols for tree in symbol.trees])
-    claims, more = with_hessians(equations, claims)
-    claims, notes = [by_the_quantity(claim, loose, functions) for claim in claims], [*notes, *more]
-    notes += [f"${render(name)}$ is ${render(formula)}$" for formula, name in named.items()]
-    notes += [f"${render(name)}$ is the mean of all ${render(stack)}$" for name, (stack, _) in means.items()]
-    trees = [tree for symbol in symbols for tree in symbol.trees]
-    model, claims, doubts = _as_stated(model, claims, trees, notes)
-    sides = [side for equation in (*model.equations, *claims) for side in (equation.left, equation.right)]
-    left = [equation.left for equation in model.equations]
-    sizes = {length for symbol in symbols for length in symbol.shape or ()}
-    spelled = _spelling(sides + list(loose), left, trees, functions, sizes, layout == "numerator")
-
-    def read(equation: Equation) -> Equation:
-        return with_sides(equation, spelled)
-
+    draft = draft.spelled(by_name).stating({name: formula for formula, name in named.items()})
+    draft = draft.claiming(draft.claims, (f"${render(name)}$ is ${render(value)}$" for value, name in named.items()))
+    draft = draft.claiming(*without_bars(draft.equations, draft.claims, draft.told()))
+    draft = draft.claiming(*with_hessians(draft.equations, draft.claims))
+    draft = draft.claiming(by_the_quantity(claim, loose, functions) for claim in draft.claims)
+    draft = _as_stated(draft)
+    sizes = {length for symbol in draft.symbols for length in symbol.shape or ()}
+    left = [equation.left for equation in draft.equations]
+    spelled = _spelling([*draft.sides(), *loose], left, draft.told(), functions, sizes, layout == "numerator")
+    own = draft.spelled(spelled)
     found = replace(model, declared=dict(model.declared), domains=dict(model.domains))
-    for symbol in symbols:
-        for name, shape in _told(symbol, spelled):
-            found.declared[key_without_indices(name)] = shape
-            found.domains[key_without_indices(name)] = symbol.domain
-        for tree in symbol.trees:
-            if isinstance(tree, ast.Differential) and symbol.shape is not None:
-                found.declared[render(spelled(tree))] = symbol.shape
-    read_claims = tuple(map(read, claims))
-    found.equations = at_layers([*map(read, model.equations)], [spelled(side) for side in sides])
-    found.equations = with_layer_above(found.equations, read_claims)
+    for symbol in own.symbols:
+        _tell(symbol, found)
+    found.equations = with_layer_above(at_layers(own.equations, own.sides()), own.claims)
     return Case(
-        found, sort_equations(found), read_claims, tuple(map(spelled, loose)), layout, written=tuple(written),
-        spelled=lambda node: spelled(by_name(node)), notes=tuple(notes), doubts=tuple(doubts),
+        found, sort_equations(found), own.claims, tuple(map(spelled, loose)), layout, written=written,
+        spelled=lambda node: spelled(by_name(node)), notes=draft.notes, doubts=draft.doubts,
     )  # fmt: skip
 
 
-def _means(
-    equations: Sequence[Equation], claims: Sequence[Equation], symbols: Sequence[Symbol]
-) -> Mapping[ast.Name, tuple[ast.Name, ast.Node]]:
-    """Return the means that a case names and does not define."""
-    sides = [side for one in (*equations, *claims) for side in (one.left, one.right)]
-    told = [(tree, symbol.shape) for symbol in symbols for tree in symbol.trees]
-    return means_in(sides, [one.left for one in equations], told) if claims else {}
+def _with_means(draft: _Draft) -> _Draft:
+    """Return a draft with the means defined that it names, and does not define."""
+    defined = [one.left for one in draft.equations]
+    told = [(tree, symbol.shape) for symbol in draft.symbols for tree in symbol.trees]
+    means = means_in(draft.sides(), defined, told) if draft.claims else {}
+    notes = (f"${render(name)}$ is the mean of all ${render(stack)}$" for name, (stack, _) in means.items())
+    stacked = draft.spelled(with_stacks(stack for stack, _ in means.values()))
+    return stacked.stating({name: mean for name, (_, mean) in means.items()}).claiming(stacked.claims, notes)
 
 
-def _arguments(
-    equations: Sequence[Equation], claims: Sequence[Equation], symbols: Sequence[Symbol]
-) -> Mapping[ast.Node, ast.Node]:
+def _arguments(draft: _Draft) -> Mapping[ast.Node, ast.Name]:
     """Return names for formulas that are differentiated by, where the model has these."""
-    sides = [side for one in (*equations, *claims) for side in (one.left, one.right)]
-    named = named_arguments(sides, [tree for symbol in symbols for tree in symbol.trees])
-    stated = {part for one in equations for part in walk(one.right)}
-    return {formula: name for formula, name in named.items() if claims and formula in stated}
+    named = named_arguments(draft.sides(), draft.told())
+    stated = {part for one in draft.equations for part in walk(one.right)}
+    return {formula: name for formula, name in named.items() if draft.claims and formula in stated}
 
 
-def _as_stated(
-    model: Outline, claims: Sequence[Equation], told: Sequence[ast.Node], notes: list[str]
-) -> tuple[Outline, list[Equation], list[str]]:
-    """Return equations and claims in the names that are stated, and what was assumed that may be otherwise."""
-    asked, formulas = (
-        [side for one in some for side in (one.left, one.right)] for some in (claims, model.equations)
-    )
-    left = [equation.left for equation in model.equations]
-    used = () if told else (name for equation in model.equations for name in names_in(equation.right))
-    sure, perhaps = meant(asked, formulas, [*told, *left, *used])
-    notes += [f"${render(name)}$ is ${render(other)}$" for name, other in sure.items()]
+def _as_stated(draft: _Draft) -> _Draft:
+    """Return a draft in the names that are stated, with what was assumed that may be otherwise."""
+    asked, told = sides_in(draft.claims), draft.told()
+    left = [equation.left for equation in draft.equations]
+    used = () if told else (name for equation in draft.equations for name in names_in(equation.right))
+    sure, perhaps = meant(asked, sides_in(draft.equations), [*told, *left, *used])
+    spoken = spoken_of(asked, draft.equations)
+    doubts = (f"${render(name)}$ is ${render(other)}$" for name, other in perhaps.items() if name in spoken)
     both = partial(spelled_with, names={**sure, **perhaps})
-    spoken = spoken_of(asked, model.equations)
-    doubts = [f"${render(name)}$ is ${render(other)}$" for name, other in perhaps.items() if name in spoken]
-    model = replace(model, equations=[with_sides(equation, both) for equation in model.equations])
-    return model, [with_sides(claim, both) for claim in claims], doubts
+    return replace(
+        draft, equations=tuple(with_sides(one, both) for one in draft.equations),
+        claims=tuple(with_sides(one, both) for one in draft.claims), doubts=tuple(doubts),
+        notes=(*draft.notes, *(f"${render(name)}$ is ${render(other)}$" for name, other in sure.items())),
+    )  # fmt: skip
 
 
-def _told(symbol: Symbol, spelled: Callable[[ast.Node], ast.Node]) -> Iterator[tuple[ast.Name, tuple[str, ...]]]:
-    """Yield the names that a symbol stands for, with their shapes: `x, y` of shape [2] are two numbers."""
-    if symbol.shape is not None:
-        several = len(symbol.trees) > 1 and symbol.shape[:1] == (str(len(symbol.trees)),)
-        each = symbol.shape[1:] if several else symbol.shape
-        yield from ((name, each) for tree in symbol.trees if isinstance(name := spelled(tree), ast.Name))
+def _tell(symbol: Symbol, found: Outline) -> None:
+    """Declare the names that a symbol stands for: `x, y` of shape [2] are two numbers."""
+    if symbol.shape is None:
+        return
+    several = len(symbol.trees) > 1 and symbol.shape[:1] == (str(len(symbol.trees)),)
+    for tree in symbol.trees:
+        if isinstance(tree, ast.Name):
+            found.declared[key_without_indices(tree)] = symbol.shape[1:] if several else symbol.shape
+            found.domains[key_without_indices(tree)] = symbol.domain
+        if isinstance(tree, ast.Differential):
+            found.declared[render(tree)] = symbol.shape
 
 
 def _spelling(

@@ -16,7 +16,7 @@ from derive.errors import DeriveError, UnreadError
 from derive.markup.blocks import Formula
 from derive.markup.page import load_text
 from derive.meaning.kinds import is_loss_name
-from derive.meaning.outline import Equation, Outline, Place, pairs, take, with_sides
+from derive.meaning.outline import Equation, Outline, Place, pairs, sides_in, take, with_sides
 from derive.meaning.terms import Function
 from derive.notation import bare_letter
 from derive.read import syntax as ast
@@ -136,8 +136,8 @@ def read_entry(entry: Entry, lying: bool = True) -> Case:
         claims += [Equation(left, right, entry.claim, place) for left, right in pairs(statement.node)]
     loose: list[ast.Node] = [statement.node for statement in model if not isinstance(statement.node, ast.Relation)]
     symbols = [_symbol(latex, told, functions) for latex, told in entry.symbols.items()]
-    written = [side for one in (*claims, *found.equations) for side in (one.left, one.right)]
-    rows = names_rows(side for one in claims for side in (one.left, one.right))
+    written = sides_in((*claims, *found.equations))
+    rows = names_rows(sides_in(claims))
     notes = (LYING if lying else STANDING,) if rows else ()
     found = replace(found, equations=[with_sides(equation, with_slices) for equation in found.equations])
     claims = [sliced(claim, lying) for claim in claims]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from derive.meaning.naming import names_of
-from derive.meaning.outline import Equation, walk, with_sides
+from derive.meaning.outline import Equation, sides_in, walk, with_sides
 from derive.read import syntax as ast
 from derive.read.spelling import render
 
@@ -26,7 +26,7 @@ def without_bars(
         told: Names of which something is told.
     """
     defined = {equation.left: equation.right for equation in model}
-    free = {*told, *defined, *names_of(side for one in model for side in (one.left, one.right))}
+    free = {*told, *defined, *names_of(sides_in(model))}
     claims = [with_sides(claim, partial(_at_points, defined=defined)) for claim in claims]
     why: list[str] = []
     return [_of_the_applied(claim, model, free, why) for claim in claims], why
@@ -52,7 +52,7 @@ def _is_slope_at(node: ast.Node, name: ast.Node) -> bool:
 
 def _of_the_applied(claim: Equation, model: Iterable[Equation], free: set[ast.Node], why: list[str]) -> Equation:
     """Return a claim in which dl(y)/dy is taken at the one formula that l is applied to, where y is nothing else."""
-    sides = [claim.left, claim.right, *(side for one in model for side in (one.left, one.right))]
+    sides = [claim.left, claim.right, *sides_in(model)]
     calls = dict.fromkeys(part for side in sides for part in walk(side) if isinstance(part, ast.Call))
     parts = [part for part in walk(claim.right) if isinstance(part, ast.Derivative) and part.wrt is not None]
     slopes = [part for part in parts if part.wrt is not None and _is_slope_at(part, part.wrt)]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from derive.meaning.kinds import WEIGHTS
-from derive.meaning.layers import GENERAL, shifted
+from derive.meaning.layers import GENERAL, shifted, split_mark
 from derive.meaning.naming import names_of
 from derive.meaning.outline import names_in
 from derive.read import syntax as ast
@@ -48,12 +48,8 @@ def _marks(name: ast.Name, letter: str) -> int | None:
     """Return how far above the layer of a letter a name stands; None for one of no such layer."""
     if len(name.subs) != 1 or name.sup is not None:
         return None
-    (sub,) = name.subs
-    if sub == ast.Name(letter):
-        return 0
-    if isinstance(sub, ast.Sum) and sub.left == ast.Name(letter) and isinstance(sub.right, ast.Number):
-        return int(sub.right.text) if sub.sign == "+" else -int(sub.right.text)
-    return None
+    base, count = split_mark(name.subs[0])
+    return count if base == ast.Name(letter) else None
 
 
 def with_layers_above(nodes: Iterable[ast.Node], letter: str) -> Callable[[ast.Node], ast.Node]:

@@ -14,7 +14,7 @@ from typing import TypeGuard
 from derive.errors import UnreadError
 from derive.meaning.indexed import free_letters, is_letter
 from derive.meaning.naming import spare_letters
-from derive.meaning.outline import Equation, derivatives_in, walk, with_sides
+from derive.meaning.outline import Equation, derivatives_in, sides_in, walk, with_sides
 from derive.meaning.terms import INDEX_LETTERS, Function, usual
 from derive.ops import table
 from derive.read import syntax as ast
@@ -33,7 +33,7 @@ def as_quantities(model: Sequence[Equation], claims: Sequence[Equation]) -> tupl
     heads = [head for equation in model if (head := _head(equation.left)) is not None]
     if not heads:
         return list(model), list(claims)
-    sides = [side for equation in (*model, *claims) for side in (equation.left, equation.right)]
+    sides = sides_in((*model, *claims))
     change = _renamed(sides, [entry.subs[0] for head in heads if (entry := _entry(head)) is not None])
 
     stated = [_defining(with_sides(equation, change)) for equation in model]

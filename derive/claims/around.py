@@ -19,7 +19,7 @@ from derive.errors import DeriveError
 from derive.meaning.facts import Facts, is_value, key_without_indices
 from derive.meaning.infer import called_functions
 from derive.meaning.kinds import numbers
-from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, walk
+from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, sides_in, walk
 from derive.meaning.terms import is_running
 from derive.read import syntax as ast
 from derive.read.spelling import render
@@ -67,10 +67,7 @@ def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layo
 def case_around(order: int, claim: Equation, found: Outline, facts: Facts, verdict: str) -> Case | None:
     """Return a claim with the nearest definitions around it with which it gets a verdict; None where none do."""
     for model, _ in _scopes(order, claim, found, facts):
-        if not model:
-            continue
-        for declared in (found.declared, {}):
-            read = replace(found, equations=model, declared=declared, domains={})
+        for read in _told(claim, replace(found, equations=model, domains={})) if model else ():
             try:
                 case = _case(claim, read, layout="")
                 if judge_in_case(case, case.claims[0], mend=False).verdict == verdict:
@@ -120,18 +117,27 @@ def _readings(claim: Equation, model: Outline, context: Context, mend: bool) -> 
     if at_steps is not None:
         yield at_steps, True
         return
-    scalars = numbers([side for item in (*model.equations, claim) for side in (item.left, item.right)])
-    for declared in (model.declared, {}) if model.declared else ({},):
-        read = replace(model, declared={**scalars, **declared})
+    is_plain = bool(_numbers(claim, model))
+    for read in _told(claim, model):
         verdict = _judged(claim, read, context, mend)
         mend = mend and verdict.verdict not in FALSE
-        yield verdict, bool(scalars)
+        yield verdict, is_plain
         if verdict.verdict not in GOOD and "adds a" in verdict.reason:
             rows = {key: tuple(size for size in shape if size != "1") for key, shape in read.declared.items()}
             for sizes in (read.declared, rows):  # a row beside each row of a matrix is a vector like these
                 stretched = _judged(claim, replace(read, declared=sizes, stretched=True), context, mend=False)
                 if stretched.verdict in GOOD:
                     yield stretched, False
+
+
+def _told(claim: Equation, model: Outline) -> Iterator[Outline]:
+    """Yield a model with the shapes that the page tells, and without them: they may be told of other letters."""
+    for declared in (model.declared, {}) if model.declared else ({},):
+        yield replace(model, declared={**_numbers(claim, model), **declared})
+
+
+def _numbers(claim: Equation, model: Outline) -> dict[str, tuple[str, ...]]:
+    return numbers(sides_in((*model.equations, claim)))
 
 
 def _entry(claim: Equation, model: Outline) -> Entry:
@@ -227,7 +233,7 @@ def _random(equations: Sequence[Equation]) -> set[ast.Node]:
 
     So it is where t_j is used, and c nowhere else: a class c of which the entry of t is 1.
     """
-    sides = [side for item in equations for side in (item.left, item.right)]
+    sides = sides_in(equations)
     calls = [part for side in sides for part in walk(side) if isinstance(part, ast.Call)]
     said = [part for call in calls for arg in call.args for part in walk(arg) if isinstance(part, ast.Relation)]
     used = Counter(name for side in sides for name in names_in(side))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
 from derive.bounded import Steps, Stop, bounded
 from derive.cases.backward import in_full, told_backward
-from derive.cases.case import Case, Models
+from derive.cases.case import Case, Models, Symbol, make_case
 from derive.cases.claims_file import LYING, Entry, has_layers_below, read_entry, sides_of
 from derive.cases.general_layer import with_layers
 from derive.cases.parametric import by_the_parameter, inlined, with_hypothesis
@@ -34,7 +34,7 @@ from derive.diagnose.search import Search
 from derive.errors import DeriveError, ShapeError
 from derive.meaning.facts import used_in
 from derive.meaning.kinds import collapsed
-from derive.meaning.outline import Equation, Place
+from derive.meaning.outline import Equation, Outline, Place
 from derive.meaning.piecewise import BORDER, has_cases
 from derive.printer import to_latex
 from derive.read import syntax as ast
@@ -116,6 +116,21 @@ def _judge_read(entry: Entry, thorough: bool, models: Models | None, lying: bool
 
 def _worst(found: Iterable[tuple[str, str, Verdict]]) -> tuple[str, str, Verdict]:
     return min(found, key=lambda judged: WORST.index(judged[2].verdict))
+
+
+def judge_beside(claim: Equation, model: Outline, symbols: Sequence[Symbol] = ()) -> Verdict:
+    """Judge a claim with the equations of a model alone; no error is looked for.
+
+    Args:
+        claim: The claim.
+        model: The equations, and what is declared beside them.
+        symbols: What is told of names.
+    """
+    try:
+        case = make_case(model, [claim], symbols=symbols)
+        return judge_in_case(case, case.claims[0], mend=False)
+    except DeriveError as error:
+        return Verdict("unread", str(error))
 
 
 def judge_in_case(case: Case, claim: Equation, mend: bool = True) -> Verdict:

@@ -10,9 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from derive.cases.case import make_case
-from derive.claims.entries import judge_in_case
-from derive.errors import DeriveError
+from derive.claims.entries import judge_beside
 from derive.meaning.facts import key_without_indices
 from derive.meaning.naming import plain
 from derive.meaning.outline import Equation, Outline, derivatives_in
@@ -101,11 +99,7 @@ def _best(layer: Layer, claims: dict[int, Equation], found: Outline) -> dict[int
 def _holding(claims: dict[int, Equation], model: Outline) -> Iterator[tuple[int, Verdict]]:
     for place, claim in claims.items():
         for stretched in (False, True):
-            try:
-                case = make_case(replace(model, stretched=stretched), [claim])
-                verdict = judge_in_case(case, case.claims[0], mend=False)
-            except DeriveError:
-                continue
+            verdict = judge_beside(claim, replace(model, stretched=stretched))
             if verdict.verdict in GOOD:
                 yield place, verdict
                 break

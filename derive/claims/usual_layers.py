@@ -11,12 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from derive.cases.backward import is_delta
-from derive.cases.case import Symbol, make_case
-from derive.claims.entries import judge_in_case
-from derive.errors import DeriveError
+from derive.cases.case import Symbol
+from derive.claims.entries import judge_beside
 from derive.meaning.layers import GENERAL, shifted
 from derive.meaning.naming import names_of, plain, with_layer_marks
-from derive.meaning.outline import Equation, Outline, derivatives_in, pairs, walk
+from derive.meaning.outline import Equation, Outline, derivatives_in, pairs, sides_in, walk
 from derive.read import syntax as ast
 from derive.read.latex import read_statements
 from derive.read.spelling import render
@@ -80,7 +79,7 @@ def _filled(form: str, words: Mapping[str, str]) -> str:
 
 def layers_of(claims: Sequence[Equation]) -> Layers | None:
     """Return the letters of the network that claims speak of; None where they speak of no layers."""
-    sides = [with_layer_marks(side) for claim in claims for side in (claim.left, claim.right)]
+    sides = list(map(with_layer_marks, sides_in(claims)))
     marked = [name for name in names_of(sides) if name.sup is not None]
     marks = [name.sup.left if isinstance(name.sup, ast.Sum) else name.sup for name in marked]
     general = [mark.base for mark in marks if isinstance(mark, ast.Name) and mark.base in GENERAL]
@@ -117,12 +116,8 @@ def _holding(claims: Sequence[Equation], found: Outline, layers: Layers, habit: 
         if not any(name.sup is not None for name in names_of(map(with_layer_marks, (claim.left, claim.right)))):
             continue
         equations = layers.equations(habit, claim)
-        try:
-            model = replace(found, equations=equations, declared={}, domains={})
-            case = make_case(model, [claim], symbols=layers.symbols(habit, claim))
-            verdict = judge_in_case(case, case.claims[0], mend=False)
-        except DeriveError:
-            continue
+        model = replace(found, equations=equations, declared={}, domains={})
+        verdict = judge_beside(claim, model, layers.symbols(habit, claim))
         if verdict.verdict in GOOD:
             said = tuple(f"${equation.latex}$, as usual" for equation in equations)
             yield place, replace(verdict, assumptions=(*verdict.assumptions, *said))

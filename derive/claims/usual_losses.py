@@ -10,16 +10,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from derive.cases.case import make_case
 from derive.cases.unsaid import TARGETS
 from derive.claims.around import judge_around
-from derive.claims.entries import judge_in_case
+from derive.claims.entries import judge_beside
 from derive.claims.own_model import LAST
-from derive.errors import DeriveError
 from derive.meaning.facts import Facts, key_without_indices
 from derive.meaning.kinds import is_loss_name
 from derive.meaning.naming import plain
-from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, walk
+from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, sides_in, walk
 from derive.meaning.terms import Function, usual
 from derive.ops import table
 from derive.read import syntax as ast
@@ -59,7 +57,7 @@ def loss_of(claims: Sequence[Equation], found: Outline) -> Loss | None:
     defined = {render(item.left.function) if isinstance(item.left, ast.Call) else render(item.left)
                for item in found.equations}  # fmt: skip
     predictions = dict(_predictions(found))
-    sides = [side for item in (*found.equations, *claims) for side in (item.left, item.right)]
+    sides = sides_in((*found.equations, *claims))
     parts = [part for side in sides for part in walk(side)]
     losses = {of for part in parts if isinstance(part, ast.Derivative)
               if isinstance(of := part.of.function if isinstance(part.of, ast.Call) else part.of, ast.Name)
@@ -108,15 +106,7 @@ def _holding(
         beside = replace(found, equations=[*found.equations, said])
         verdict = judge_around(LAST, claim, beside, facts, layout, {})
         if verdict.verdict not in GOOD:
-            verdict = _alone(claim, replace(said, left=loss.name), found)
+            alone = [replace(said, left=loss.name)]  # its prediction is then that of logistic regression
+            verdict = judge_beside(claim, replace(found, equations=alone, declared={}, domains={}))
         if verdict.verdict in GOOD:
             yield place, replace(verdict, assumptions=(*verdict.assumptions, f"${said.latex}$, as usual"))
-
-
-def _alone(claim: Equation, said: Equation, found: Outline) -> Verdict:
-    """Judge a claim with a loss alone: then its prediction is that of logistic regression."""
-    try:
-        case = make_case(replace(found, equations=[said], declared={}, domains={}), [claim])
-        return judge_in_case(case, case.claims[0], mend=False)
-    except DeriveError as error:
-        return Verdict("unread", str(error))

@@ -43,17 +43,29 @@ def _steps(part: ast.Node) -> Iterator[tuple[ast.Node, Put, ast.Node]]:
     if isinstance(part, ast.Name):
         for k, sub in enumerate(part.subs):
             if letters_of(sub):
-                yield sub, lambda new, k=k: replace(part, subs=(*part.subs[:k], new, *part.subs[k + 1 :])), part  # type: ignore[misc]
+                yield sub, _with_sub(part, k), part
         if part.sup is not None and part.style and letters_of(part.sup):
             yield part.sup, lambda new: replace(part, sup=new), part
     if isinstance(part, ast.Derivative):
         for step, put, where in _steps(part.of):
-            yield step, lambda new, put=put: replace(part, of=put(new)), where  # type: ignore[misc]
+            yield step, _with_of(part, put), where
         if part.wrt is not None:
             for step, put, where in _steps(part.wrt):
-                yield step, lambda new, put=put: replace(part, wrt=put(new)), where  # type: ignore[misc]
+                yield step, _with_wrt(part, put), where
     if isinstance(part, ast.Power) and letters_of(part.exponent):
         yield part.exponent, lambda new: replace(part, exponent=new), part
+
+
+def _with_sub(name: ast.Name, place: int) -> Put:
+    return lambda new: replace(name, subs=(*name.subs[:place], new, *name.subs[place + 1 :]))
+
+
+def _with_of(derivative: ast.Derivative, put: Put) -> Put:
+    return lambda new: replace(derivative, of=put(new))
+
+
+def _with_wrt(derivative: ast.Derivative, put: Put) -> Put:
+    return lambda new: replace(derivative, wrt=put(new))
 
 
 def _beside(step: ast.Node) -> Iterator[ast.Node]:

@@ -10,7 +10,6 @@ from derive.read import syntax as ast
 
 SIGNS = {"=": r"\neq", r"\neq": "="}  # of a condition, and of its opposite
 _WORDS = r"if|when|whenever|for|where|case|assum\w+|suppose|consider"
-_WORDS = r"if|when|whenever|for|where|case|assum\w+|suppose|consider"
 _SAYS = re.compile(rf"(?:\b(?:{_WORDS})\W*(?:that\W*)?|\bcase\W*\w?\W*)$", re.IGNORECASE)
 _JOINED = re.compile(r"[\s,;]*(?:if|when|whenever|for|where)\W*$")  # small letters: the sentence goes on
 _GOES_ON = re.compile(r"\s*(?:$|[.;)]|,?\s*(?:and|while|whereas|but|otherwise)\b)")

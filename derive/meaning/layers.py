@@ -53,7 +53,7 @@ def moved(node: ast.Node, letter: str, to: ast.Node) -> ast.Node:
     if node.sup == ast.Name(letter):
         return replace(node, sup=to)
     if isinstance(node.sup, ast.Sum) and node.sup.left == ast.Name(letter) and isinstance(node.sup.right, ast.Number):
-        return replace(node, sup=shifted(to, _split(node.sup)[1]))
+        return replace(node, sup=shifted(to, split_mark(node.sup)[1]))
     return node
 
 
@@ -63,15 +63,15 @@ def shifted(mark: ast.Node, count: int) -> ast.Node:
     >>> render(shifted(ast.Sum("-", ast.Name("l"), ast.Number("1")), 2))
     'l + 1'
     """
-    letter, own = _split(mark)
+    letter, own = split_mark(mark)
     total = own + count
     if isinstance(letter, ast.Number):
         return ast.Number(str(int(letter.text) + total))
     return ast.Sum("+" if total > 0 else "-", letter, ast.Number(str(abs(total)))) if total else letter
 
 
-def _split(mark: ast.Node) -> tuple[ast.Node, int]:
-    """Return the l and the k of l + k."""
+def split_mark(mark: ast.Node) -> tuple[ast.Node, int]:
+    """Return the l and the k of l + k, the mark of a layer."""
     if isinstance(mark, ast.Sum) and isinstance(mark.right, ast.Number):
         return mark.left, int(mark.right.text) * (1 if mark.sign == "+" else -1)
     return mark, 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -318,6 +318,11 @@ def names_in(node: ast.Node, bound: frozenset[ast.Node] = frozenset()) -> list[a
 def derivatives_in(node: ast.Node) -> list[ast.Derivative]:
     """Return the derivatives in a formula."""
     return [part for part in walk(node) if isinstance(part, ast.Derivative)]
+
+
+def sides_in(equations: Iterable[Equation]) -> list[ast.Node]:
+    """Return the formulas of equations: the left and the right side of each."""
+    return [side for equation in equations for side in (equation.left, equation.right)]
 
 
 def with_sides(equation: Equation, change: Callable[[ast.Node], ast.Node]) -> Equation:
