@@ -209,7 +209,8 @@ def _held_constant(claim: Equation, bench: Bench) -> Diagnosis | None:
         vanishes = agrees_as_written(left, nothing, without)  # nothing is left: this explains nothing
         if not vanishes and agrees_as_written(left, right, without):
             words = " and ".join(f"${item.name.latex}$" for item in setting.network.definitions if item.name in held)
-            text = f"it holds only with {words} held constant, which depend on ${of.latex}$"
+            depend = "depends" if len(held) == 1 else "depend"
+            text = f"it holds only with {words} held constant, which {depend} on ${of.latex}$"
             primary = setting.primary(left)
             value = next((e.value for e in setting.derivation.equations if e.name == primary), left)
             return Diagnosis("dependence dropped", text, f"{render(claim.left)} = {to_latex(bench.written_as(value))}")

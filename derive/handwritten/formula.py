@@ -58,7 +58,8 @@ def held_constant(
             if matches([*values, *map(without, calls[1:])]):
                 names = [item.name for item in setting.network.definitions if item.name in held]
                 words = " and ".join(f"${name.latex}$" for name in names)
-                return "dependence dropped", f"it holds {words} constant, which depend on ${by.latex}$"
+                depend = "depends" if len(names) == 1 else "depend"
+                return "dependence dropped", f"it holds {words} constant, which {depend} on ${by.latex}$"
         except UNREAD:
             continue
     return None

@@ -12,6 +12,7 @@ from derive.expr import Apply, Const, Node, Var
 from derive.meaning.elaborate import by_entries, elaborate
 from derive.meaning.shaping import Sizes, build, measure
 from derive.meaning.terms import Function, Meaning, usual
+from derive.ops import table
 from derive.ops.elementwise import scalar_field
 from derive.ops.table import TABLE
 from derive.read import syntax as ast
@@ -21,7 +22,7 @@ from derive.read.vocabulary import FUNCTION_LETTERS
 MAX_OPERATIONS = 60  # a longer formula is not compared with the rows; it is used as it is
 SIGMA = r"\sigma"  # without a definition on the page, the logistic sigmoid; said among the assumptions
 ANY = Function()
-_WHOLE = ("softmax",)  # functions of a whole vector that pages define by their entries, under letters of their own
+_WHOLE = (table.SOFTMAX,)  # functions of a whole vector that pages define by their entries, under letters of their own
 
 
 def read_definition(call: ast.Call, body: ast.Node, functions: Mapping[str, Function]) -> Function:
