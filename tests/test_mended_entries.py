@@ -123,6 +123,59 @@ def test_an_error_about_a_recurrence_is_named_and_mended(claim: str, kind: str, 
     assert judge_entry(entry(RECURRENT, found.corrected))[2].verdict in GOOD, found
 
 
+COURSE: Model = (
+    (
+        "Z^{[1]} = W^{[1]} X + b^{[1]}", "A^{[1]} = g(Z^{[1]})",
+        "Z^{[2]} = W^{[2]} A^{[1]} + b^{[2]}", r"A^{[2]} = \sigma(Z^{[2]})",
+    ),
+    {
+        "W^{[1]}": {"shape": ["h", "n"]}, "b^{[1]}": {"shape": ["h", 1]}, "X": {"shape": ["n", "m"]},
+        "W^{[2]}": {"shape": [1, "h"]}, "b^{[2]}": {"shape": [1, 1]}, "Y": {"shape": [1, "m"]},
+        "g": {"shape": [], "function": True},
+    },
+)  # fmt: skip
+WORDS: Model = (
+    (r"P(w_o \mid w_c) = \frac{\exp(u_o^T v_c)}{\sum_i \exp(u_i^T v_c)}",),
+    {"u_i": {"shape": ["K", "d"]}, "v_c": {"shape": ["d"]}, "o": {"shape": [], "domain": "index"}},
+)
+MEAN: Model = ((r"J = \frac{1}{2m} \| X w - y \|^2",), {
+    "X": {"shape": ["m", "n"]}, "w": {"shape": ["n"]}, "y": {"shape": ["m"]},
+})  # fmt: skip
+SQUARE: Model = ((), {"X": {"shape": ["n", "n"]}})
+AS_WRITTEN = [
+    (COURSE, "dW^{[2]} = dZ^{[2]} A^{[1]T}", "factor", "1/m", r"\mathrm{d}\left(Z^{[2]}\right)"),
+    (COURSE, r"dW^{[1]} = \frac{1}{m} dZ^{[1]} X", "missing transpose", "$X$", "X^{T}"),
+    (COURSE, r"db^{[2]} = \frac{1}{m} np.sum(dZ^{[2]}, axis=0, keepdims=True)", "axis of a sum", "axis 1", "axis=1"),
+    (COURSE, "dZ^{[1]} = W^{[2]T} dZ^{[2]} * g'(A^{[1]})", "derivative taken at the wrong place", "Z^{[1]}", "*"),
+    (SQUARE, "d(X^{-1}) = X^{-1} (dX) X^{-1}", "sign", "whole right side", r"-X^{-1} \mathrm{d}\left(X\right) X^{-1}"),
+    (SQUARE, "d(X X) = (dX) X + X (dX)^T", "extra transpose", "d", r"X \mathrm{d}\left(X\right)"),
+    (
+        WORDS, r"\frac{\partial \log P(w_o \mid w_c)}{\partial v_c} = u_o - \sum_j P(w_j \mid w_c) v_c",
+        "wrong name", "$u_{j}$", r"\sum_{j} P\left(w_{j} \mid w_{c}\right) u_{j}",
+    ),
+    (MEAN, r"\frac{\partial J}{\partial w} = 2 X^T (X w - y)", "factor", "1/(2m)", r"\frac{1}{2 m}"),
+    (MEAN, r"\frac{\partial J}{\partial w} = X^T (X w - y)", "factor", "1/m", r"\frac{1}{m}"),
+    (
+        LOGISTIC, r"\frac{\partial E}{\partial y} = y (1 - y) \frac{y - t}{y (1 - y)}",
+        "extra factor", "y", r"\frac{y - t}{y \left(1 - y\right)}",
+    ),
+    (
+        ((r"f = e^s - s",), {"s": {"shape": []}}), r"\frac{\partial f}{\partial s} = e^s",
+        "missing term", "$-1$", "- 1",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "claim", "kind", "words", "corrected"), AS_WRITTEN)
+def test_a_correction_is_spelled_as_its_claim_and_holds(
+    model: Model, claim: str, kind: str, words: str, corrected: str
+) -> None:  # fmt: skip
+    found = diagnosis(model, claim)
+    assert found is not None and found.kind == kind and words in found.text, found
+    assert corrected in found.corrected, found
+    assert judge_entry(entry(model, found.corrected))[2].verdict in GOOD, found
+
+
 def test_a_search_without_time_leaves_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "SECONDS", -1.0)
     for _, model, claim, _ in ENTRIES[:3]:

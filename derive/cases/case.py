@@ -68,8 +68,8 @@ class Case:
 
     `loose` are the formulas of the model that are no equations; `thorough` tells whether proofs are looked for, and
     edits that mend what does not hold; `models` are those that other claims were judged in. `spelled` gave each thing
-    its one name, in formulas that were `written` so; `notes` are what was assumed in reading them, `doubts` what
-    was assumed and may be otherwise.
+    its one name, in formulas that were `written` so; `rewritten` brings a claim with differentials into one about
+    derivatives; `notes` are what was assumed in reading them, `doubts` what was assumed and may be otherwise.
     """
 
     found: Outline
@@ -81,6 +81,7 @@ class Case:
     models: Models = field(default_factory=dict)
     written: tuple[ast.Node, ...] = ()
     spelled: Callable[[ast.Node], ast.Node] = lambda node: node
+    rewritten: Callable[[Equation], Equation] = lambda claim: claim
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -137,9 +138,9 @@ def make_case(
     """
     stated = with_telling_links(list(map(with_summed_letter, model.equations)))
     draft = _with_means(_Draft(tuple(stated), tuple(map(with_summed_letter, claims)), tuple(symbols)))
-    stated, claims = as_quantities(draft.equations, draft.claims)
-    draft = replace(draft, equations=tuple(stated), claims=tuple(claims))
     written = (*sides_in(draft.claims), *draft.sides())
+    stated, claims, quantified = as_quantities(draft.equations, draft.claims)
+    draft = replace(draft, equations=tuple(stated), claims=tuple(claims))
     named = _arguments(draft)
     by_name = partial(ast.with_parts, parts=named)
     draft = draft.spelled(by_name).stating({name: formula for formula, name in named.items()})
@@ -158,7 +159,7 @@ def make_case(
     found.equations = with_layer_above(at_layers(own.equations, own.sides()), own.claims)
     return Case(
         found, sort_equations(found), own.claims, tuple(map(spelled, loose)), layout, written=written,
-        spelled=lambda node: spelled(by_name(node)), notes=draft.notes, doubts=draft.doubts,
+        spelled=lambda node: spelled(by_name(quantified(node))), notes=draft.notes, doubts=draft.doubts,
     )  # fmt: skip
 
 

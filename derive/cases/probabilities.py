@@ -24,15 +24,19 @@ LETTERS = frozenset(["P", "p", r"\Pr", r"\mathbb{P}", r"\hat{P}", r"\hat{p}"])
 Change = Callable[[ast.Node], ast.Node]
 
 
-def as_quantities(model: Sequence[Equation], claims: Sequence[Equation]) -> tuple[list[Equation], list[Equation]]:
+def as_quantities(
+    model: Sequence[Equation], claims: Sequence[Equation]
+) -> tuple[list[Equation], list[Equation], Change]:  # fmt: skip
     """Return a model and claims with conditional probabilities as entries of vectors, where the model defines any.
+
+    What writes a formula so is returned as well.
 
     Raises:
         UnreadError: a claim is of the loss of one entry by what belongs to another, which may be the same.
     """
     heads = [head for equation in model if (head := _head(equation.left)) is not None]
     if not heads:
-        return list(model), list(claims)
+        return list(model), list(claims), lambda node: node
     sides = sides_in((*model, *claims))
     change = _renamed(sides, [entry.subs[0] for head in heads if (entry := _entry(head)) is not None])
 
@@ -55,7 +59,8 @@ def as_quantities(model: Sequence[Equation], claims: Sequence[Equation]) -> tupl
         other = free_letters(by) & bound - met if by is not None else set()
         if other and not free_letters(claim.right) & met:
             raise UnreadError(f"${render(claim.left)}$: whether ${min(other)}$ is the entry of the loss is not said")
-    return [with_sides(one, of_entries) for one in stated], [with_sides(one, of_entries) for one in claimed]
+    stated, claimed = ([with_sides(one, of_entries) for one in some] for some in (stated, claimed))
+    return stated, claimed, lambda node: of_entries(change(node))
 
 
 def _head(left: ast.Node) -> ast.Call | None:

@@ -24,7 +24,7 @@ from derive.meaning.shaping import as_declared, kind_of
 from derive.notation import bare_letter, split_name
 from derive.read import syntax as ast
 from derive.read.spelling import render
-from derive.verify.judge import FALSE, GOOD, Verdict
+from derive.verify.judge import GOOD, Verdict
 
 PROBE, PAIRED = r"\|\dot{X}\|", r"\Lambda"  # names of what is added to a model
 CONSTANTS = frozenset("ABCDGHKLMNPQRSTabcdghkpqrst")  # letters that a formula's constants have
@@ -122,8 +122,14 @@ def _judge_true(case: Case, claim: Equation, left: ast.Differential, judged: Jud
     assert total is not None
     number = define(ast.Name(UNNAMED), _paired(ast.Name(PAIRED), of, kind), claim.place, LAST)
     facts = replace(case.facts, definitions=[*given, replace(added[1], order=0), number])
-    whole = Equation(total, _paired(ast.Name(PAIRED), right, kind), claim.latex, claim.place)
-    verdict = judged(replace(case, facts=facts, found=found, layout="", loose=()), whole)
+    rate = total
+
+    def paired(written: Equation) -> Equation:
+        return replace(written, left=rate, right=_paired(ast.Name(PAIRED), written.right, kind))
+
+    spelled = case.spelled
+    case = replace(case, spelled=lambda node: _with_directions(spelled(node)), rewritten=paired)
+    verdict = judged(replace(case, facts=facts, found=found, layout="", loose=()), replace(claim, right=right))
     words = [f"${render(direction(name))}$ is $d{render(name)}$, any change of ${render(name)}$" for name in names]
     if kind != "scalar":
         words.append(rf"both sides are compared through their product with any ${PAIRED}$")
@@ -132,8 +138,7 @@ def _judge_true(case: Case, claim: Equation, left: ast.Differential, judged: Jud
         return Verdict("unread", f"whether ${constant[0]}$ is constant is not said; if it is, the claim holds")
     words += [f"${', '.join(constant)}$ {'is' if len(constant) == 1 else 'are'} constant"] if constant else []
     kept = tuple(why for why in verdict.assumptions if "downstream" not in why)
-    diagnosis = verdict.diagnosis if kind == "scalar" and verdict.verdict in FALSE else None
-    return replace(verdict, assumptions=(*kept, *words), diagnosis=diagnosis)
+    return replace(verdict, assumptions=(*kept, *words))
 
 
 def _formula(case: Case, of: ast.Node, given: list[Definition]) -> ast.Node:

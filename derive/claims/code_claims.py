@@ -292,7 +292,7 @@ def _judge_as(convention: str, setup: Setup, claim: Equation, judged: Judged) ->
 
 
 def _rewritten(convention: str, setup: Setup, claim: Equation) -> tuple[Case, Equation]:
-    """Return a claim about derivatives of the loss, in which changes are names for those by values."""
+    """Return a claim in which changes on the right are names, in a case that makes it one about derivatives."""
     definitions = setup.case.facts.definitions
     facts = replace(setup.case.facts, cotangents=list(setup.case.facts.cotangents))
     m = setup.samples if convention == MEAN else None
@@ -314,7 +314,10 @@ def _rewritten(convention: str, setup: Setup, claim: Equation) -> tuple[Case, Eq
         return ast.map_children(node, change)
 
     assert isinstance(claim.left, ast.Differential) and isinstance(claim.left.arg, ast.Name)
-    by = claim.left.arg
-    left = scaled(by, ast.Derivative(setup.loss, by))
-    whole = replace(claim, left=left, right=change(as_mathematics(claim.right)))
-    return replace(setup.case, facts=facts), whole
+    left = scaled(claim.left.arg, ast.Derivative(setup.loss, claim.left.arg))
+    spelled = setup.case.spelled
+    case = replace(
+        setup.case, facts=facts, spelled=lambda node: change(spelled(node)),
+        rewritten=lambda written: replace(written, left=left, right=as_mathematics(written.right)),
+    )  # fmt: skip
+    return case, replace(claim, right=change(claim.right))

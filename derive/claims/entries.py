@@ -173,7 +173,8 @@ def _judge(case: Case, claim: Equation, search: Search | None) -> Verdict:
     return replace(verdict, assumptions=(*verdict.assumptions, *(text for text in (why, primed) if text), *layers))
 
 
-def _judge_model(case: Case, claim: Equation, search: Search | None) -> Verdict:
+def _judge_model(case: Case, stands: Equation, search: Search | None) -> Verdict:
+    claim = case.rewritten(stands)
     numbers = {key for key, domain in case.found.domains.items() if domain == "positive"}  # the \delta of a threshold
     told = told_backward(case.facts.definitions, [equation for _, equation in case.facts.claims], numbers)
     told.pop(render(claim.left), None)
@@ -188,10 +189,10 @@ def _judge_model(case: Case, claim: Equation, search: Search | None) -> Verdict:
     own = replace(own, claim=in_full(own.claim, backward))
 
     def judged(written: Equation) -> Equation:
-        return laid_out(in_full(quantities.own(written).claim, backward), bench)
+        return laid_out(in_full(quantities.own(case.rewritten(written)).claim, backward), bench)
 
     unnamed = {item.key: item.equation.right for item, _ in said} | _nameless(own, bench)
-    page = None if search is None else Page(claim, judged, unnamed, search, respelling(case.written, case.spelled))
+    page = None if search is None else Page(stands, judged, unnamed, search, respelling(case.written, case.spelled))
     deltas = open_deltas(own.claim, bench)
     judge = partial(_judge_in, own, page)
     verdict = judge_each_meaning(deltas, case, bench, judge) if deltas else judge(case, bench)

@@ -161,11 +161,11 @@ def _call(part: Node) -> ast.Call | None:
 
 
 def _entries(names: Iterable[ast.Name], letters: Sequence[ast.Node], bench: Bench) -> Iterator[ast.Name]:
-    """Yield the entries of vectors, and then those of matrices, at the indices of a claim."""
+    """Yield the entries of vectors, then those of matrices, then their rows, at the indices of a claim."""
     of = {name: len(axes(bench.names[render(name)].shape)) for name in names}
-    for rank in (1, 2):
+    for rank, count in ((1, 1), (2, 2), (2, 1)):
         for name in (name for name, axes_ in of.items() if axes_ == rank):
-            for subs in itertools.permutations(letters, rank):
+            for subs in itertools.permutations(letters, count):
                 yield replace(name, subs=(*name.subs, *subs))
 
 

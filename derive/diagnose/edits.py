@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from derive.diagnose.entry_edits import axes, complements, exchanged_indices, missing_entries, sums
+from derive.diagnose.entry_edits import axes, complements, exchanged_indices, missing_entries, missing_sums, sums
 from derive.diagnose.rewriting import Edit, Vocabulary
 from derive.diagnose.slips import (
     dropped,
@@ -34,10 +35,12 @@ from derive.diagnose.structural import (
     turned_products,
 )  # fmt: skip
 from derive.read import syntax as ast
+from derive.read.spelling import render
 
 
 def edits(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     """Yield edits, the most usual errors first; pairs of structural edits last."""
+    yield from axes(node)
     structural = [edit for make in (signs, transposes, products, orders) for edit in make(node)]
     yield from structural
     yield from slope_places(node, words)
@@ -49,7 +52,7 @@ def edits(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     yield from inverses(node)
     yield from softmaxes(node, words)
     yield from sums(node)
-    yield from axes(node)
+    yield from missing_sums(node)
     yield from scales(node, words)
     yield from factors(node, words)
     yield from dropped(node)
@@ -73,3 +76,10 @@ def edits(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
                 if second.node != node:
                     kind = first.kind if first.kind == second.kind else f"{first.kind}, {second.kind}"
                     yield Edit(second.node, kind, f"{first.text}; {second.text}")
+
+
+def undone_derivative(left: ast.Node, right: ast.Node) -> Iterator[Edit]:
+    """Differentiate a right side that is what the left one differentiates."""
+    if isinstance(left, ast.Derivative) and left.wrt is not None:
+        text = f"the right side is not yet differentiated by ${render(left.wrt)}$"
+        yield Edit(replace(left, of=right), "missing derivative", text)

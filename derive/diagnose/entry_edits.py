@@ -59,8 +59,7 @@ def sums(node: ast.Node) -> Iterator[Edit]:
 
 
 def axes(node: ast.Node) -> Iterator[Edit]:
-    """Sum a matrix along its columns or its rows, or along the other axis."""
-    one = ast.Name(r"\mathbf{1}")
+    """Sum along the other axis."""
 
     def turn(part: ast.Node) -> Change:
         if isinstance(part, ast.Keyword) and part.name == "axis" and part.value in (ast.Number("0"), ast.Number("1")):
@@ -69,6 +68,11 @@ def axes(node: ast.Node) -> Iterator[Edit]:
 
     for new, text in rewrites(node, turn):
         yield Edit(new, "axis of a sum", text)
+
+
+def missing_sums(node: ast.Node) -> Iterator[Edit]:
+    """Sum a matrix along its columns or its rows."""
+    one = ast.Name(r"\mathbf{1}")
     if not letters_of(node):
         for whole, which in ((ast.Transpose(node), "rows"), (node, "columns")):
             text = f"the sum over the {which} of ${render(node)}$ is missing"

@@ -71,7 +71,8 @@ def respelling(nodes: Iterable[ast.Node], spelled: Callable[[ast.Node], ast.Node
     nodes = list(nodes)
     calls = [part for node in nodes for part in walk(node) if isinstance(part, ast.Call)]
     owns: list[ast.Node] = [name for node in nodes for name in names_in(node)]
-    owns += [part for call in calls for part in (call.function, *call.args)]
+    owns += [part for call in calls for part in (call, call.function, *call.args)]
+    owns += [part for node in nodes for part in walk(node) if isinstance(part, ast.Differential)]
     for own in dict.fromkeys(owns):
         name = spelled(own)
         if isinstance(name, ast.Name):

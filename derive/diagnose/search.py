@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from derive.diagnose.edits import edits
+from derive.diagnose.edits import edits, undone_derivative
 from derive.diagnose.respelled import Respelling
 from derive.diagnose.rewriting import Edit, Vocabulary
 from derive.meaning.outline import walk
@@ -50,7 +51,8 @@ def diagnose(
         search: How much has been searched for the same claim; None: nothing.
         spelling: How the page spells the claim.
     """
-    return first_that_holds(left, right, edits(right, words), holds, search or Search(), spelling)
+    tries = itertools.chain(undone_derivative(left, right), edits(right, words))
+    return first_that_holds(left, right, tries, holds, search or Search(), spelling)
 
 
 def first_that_holds(

@@ -34,6 +34,9 @@ def factors(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     scales: list[tuple[ast.Node, str]] = [(ast.Number("2"), "2"), (HALF, "1/2")]
     scales += [(ast.Quotient(ONE, _size(size)), f"1/{size}") for size in words.sizes]
     scales += [(_size(size), size) for size in words.sizes]
+    scales += [(ast.Quotient(ast.Number("2"), _size(size)), f"2/{size}") for size in words.sizes]
+    halves = ((ast.Product("", ast.Number("2"), _size(size)), size) for size in words.sizes)
+    scales += [(ast.Quotient(ONE, double), f"1/(2{size})") for double, size in halves]
     for factor, name in scales:
         yield Edit(ast.Product("", factor, node), "factor", f"the factor {name} is missing")
 
@@ -60,12 +63,15 @@ def scales(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
 
 
 def dropped(node: ast.Node) -> Iterator[Edit]:
-    """Leave out a factor, a divisor or a term that may be too much."""
+    """Leave out a factor, two beside each other, a divisor or a term that may be too much."""
 
     def drop(part: ast.Node) -> Change:
         if isinstance(part, ast.Product):
             yield part.left, f"the factor ${render(part.right)}$ must go"
             yield part.right, f"the factor ${render(part.left)}$ must go"
+            if isinstance(part.left, ast.Product):
+                both = replace(part, left=part.left.right)
+                yield part.left.left, f"the factor ${render(both)}$ must go"
         if isinstance(part, ast.Quotient):
             yield part.top, f"the divisor ${render(part.bottom)}$ must go"
         if isinstance(part, ast.Sum):
@@ -81,7 +87,7 @@ def other_names(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
 
     def rename(part: ast.Node) -> Change:
         if isinstance(part, ast.Name):
-            for name in words.names:
+            for name in (*words.names, *words.entries):
                 if (other := like(part, name)) != part:
                     yield other, f"${render(part)}$ must be ${render(other)}$"
 
@@ -157,7 +163,9 @@ def functions(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
 
 
 def missing_terms(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
-    """Add a term of the derived equation, or an identity matrix to a number."""
+    """Add a term of the derived equation, or one; or multiply the identity matrix by a number."""
+    for sign in "-+":
+        yield Edit(ast.Sum(sign, node, ONE), "missing term", f"the term ${sign.strip('+')}1$ is missing")
     for term in words.terms:
         bare = term.arg if isinstance(term, ast.Neg) else term
         sign = "-" if isinstance(term, ast.Neg) else "+"

@@ -13,9 +13,8 @@ from derive.read.nesting import Bracket, Cursor, Item, fail, is_bracket, split, 
 from derive.read.scripts import Reader, argument
 from derive.read.syntax import Differential, Evaluated, Group, Name, Node, Number, Power, Relation, Transpose
 from derive.read.tokens import Token
-from derive.read.vocabulary import STYLES
+from derive.read.vocabulary import STYLES, UPRIGHT_D
 
-_UPRIGHT = r"\text{d}"
 _BOLD = (r"\mathbf{d}", r"\boldsymbol{d}", r"\bm{d}")
 _LISTS = (",", r"\mid", r"\|")  # between brackets: the arguments of a function d
 _BRACKETS = ("(", "[", "{", "|", r"\|")
@@ -55,7 +54,7 @@ def _starts(token: Token, after: Item | None, reader: Reader) -> bool:
         token.text in _BOLD and (not token.run or token.run != getattr(after, "run", None))
     ):
         return False
-    if token.text not in ("d", _UPRIGHT, *_BOLD):
+    if token.text not in ("d", UPRIGHT_D, *_BOLD):
         return False
     if isinstance(after, Bracket):
         return after.kind in _BRACKETS and bool(after.items) and not split(after.items, _LISTS)[1]

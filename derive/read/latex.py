@@ -17,7 +17,7 @@ from derive.read.factors import FactorReader
 from derive.read.names import plain_name
 from derive.read.nesting import Bracket, Cursor, Item, fail, is_bracket, nest, split, text
 from derive.read.scripts import read_scripts
-from derive.read.syntax import Group, Implied, Node, Relation, Where
+from derive.read.syntax import Group, Implied, Name, Node, Relation, Where
 from derive.read.tokens import Token, scan
 
 MAX_DEPTH = 200
@@ -236,12 +236,13 @@ def _defined(link: Sequence[Item]) -> str | None:
         return None
     assert isinstance(link[-1], Bracket)
     reader = FactorReader(frozenset())
+    arguments = split(link[-1].items, {","})[0]
     try:
-        listed = all(plain_name(piece, reader) for piece in split(link[-1].items, {","})[0])
+        listed = all(plain_name(piece, reader) for piece in arguments)
         name = plain_name(link[:-1], reader)
     except UnreadError:
         return None
-    if not listed:
+    if not listed or (name == Name(words.UPRIGHT_D) and len(arguments) == 1):  # a differential
         return None
     runs = {item.run if isinstance(item, Token) else "" for item in link[:-1]}
     if len(link) > 2 and len(runs) == 1 and runs != {""}:

@@ -30,6 +30,7 @@ INDICATORS = _set(r"\mathbb{1} \mathbf{1} \mathbb{I}")
 ONES = _set(r"\mathbb{1} \mathbf{1} \vec{1}")
 # What Euler's number looks like; raised, it is the exponential function.
 EULER = _set(r"e \text{e}")
+UPRIGHT_D = r"\text{d}"  # of a differential
 
 LETTERS = _set(
     r"\alpha \beta \gamma \delta \epsilon \varepsilon \zeta \eta \theta \vartheta \iota \kappa \lambda \mu",
