@@ -215,7 +215,7 @@ def real_entries() -> list[tuple[bool, Entry]]:
             kind = told["gen"].partition(":")[0]
             domain = "positive" if kind == "pos" else kind if kind in DOMAIN else "real"
             symbols[told["latex"]] = {"shape": told["shape"], "domain": domain}
-        model = tuple(text.replace("&", "") for text in (*row["latex_model"], *row["latex_model_supplied"]))
+        model = (*row["latex_model"], *row["latex_model_supplied"])
         claim = f"{row['latex_claim']['lhs']} = {row['latex_claim']['rhs']}"
         layout = LAYOUT.get(row["differentiates"]["layout"], "")
         found.append((row["truth"], Entry(row["id"], 1, model, claim, symbols, layout)))

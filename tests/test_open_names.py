@@ -30,6 +30,8 @@ NORM = (
 SCALED = {"x": "n", "a": "n", "b": "n"}
 NET = ("P_h = X A_h", "G = R(P_h)", "P_o = G A_o", r"\hat{y} = R(P_o)", r"C = \frac{1}{2} (\hat{y} - y)^2")
 NUMBERS = {"X": "", "A_h": "", "A_o": "", "y": ""}
+GENERAL = ("q^{(k+1)} = A^{(k)} u^{(k)}", r"\delta^{(k+1)} = \frac{\partial J}{\partial q^{(k+1)}}")
+GENERAL_SHAPES = {"q^{(k)}": "m 1", "A^{(k)}": "n m"}
 LINKS = r"k(v) = (\tau + 1)^{-1} = (v^T v + 1)^{-1}"
 
 HOLD = {
@@ -57,6 +59,9 @@ HOLD = {
     "a word below what is differentiated by": entry(r"\frac{\partial L}{\partial c_i} = g_i", *NORM, **SCALED),
     "another case below": entry(r"C'(A_O) = (\hat{y} - y) R'(P_O) G", *NET, **NUMBERS),
     "the link that tells": entry(r"\frac{\partial k}{\partial v} = -2 (v^T v + 1)^{-2} v", LINKS, v="n"),
+    "an error of the layer above": entry(
+        r"\nabla_{A^{(k)}} = \delta^{(k+1)} u^{(k)T}", *GENERAL, **GENERAL_SHAPES
+    ),
 }  # fmt: skip
 FAIL = {
     "an error from that before it": entry(r"\frac{\partial L}{\partial q} = \delta_1 B^T", *ROWS, **SHAPES),
@@ -80,8 +85,14 @@ FAIL = {
         r"\frac{\partial L}{\partial Q} = 2 Q (Q^T Q - \mathbf{I}_k)", r"L = \|Q^T Q - \mathbf{I}\|_F^2", Q="n k"
     ),
     "the link that tells": entry(r"\frac{\partial k}{\partial v} = -2 (v^T v + 1)^{-1} v", LINKS, v="n"),
+    "an error of the layer below, by its shape": entry(
+        r"\nabla_{A^{(k)}} = \delta^{(k)} u^{(k)T}", *GENERAL, **GENERAL_SHAPES
+    ),
 }  # fmt: skip
 STAY_OPEN = {
+    "an error of a layer whose values have no shape": entry(
+        r"\nabla_{A^{(k)}} = \delta^{(k)} u^{(k)T}", *GENERAL, **{"A^{(k)}": "n m"}
+    ),
     "an error by another count": entry(r"\frac{\partial L}{\partial B} = g^T \delta_2", *ROWS, **SHAPES),
     "numbers of layers": entry(r"\frac{\partial L}{\partial A_2} = g^T \delta_1", *LAYERED, **LAYERS),
     "a point that is not where the loss is": entry(

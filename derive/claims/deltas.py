@@ -16,9 +16,9 @@ from derive.cases.backward import is_delta
 from derive.cases.case import Case
 from derive.claims.bench import Bench, with_cotangents
 from derive.expr import Apply, Var
-from derive.meaning.facts import key_without_indices
+from derive.meaning.facts import key_without_indices, used_in
 from derive.meaning.outline import Equation, names_in, walk
-from derive.meaning.shaping import declared_shape
+from derive.meaning.shaping import as_declared, declared_shape
 from derive.meaning.terms import is_running
 from derive.notation import split_name
 from derive.ops import table
@@ -80,7 +80,10 @@ def judge_each_meaning(
 
 
 def _by_shape(keys: list[str], case: Case, bench: Bench) -> tuple[Case, Bench] | None:
-    """Return a case and a bench in which open δ have the shapes that other layers and what is told give them."""
+    """Return a case and a bench in which open δ have the shapes that other layers and what is told give them.
+
+    Where the shapes of values are told in some layer, those of what the model computes them from follow.
+    """
     letters = {split_name(name)[0]: split_name(render(derivative.wrt))[0]
                for _, name, derivative in case.facts.cotangents if derivative.wrt is not None}  # fmt: skip
     values = {key: letters.get(split_name(key)[0], "") + split_name(key)[1] for key in keys}
@@ -88,7 +91,8 @@ def _by_shape(keys: list[str], case: Case, bench: Bench) -> tuple[Case, Bench] |
         return None
     told = {key: case.found.declared[value] for key, value in values.items()}
     shaped = {key: Var(key, declared_shape(shape)) for key, shape in told.items()}
-    found = replace(case.found, declared={**case.found.declared, **told})
+    follow = {key: as_declared(bench.names[key].shape) for key in used_in(case.facts.definitions) & bench.names.keys()}
+    found = replace(case.found, declared={**follow, **case.found.declared, **told})
     return replace(case, found=found), replace(bench, names={**bench.names, **shaped})
 
 

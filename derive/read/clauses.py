@@ -38,7 +38,8 @@ def clauses(items: Sequence[Item]) -> list[Clause]:
     """
     while len(items) == 1 and is_bracket(items[0], "{"):
         items = items[0].items  # type: ignore[union-attr]  # is_bracket has just said so
-    rows = _joined_rows([clause for row in split(_opened(items), {r"\\"})[0] for clause in _worded(_trim(row))])
+    rows = [clause for row in split(_opened(items), {r"\\"})[0] for clause in _worded(_trim(row))]
+    rows = _two_columns(rows) or _joined_rows(rows)
     if len({_relates_any(row.items) for row in rows if not is_dots(row.items)}) > 1:
         fail("rows of which only some state a relation", items[0].start)
     found = []
@@ -153,6 +154,18 @@ def _kind(item: Item) -> str:
 
 
 # -------------------------------------------------------------------- rows, lists, continuation
+
+
+def _two_columns(rows: Sequence[Clause]) -> list[Clause]:
+    r"""Pair the rows of two columns, `a \\ b \\ = c \\ d`, where one relation stands between them; none of others."""
+    relates = [at for at, row in enumerate(rows) if _relates_any(row.items)]
+    if len(relates) != 1 or len(rows) != 2 * relates[0] or len(rows) == 2 or any(row.word for row in rows):
+        return []
+    sign, first = rows[relates[0]].items[0], rows[relates[0]].items[1:]
+    if text(sign) not in words.RELATIONS or _relates_any(first):
+        return []
+    behind = [first, *(row.items for row in rows[relates[0] + 1 :])]
+    return [Clause([*row.items, sign, *side]) for row, side in zip(rows, behind, strict=False)]
 
 
 def _joined_rows(rows: Sequence[Clause]) -> list[Clause]:
