@@ -92,12 +92,16 @@ class _Known:
     stopped: dict[Hashable, Stop] = field(default_factory=dict)
 
 
-def bounded(work: Callable[[Steps], Iterable[T]], limits: Limits | None = None) -> Iterator[T]:
+def bounded(
+    work: Callable[[Steps], Iterable[T]], limits: Limits | None = None,
+    begins: Callable[[Hashable], None] = lambda key: None,
+) -> Iterator[T]:  # fmt: skip
     """Yield what work yields, while it is done in another process; what takes too much is given up.
 
     Args:
         work: Takes its steps through what it is given, always the same ones in the same order.
         limits: Of each step; None for the usual ones.
+        begins: Called with the key of each step as it begins, where there is another process.
     Raises:
         DeriveError: What is between the steps took too much.
 
@@ -120,6 +124,7 @@ def bounded(work: Callable[[Steps], Iterable[T]], limits: Limits | None = None) 
             for kind, key, value in _received(answers):
                 if kind == "begins":
                     at, allowed, begin = key, value, time.perf_counter()
+                    begins(key)
                 elif kind == "ends":
                     at, allowed = None, limits.seconds
                 elif kind == "done":

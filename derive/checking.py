@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,18 +25,27 @@ class Checked:
     assumed: tuple[str, ...]
 
 
-def check_source(path: str | os.PathLike[str], section: str | None = None, limits: Limits | None = None) -> Checked:
+def check_source(
+    path: str | os.PathLike[str], section: str | None = None, limits: Limits | None = None,
+    shown: Callable[[int, int], None] = lambda done, total: None,
+) -> Checked:  # fmt: skip
     """Read a source and judge its claims; see `Workbook` for what it may be.
 
-    A page that takes too long to be read is one claim, `unread`.
+    A page that takes too long to be read is one claim, `unread`. `shown` is told how many claims are judged, of how
+    many, as each begins.
 
     Raises:
         DeriveError: The source cannot be read, or says nothing but one name twice in a section.
     """
-    found: dict[str, list[Any]] = {"claim": [], "symbol": [], "assumed": []}
-    for kind, item in bounded(lambda steps: _checked(path, section, steps), limits):
+    found: dict[str, list[Any]] = {"claim": [], "symbol": [], "assumed": [], "count": []}
+
+    def begins(key: Hashable) -> None:
+        if isinstance(key, tuple) and key[0] == "claim" and found["count"]:
+            shown(key[1], found["count"][0])
+
+    for kind, item in bounded(lambda steps: _checked(path, section, steps), limits, begins):
         found[kind].append(item)
-    return Checked(*map(tuple, found.values()))
+    return Checked(*(tuple(found[kind]) for kind in ("claim", "symbol", "assumed")))
 
 
 def _checked(path: str | os.PathLike[str], section: str | None, steps: Steps) -> Iterator[tuple[str, object]]:
@@ -44,6 +53,7 @@ def _checked(path: str | os.PathLike[str], section: str | None, steps: Steps) ->
     if isinstance(book, JudgedClaim):
         yield "claim", book
         return
+    yield "count", len(book.facts.claims) if book.is_page else 0
     for claim in book.judged_by(steps):
         yield "claim", claim
     for symbol in steps.take("symbols", book.symbols, lambda stop: []):

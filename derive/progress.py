@@ -1,12 +1,13 @@
-"""How a training is shown: a bar on a terminal, else a line now and then; and the table at its end.
+"""How long work is shown: a bar on a terminal, else a line now and then; and the table at the end of a training.
 
-Nothing here trains; numbers come in, text goes to stderr.
+Nothing here trains or judges; numbers come in, text goes to stderr.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
@@ -149,6 +150,28 @@ class TrainingView:
         """Write a line, and remember when."""
         self.told = time.monotonic()
         self.say(text)
+
+
+@contextmanager
+def claims_shown(
+    say: Callable[[str], None], hidden: bool = False, console: Console | None = None
+) -> Iterator[Callable[[int, int], None]]:  # fmt: skip
+    """Give what shows how many claims of a source are judged, of how many: a bar that goes when all are."""
+    console = console or Console(stderr=True)
+    if not hidden and console.is_terminal:
+        words = TextColumn("claim {task.completed:.0f} of {task.total:.0f}")
+        with Progress(words, BarColumn(30), TimeRemainingColumn(), console=console, transient=True) as bar:
+            task = bar.add_task("", total=0, visible=False)
+            yield lambda done, total: bar.update(task, completed=done + 1, total=total, visible=True)
+        return
+    told = [time.monotonic()]
+
+    def line(done: int, total: int) -> None:
+        if not hidden and time.monotonic() - told[0] > PAUSE:
+            told[0] = time.monotonic()
+            say(f"claim {done + 1} of {total}")
+
+    yield line
 
 
 def result_table(rows: list[tuple[str, str]]) -> None:

@@ -1,10 +1,11 @@
-"""How a training is shown: what stands on a terminal of 80 columns, and in a log."""
+"""How long work is shown: what stands on a terminal of 80 columns, and in a log."""
 
 from __future__ import annotations
 
 import io
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -12,7 +13,8 @@ from rich.text import Text
 
 from codegen.history import Epoch
 from derive import progress
-from derive.progress import TrainingView
+from derive.checking import check_source
+from derive.progress import TrainingView, claims_shown
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +72,40 @@ def test_a_long_epoch_says_how_far_it_is() -> None:
     assert lines.pop(0) == "going on from 1.2 epochs of 3"
     assert lines and all(line.startswith("epoch 2 of 3: ") and "% done, " in line for line in lines)
     assert len(lines) <= 300 * 0.5 / progress.PAUSE + 2
+
+
+def judging(terminal: bool, hidden: bool = False) -> tuple[str, list[str]]:
+    """Show that 300 claims are judged; return what stood on the terminal and in the log."""
+    screen, lines = io.StringIO(), []
+    console = Console(file=screen, force_terminal=terminal, width=80, legacy_windows=False)
+    with claims_shown(lines.append, hidden, console) as shown:
+        for done in range(300):
+            shown(done, 300)
+    return screen.getvalue(), lines
+
+
+def test_the_claims_of_a_page_are_counted_on_a_terminal_and_the_bar_goes() -> None:
+    screen, lines = judging(True)
+    assert lines == [] and "claim 300 of 300" in Text.from_ansi(screen).plain
+    assert screen.endswith("\x1b[2K")  # the line is empty again
+
+
+def test_a_log_says_now_and_then_how_many_claims_are_judged() -> None:
+    screen, lines = judging(False)
+    assert screen == "" and 1 <= len(lines) <= 5
+    assert all(line.startswith("claim ") and line.endswith(" of 300") for line in lines)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_quiet_judges_without_a_word(terminal: bool) -> None:
+    assert judging(terminal, hidden=True) == ("", [])
+
+
+def test_a_page_tells_how_many_of_its_claims_are_judged(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        r"$y = W x$, $L = \frac{1}{2} \|y\|^2$, $\frac{\partial L}{\partial x} = W^T y$, $\nabla_W L = y x^T$"
+    )
+    told: list[tuple[int, int]] = []
+    assert [claim.verdict.verdict for claim in check_source(page, shown=lambda *now: told.append(now)).claims]
+    assert told == [(0, 2), (1, 2)]

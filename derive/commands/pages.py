@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from derive.commands.handwritten import conventions, judge_file
 from derive.errors import DeriveError
 from derive.explain import explain
 from derive.files import check_writable
+from derive.progress import claims_shown
 from derive.report import claim_json, exit_code, to_json, to_lines
 from derive.report_page import save_report
 from derive.sheet.plain import to_text
@@ -99,14 +101,16 @@ def check(
         _report(ctx, source, judged, as_json, conventions(judged.claims))
     if any(how.values()):
         raise DeriveError("--wrt, --name, --samples and --size say how a function is read; add --code FILE:NAME")
+    quiet = not log.isEnabledFor(logging.INFO)
     if source.endswith(".jsonl"):
         entries = load_entries(source)
         if number is None:
-            _answer(ctx, source, judge_entries(entries), output)
+            _answer(ctx, source, entries, output, quiet)
         else:
             entry = _numbered(entries, number, source)
             _explain(ctx, next(judge_entries([entry])), number, entry)
-    found = check_source(source, section)
+    with claims_shown(log.info, quiet) as shown:
+        found = check_source(source, section, shown=shown)
     if number is not None:
         _explain(ctx, _numbered(found.claims, number, source), number, Workbook(source, section))
     if output is not None:
@@ -147,12 +151,14 @@ def _report(ctx: click.Context, source: str, found: Checked, as_json: bool, give
     ctx.exit(exit_code(found.claims))
 
 
-def _answer(ctx: click.Context, source: str, claims: Iterable[JudgedClaim], output: Path | None) -> None:
+def _answer(ctx: click.Context, source: str, entries: Sequence[Entry], output: Path | None, quiet: bool) -> None:
     """Print one object a line for the entries of a claims file, each as soon as it is judged."""
-    done = []
-    for claim in claims:
-        click.echo(json.dumps(claim_json(claim), ensure_ascii=False))
-        done.append(claim)
+    done: list[JudgedClaim] = []
+    with claims_shown(log.info, quiet or sys.stdout.isatty()) as shown:
+        for claim in judge_entries(entries):
+            shown(len(done), len(entries))
+            click.echo(json.dumps(claim_json(claim), ensure_ascii=False))
+            done.append(claim)
     if output is not None:
         save_report(output, source, done)
     ctx.exit(exit_code(done))
