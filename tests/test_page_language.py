@@ -103,7 +103,7 @@ $$\log p(w_t \mid w_s) = a_t^\top b_s - \log \sum_{k \in V} \exp(a_k^\top b_s).$
 $$\frac{\partial \log p(w_t \mid w_s)}{\partial b_s} = a_t - \sum_{k \in V} p(w_k \mid w_s) a_k$$
 $$\frac{\partial \log p(w_t \mid w_s)}{\partial b_s} = \sum_{k \in V} p(w_k \mid w_s) a_k - a_t$$
 """,
-        "open good open",
+        "open good false",
     ),
     "one letter in two fonts": (
         r"$$\frac{\partial}{\partial u} (u^\top \mathbf{B} u) = (B + B^\top) u$$"

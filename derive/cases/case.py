@@ -214,33 +214,54 @@ def _spelling(
     sizes: Collection[str], lying: bool,
 ) -> Callable[[ast.Node], ast.Node]:
     """Return what writes all formulas of a case with one name for each thing."""
-    changes: list[Callable[[ast.Node], ast.Node]] = [with_layer_marks, with_one_sign, with_running_limit]
-    changes.append(with_plain_identity((*left, *symbols), sizes))
-
-    def spelled(node: ast.Node) -> ast.Node:
-        for change in changes:
-            node = change(node)
-        return node
-
     known = [*symbols, *left] if symbols else [*left, *(name for name in names_of(nodes) if not name.subs)]
-
-    def names() -> list[ast.Name]:
-        return [name for node in known if isinstance(name := spelled(node), ast.Name)]
-
-    changes.append(with_number_marks(map(spelled, (*left, *symbols))))
-    changes.append(with_one_activation(map(spelled, nodes)))
-    changes.append(with_letters_of_arguments(list(map(spelled, nodes))))
-    changes.append(with_usual_indices(map(spelled, (*nodes, *symbols)), list(map(spelled, symbols))))
-    changes.append(with_samples_below(sample_letters(map(spelled, (*nodes, *symbols)))))
-    told_of = [tree for tree in map(spelled, symbols) if not isinstance(tree, ast.Differential)]  # dX goes with X
-    changes.append(as_names([*told_of, *squares(map(spelled, left)), *_by(list(map(spelled, nodes)))]))
-    changes.append(same_letters(names()))
-    told = {key_without_indices(name) for name in names()}
+    own = _Spelled(list(nodes), list(left), list(symbols), list(dict.fromkeys(known)))
+    own.change(with_layer_marks, with_one_sign, with_running_limit, with_plain_identity((*left, *symbols), sizes))
+    own.change(with_number_marks((*own.left, *own.symbols)))
+    own.change(with_one_activation(own.nodes))
+    own.change(with_letters_of_arguments(own.nodes))
+    own.change(with_usual_indices((*own.nodes, *own.symbols), own.symbols))
+    own.change(with_samples_below(sample_letters((*own.nodes, *own.symbols))))
+    told_of = [tree for tree in own.symbols if not isinstance(tree, ast.Differential)]  # dX goes with X
+    own.change(as_names([*told_of, *squares(own.left), *_by(own.nodes)]))
+    own.change(same_letters(own.names()))
+    told = {key_without_indices(name) for name in own.names()}
     losses = (LOSSES | {"l"}) - functions_of(left)
     known_functions = {*functions, "max", "min", r"\max", r"\min"}
-    changes.append(linear_in_arguments(losses, known_functions, told, list(map(spelled, nodes)), lying))
-    changes.append(apart_by_letters(names(), (name for node in nodes for name in names_in(spelled(node)))))
-    return spelled
+    own.change(linear_in_arguments(losses, known_functions, told, own.nodes, lying))
+    own.change(apart_by_letters(own.names(), (name for node in own.nodes for name in names_in(node))))
+    return own.spelled
+
+
+@dataclass(slots=True)
+class _Spelled:
+    """The formulas of a case, as far as each thing in them has one name, and what was changed on the way.
+
+    `known` are the names that are stated, or of which something is told.
+    """
+
+    nodes: list[ast.Node]
+    left: list[ast.Node]
+    symbols: list[ast.Node]
+    known: list[ast.Node]
+    changes: list[Callable[[ast.Node], ast.Node]] = field(default_factory=list)
+
+    def change(self, *changes: Callable[[ast.Node], ast.Node]) -> None:
+        """Change all formulas."""
+        for change in changes:
+            self.changes.append(change)
+            for nodes in (self.nodes, self.left, self.symbols, self.known):
+                nodes[:] = map(change, nodes)
+
+    def names(self) -> list[ast.Name]:
+        """Return what is known, where it is a name."""
+        return [name for name in self.known if isinstance(name, ast.Name)]
+
+    def spelled(self, node: ast.Node) -> ast.Node:
+        """Return any formula with all changes."""
+        for change in self.changes:
+            node = change(node)
+        return node
 
 
 def _by(nodes: Sequence[ast.Node]) -> set[ast.Node]:

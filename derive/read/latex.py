@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from derive.errors import UnreadError
 from derive.read import vocabulary as words
@@ -50,6 +51,9 @@ class Refused:
     latex: str
 
 
+LONG = 4000  # characters of a formula that is not kept to be asked for again
+
+
 def read_statements(
     source: str, functions: Collection[str] = frozenset(), quantities: Collection[str] = frozenset()
 ) -> list[Statement]:
@@ -80,18 +84,26 @@ def read_parts(
     >>> [type(part).__name__ for part in read_parts(r"a &= b \\ c &= \foo")]
     ['Statement', 'Refused']
     """
+    read = _read_parts if len(source) < LONG else _read_parts.__wrapped__
+    return list(read(source, frozenset(functions), frozenset(quantities)))
+
+
+@lru_cache(maxsize=1 << 12)  # a page's formulas are read again for every claim that is judged with them
+def _read_parts(
+    source: str, functions: frozenset[str], quantities: frozenset[str]
+) -> tuple[Statement | Refused, ...]:  # fmt: skip
     try:
         tokens = scan(source, functions)
         found = clauses(nest(tokens))
     except UnreadError as error:
-        return [Refused(str(error), error.column or 1, 1, source)]
+        return (Refused(str(error), error.column or 1, 1, source),)
     except RecursionError:
-        return [Refused("the formula is nested too deeply; split it", 1, 1, source)]
+        return (Refused("the formula is nested too deeply; split it", 1, 1, source),)
     if not found:
-        return [Refused("the formula is empty", 1, 1, source)]
+        return (Refused("the formula is empty", 1, 1, source),)
     said = [token for token in tokens if token.assumed]
-    known, letters = frozenset(functions), frozenset(quantities)
-    return [part for clause in found for part in _part(clause, source, said, FactorReader(known, letters))]
+    parts = (_part(clause, source, said, FactorReader(functions, quantities)) for clause in found)
+    return tuple(part for some in parts for part in some)
 
 
 def read_formula(

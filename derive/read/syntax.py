@@ -6,7 +6,7 @@ order and with the sign in which they were written. Giving them a meaning is the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
@@ -273,28 +273,33 @@ NODES = (
 )  # fmt: skip
 
 
-def children(node: Node) -> Iterator[Node]:
-    """Yield the trees directly below a node, scripts and functions included, in reading order."""
-    for slot in fields(node):
-        yield from _trees(getattr(node, slot.name))
+_SLOTS: dict[type, tuple[str, ...]] = {kind: tuple(slot.name for slot in fields(kind)) for kind in NODES}
 
 
-def _trees(part: object) -> Iterator[Node]:
-    """Yield a tree, or those in a tuple: the rows of a matrix are tuples in a tuple."""
-    if isinstance(part, NODES):
-        yield part
-    elif isinstance(part, tuple):
+def children(node: Node) -> list[Node]:
+    """Return the trees directly below a node, scripts and functions included, in reading order."""
+    found: list[Node] = []
+    for slot in _SLOTS[type(node)]:
+        _collect(getattr(node, slot), found)
+    return found
+
+
+def _collect(part: Any, found: list[Node]) -> None:
+    """Add a tree, or those in a tuple: the rows of a matrix are tuples in a tuple."""
+    if type(part) in _SLOTS:
+        found.append(part)
+    elif type(part) is tuple:
         for item in part:
-            yield from _trees(item)
+            _collect(item, found)
 
 
 def map_children(node: Node, change: Callable[[Node], Node]) -> Node:
     """Return a node with each tree directly below it replaced by what `change` makes of it."""
     changed: dict[str, Any] = {}
-    for slot in fields(node):
-        part = getattr(node, slot.name)
+    for slot in _SLOTS[type(node)]:
+        part = getattr(node, slot)
         if (new := _mapped(part, change)) is not part:
-            changed[slot.name] = new
+            changed[slot] = new
     return replace(node, **changed) if changed else node
 
 
@@ -304,9 +309,9 @@ def with_parts(node: Node, parts: Mapping[Node, Node]) -> Node:
 
 
 def _mapped(part: Any, change: Callable[[Node], Node]) -> Any:
-    if isinstance(part, NODES):
+    if type(part) in _SLOTS:
         return change(part)
-    if isinstance(part, tuple) and part:
+    if type(part) is tuple and part:
         new = tuple(_mapped(item, change) for item in part)
         return new if any(a is not b for a, b in zip(new, part, strict=True)) else part
     return part
