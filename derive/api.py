@@ -23,8 +23,9 @@ from derive.handwritten.message import explanation
 from derive.handwritten.readings import Options
 from derive.interop import from_sympy, to_sympy
 from derive.jacobian import derive_directional, derive_hessian, derive_hessian_product, derive_jacobian
-from derive.meaning.infer import name_pre_activations, with_parameters, with_target_domains
+from derive.meaning.infer import name_pre_activations, with_parameters
 from derive.meaning.outline import Equation, Place
+from derive.meaning.targets import with_target_domains
 from derive.model import Definition, Network, free_variables, ordered
 from derive.printer import equation_latex
 from derive.read.latex import read_formula

@@ -124,7 +124,7 @@ class _Draft:
 
 def make_case(
     model: Outline, claims: Sequence[Equation], loose: Sequence[ast.Node] = (), symbols: Sequence[Symbol] = (),
-    functions: Collection[str] = (), layout: str = "",
+    functions: Collection[str] = (), layout: str = "", scalar: Collection[str] = (),
 ) -> Case:  # fmt: skip
     """Return a case in which each thing has one name.
 
@@ -135,6 +135,7 @@ def make_case(
         symbols: What is told of names.
         functions: Names that are functions.
         layout: In which the claims are made, where it is told.
+        scalar: Names that are functions of any arguments whose values are numbers.
     """
     stated = with_telling_links(list(map(with_summed_letter, model.equations)))
     draft = _with_means(_Draft(tuple(stated), tuple(map(with_summed_letter, claims)), tuple(symbols)))
@@ -151,7 +152,7 @@ def make_case(
     draft = _as_stated(draft)
     sizes = {length for symbol in draft.symbols for length in symbol.shape or ()}
     left = [equation.left for equation in draft.equations]
-    spelled = _spelling([*draft.sides(), *loose], left, draft.told(), functions, sizes, layout == "numerator")
+    spelled = _spelling([*draft.sides(), *loose], left, draft.told(), functions, sizes, layout == "numerator", scalar)
     own = draft.spelled(spelled)
     found = replace(model, declared=dict(model.declared), domains=dict(model.domains))
     for symbol in own.symbols:
@@ -211,7 +212,7 @@ def _tell(symbol: Symbol, found: Outline) -> None:
 
 def _spelling(
     nodes: Sequence[ast.Node], left: Sequence[ast.Node], symbols: Sequence[ast.Node], functions: Collection[str],
-    sizes: Collection[str], lying: bool,
+    sizes: Collection[str], lying: bool, scalar: Collection[str],
 ) -> Callable[[ast.Node], ast.Node]:
     """Return what writes all formulas of a case with one name for each thing."""
     known = [*symbols, *left] if symbols else [*left, *(name for name in names_of(nodes) if not name.subs)]
@@ -226,7 +227,7 @@ def _spelling(
     own.change(as_names([*told_of, *squares(own.left), *_by(own.nodes)]))
     own.change(same_letters(own.names()))
     told = {key_without_indices(name) for name in own.names()}
-    losses = (LOSSES | {"l"}) - functions_of(left)
+    losses = (LOSSES | {"l", *scalar}) - defined_by(left)
     known_functions = {*functions, "max", "min", r"\max", r"\min"}
     own.change(linear_in_arguments(losses, known_functions, told, own.nodes, lying))
     own.change(apart_by_letters(own.names(), (name for node in own.nodes for name in names_in(node))))
@@ -274,6 +275,6 @@ def _by(nodes: Sequence[ast.Node]) -> set[ast.Node]:
     return {call for call in logarithms if isinstance(call.args[0], ast.Name) and call.args[0] not in left}
 
 
-def functions_of(left: Iterable[ast.Node]) -> set[str]:
+def defined_by(left: Iterable[ast.Node]) -> set[str]:
     """Return the names of functions that equations with these left sides define."""
     return {render(call.function) for call in left if isinstance(call, ast.Call)}

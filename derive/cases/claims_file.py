@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from derive.cases.case import Case, Symbol, make_case
+from derive.cases.case import Case, Symbol, defined_by, make_case
 from derive.cases.layers_below import layer_below, layers_beside, with_layers_above
 from derive.cases.probabilities import LETTERS
 from derive.cases.slices import names_rows, sliced, with_slices
@@ -79,10 +79,13 @@ def _entry(found: Any, line: int) -> Entry:
     return Entry(name, line, tuple(model or ()), found["claim"], symbols or {}, layout or "")
 
 
-def _losses(entry: Entry, functions: set[str]) -> set[str]:
-    """Return the letters of functions that can only be losses: of all else that is said of them, nothing."""
-    stated = {name for latex in (*entry.model, entry.claim) for name in defined_functions(latex)}
-    return (functions & ANY_LOSS) - stated - entry.symbols.keys()
+def _losses(entry: Entry, functions: set[str], left: Iterable[ast.Node]) -> set[str]:
+    """Return the functions that are told to be scalar, and the letters that can only be so: nothing is said of them.
+
+    `left` are the left sides of all equations: what is defined there has a meaning.
+    """
+    scalar = {latex for latex, told in entry.symbols.items() if told.get("function") and told.get("maps") == "scalar"}
+    return (functions & (ANY_LOSS - entry.symbols.keys() | scalar)) - defined_by(left)
 
 
 def has_layers_below(entry: Entry) -> bool:
@@ -109,7 +112,7 @@ def functions_of(entry: Entry) -> set[str]:
     if entry.symbols:  # where shapes are told, a letter that is no array and stands before brackets alone is applied
         applied = {letter for letter in letters_always_applied(entry.model) if not is_loss_name(letter)}
         applied -= {bare_letter(latex) for latex in entry.symbols} | LETTERS
-        functions |= (applied | ANY_LOSS) & letters_always_applied(formulas)
+        functions |= (applied & letters_always_applied(formulas)) | (ANY_LOSS & letters_always_applied(entry.model))
     return functions | {latex for latex, told in entry.symbols.items() if told.get("function")}
 
 
@@ -147,15 +150,16 @@ def read_entry(entry: Entry, lying: bool = True) -> Case:
     claims = [with_sides(claim, change) for claim in claims]
     loose = [change(node) for node in loose]
     symbols = [told.with_trees(change) for told in symbols]
-    case = make_case(found, claims, loose, symbols, functions - _losses(entry, functions), entry.layout)
+    losses = _losses(entry, functions, (equation.left for equation in (*found.equations, *claims)))
+    case = make_case(found, claims, loose, symbols, functions - losses, entry.layout, losses)
     if letter:
         spelled = case.spelled
         written += layers_beside(list(written), letter)
         case = replace(case, written=tuple(written), spelled=lambda node: spelled(change(node)))
     case = replace(case, notes=(*case.notes, *notes))
-    for latex, told in entry.symbols.items():
-        if told.get("function") and not any(name == latex for _, name, _, _ in case.facts.functions):
-            case.facts.functions.append((0, latex, Function(), place))
+    known = losses | {name for _, name, _, _ in case.facts.functions}
+    told = (latex for latex, told in entry.symbols.items() if told.get("function") and latex not in known)
+    case.facts.functions.extend((0, latex, Function(), place) for latex in told)
     return case
 
 

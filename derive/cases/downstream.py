@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from typing import TypeGuard
 
 from derive.meaning.facts import key_without_indices
+from derive.meaning.kinds import LOSSES
 from derive.meaning.naming import plain
 from derive.meaning.outline import names_in, walk
 from derive.meaning.terms import INDEX_LETTERS
@@ -18,6 +20,7 @@ from derive.read.spelling import render
 
 CROSS_ENTROPIES = frozenset(["CE", "CrossEntropy", "crossentropy", "cross_entropy"])
 NAMED = frozenset(["BCE", "MSE", "MAE", "NLL", "KL", "H", "D", "P", "p", "cov", "corr", "sim"])  # each has a meaning
+CAPITALS = LOSSES - {r"\ell"}  # names of values as well: J(W) in one place, J in another
 
 
 def slope_name(function: str, argument: int, indices: tuple[ast.Node, ...], point: int = 0) -> ast.Name:
@@ -49,45 +52,87 @@ def linear_in_arguments(
         formulas: All that are to be written so: what a function is applied to in them tells its slopes apart.
         lying: Whether derivatives are written in numerator layout: those of a number by a vector are rows.
     """
-
-    points: dict[str, list[tuple[ast.Node, ...]]] = {}
+    calls: dict[str, dict[tuple[ast.Node, ...], ast.Call]] = {}
     for part in (part for formula in formulas for part in walk(formula)):
-        if isinstance(part, ast.Call) and _at(part) not in (found := points.setdefault(render(part.function), [])):
-            found.append(_at(part))
+        if isinstance(part, ast.Call):
+            plainly = replace(part, function=replace(part.function, primes=0))
+            calls.setdefault(render(plainly.function), {}).setdefault(_at(part), plainly)
+    bare = {name: next(iter(found.values())) for name, found in calls.items()
+            if name in losses and name not in CAPITALS and len(found) == 1}  # fmt: skip
+
+    def slopes(call: ast.Call, place: int) -> ast.Name:
+        arg, name = call.args[place], render(call.function)
+        running = {sub for n in names_in(arg) for sub in n.subs if render(sub) in INDEX_LETTERS}
+        point = [*calls.get(name, {_at(call): call})].index(_at(call))
+        found = slope_name(name, place + 1, tuple(sorted(running, key=render)), point)
+        if isinstance(arg, ast.Name) and arg.style == "()":  # other slopes at each step
+            found = replace(found, sup=arg.sup, style=arg.style)
+        return found
+
+    def laid(found: ast.Name) -> ast.Node:
+        return ast.Transpose(found) if lying and not found.subs else found
+
+    def is_any(node: ast.Node) -> TypeGuard[ast.Call]:
+        """Tell whether a call is one of a function of which nothing is said."""
+        if not isinstance(node, ast.Call) or any(isinstance(arg, ast.Relation | ast.Keyword) for arg in node.args):
+            return False
+        name, letter = render(replace(node.function, primes=0)), plain(node.function.base)
+        if letter in NAMED or name in known or (letter in CROSS_ENTROPIES and len(node.args) == 2):
+            return False
+        return len(node.args) > 1 or name in losses
+
+    def is_constant(arg: ast.Node) -> bool:
+        return isinstance(arg, ast.Name) and key_without_indices(arg) not in told
+
+    def own_slopes(node: ast.Derivative) -> ast.Node | None:
+        """Return the slopes that a derivative of such a function by its own argument is: all of them, or one."""
+        implied = node.wrt is None or isinstance(node.wrt, ast.Implied)
+        of = bare.get(render(node.of), node.of) if isinstance(node.of, ast.Name) and not implied else node.of
+        if not is_any(of) or of.function.primes:
+            return None
+        if implied:
+            return laid(slopes(of, 0)) if len(of.args) == 1 and not is_constant(of.args[0]) else None
+        for place, arg in enumerate(of.args):
+            if arg == node.wrt and not is_constant(arg):
+                return laid(slopes(of, place))
+            if _is_entry(node.wrt, arg) and not is_constant(arg):
+                assert isinstance(node.wrt, ast.Name) and isinstance(arg, ast.Name)
+                found = slopes(of, place)
+                return replace(found, subs=(*found.subs, *node.wrt.subs[len(arg.subs) :]))
+        return None
 
     def change(node: ast.Node) -> ast.Node:
-        found = points.get(render(node.function), ()) if isinstance(node, ast.Call) else ()
-        point = found.index(_at(node)) if isinstance(node, ast.Call) and _at(node) in found else 0
-        node = ast.map_children(node, change)
-        if isinstance(node, ast.Derivative) and (slopes := _slopes(node)) is not None:
-            return ast.Transpose(slopes) if lying and not (isinstance(slopes, ast.Name) and slopes.subs) else slopes
+        if isinstance(node, ast.Derivative) and (own := own_slopes(node)) is not None:
+            return own
+        if is_any(node) and node.function.primes == 1 and len(node.args) == 1 and render(_unprimed(node)) in bare:
+            return laid(slopes(replace(node, function=_unprimed(node)), 0))
+        point, node = node, ast.map_children(node, change)
         if not isinstance(node, ast.Call) or node.function.primes:
             return node
-        if any(isinstance(arg, ast.Relation | ast.Keyword) for arg in node.args):
-            return node
-        name = render(node.function)
         if plain(node.function.base) in CROSS_ENTROPIES and len(node.args) == 2:
             target, prediction = node.args
             return ast.Neg(_total(ast.Product(r"\odot", target, ast.Call(ast.Name(r"\log"), (prediction,)))))
-        if plain(node.function.base) in NAMED:
+        if not is_any(point):
             return node
-        if name in known or (len(node.args) < 2 and name not in losses):
-            return node
-        terms: list[ast.Node] = []
-        for place, arg in enumerate(node.args, 1):
-            if isinstance(arg, ast.Name) and key_without_indices(arg) not in told:
-                continue
-            running = {sub for n in names_in(arg) for sub in n.subs if render(sub) in INDEX_LETTERS}
-            slopes = slope_name(name, place, tuple(sorted(running, key=render)), point)
-            if isinstance(arg, ast.Name) and arg.style == "()":  # other slopes at each step
-                slopes = replace(slopes, sup=arg.sup, style=arg.style)
-            terms.append(_total(ast.Product(r"\odot", slopes, arg)))
+        terms = [_total(ast.Product(r"\odot", slopes(point, place), arg))
+                 for place, arg in enumerate(node.args) if not is_constant(arg)]  # fmt: skip
         total = terms[0] if terms else node
         for term in terms[1:]:
             total = ast.Sum("+", total, term)
         return total
 
     return change
+
+
+def _unprimed(call: ast.Call) -> ast.Name:
+    return replace(call.function, primes=0)
+
+
+def _is_entry(node: ast.Node, of: ast.Node) -> bool:
+    """Tell whether a name is an entry of another: y_i of y."""
+    if not (isinstance(node, ast.Name) and isinstance(of, ast.Name)) or len(node.subs) <= len(of.subs):
+        return False
+    return replace(node, subs=of.subs) == of and node.subs[: len(of.subs)] == of.subs
 
 
 def _at(call: ast.Call) -> tuple[ast.Node, ...]:
@@ -104,13 +149,3 @@ def _at(call: ast.Call) -> tuple[ast.Node, ...]:
 
 def _total(node: ast.Node) -> ast.Node:
     return ast.Call(ast.Name("sum"), (node,))
-
-
-def _slopes(node: ast.Derivative) -> ast.Node | None:
-    """Return the slopes that a derivative of such a function by its own argument is."""
-    if not (isinstance(node.of, ast.Call) and node.of.function == ast.Name("sum") and len(node.of.args) == 1):
-        return None
-    (inside,) = node.of.args
-    if isinstance(inside, ast.Product) and inside.sign == r"\odot" and inside.right == node.wrt:
-        return inside.left
-    return None

@@ -84,7 +84,7 @@ def left_open(own: Own, case: Case, bench: Bench) -> str:
         keys = {render(of), *([key_without_indices(of)] if isinstance(of, ast.Name) else [])}
         if not keys & (defined | spoken):
             return f"${render(part.of)}$ is not defined here"
-    names = {render(name) for name in names_in(own.claim.right)}
+    names = {spelled for name in names_in(own.claim.right) for spelled in (render(name), key_without_indices(name))}
     near = _connected(own, bench)
     slopes = [name.latex for name in near if is_slope(name.latex)]
     if slopes and not spoken and not names & {*bench.model.cotangents, *slopes}:

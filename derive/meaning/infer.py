@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from derive.errors import DeriveError, ModelError, ShapeError
-from derive.expr import Apply, Const, Node, Var, rebuild, substitute, variables, walk
+from derive.expr import Apply, Node, Var, rebuild, variables, walk
 from derive.meaning.facts import Facts, key_without_indices
 from derive.meaning.functions import SIGMA
 from derive.meaning.kinds import Evidence, Reading, Written, equation_indices, is_loss_name, numbers, readings
@@ -17,15 +17,15 @@ from derive.meaning.naming import MARKED
 from derive.meaning.outline import Equation, Outline, names_in
 from derive.meaning.outline import walk as walk_tree
 from derive.meaning.shaping import Sizes, build, name_sizes
+from derive.meaning.targets import with_target_domains
 from derive.meaning.terms import Meaning, cotangent_key
 from derive.model import Definition, Network, free_variables, is_data, ordered, outputs, trained
 from derive.notation import bare_letter, batch_name, delta_name, split_name
 from derive.ops import table
 from derive.read import syntax as ast
 from derive.read.spelling import render
-from derive.shapes import ROW, axes
+from derive.shapes import ROW
 
-ONE_HOT = ("onehot", "simplex")
 LAYER = re.compile(r"\^\{[\[(]?([^\]\)}]*)[\])]?\}")
 
 
@@ -248,52 +248,6 @@ def _name_sizes(sizes: Sizes, keys: Sequence[str], used: Sequence[str], taken: I
             if sizes.find(sizes.shapes[key][0]) == root:
                 preferred[f"{key}@0"] = "h" if len(roots) == 1 else f"h_{place}"
     name_sizes(sizes, [*inputs, *targets, *layered, *hidden, *used], [*taken, *used], preferred)
-
-
-def target_domains(network: Network, told: Collection[Var] = ()) -> dict[Var, Var]:
-    """Return targets with what the loss says of them, but for those of which it is `told`.
-
-    Beside 1 - y in a loss with a logarithm, y is 0 or 1; in a sum of y log p over the classes it is one-hot.
-    """
-    loss = network.value(network.loss) if network.loss is not None else None
-    parts = [part for part in walk(loss) if isinstance(part, Apply) and part.operands] if loss is not None else []
-    subtracted = {part.operands[1] for part in parts if part.op.name == table.SUB and part.operands[0] == Const(1)}
-    binary = subtracted if any(map(_is_log, parts)) else set()
-    logged = {v for part in parts if part.op.name == table.LOG for v in variables(part)}
-    weights = {
-        factor
-        for part in parts
-        if part.op.name == table.MUL and part.shape and any(_is_log(operand) for operand in part.operands)
-        for factor in part.operands
-    }
-    targets = [v for v in free_variables(network) if v not in logged and is_data(v) and v not in told]
-    domains = {v: "binary" if v in binary else "onehot" for v in targets if v in binary or v in weights}
-    domains |= {v: v.domain for v in free_variables(network) if v.domain in ONE_HOT and len(axes(v.shape)) > 1}
-    along = " last" if _by_rows(network) else ""
-    return {
-        v: Var(v.latex, v.shape, domain + (along if domain in ONE_HOT and len(axes(v.shape)) > 1 else ""))
-        for v, domain in domains.items()
-    }
-
-
-def _by_rows(network: Network) -> bool:
-    """Tell whether the rows of matrices are the samples: a softmax runs along them."""
-    parts = (part for item in network.definitions for part in walk(item.value))
-    return any(isinstance(part, Apply) and part.op.name == table.SOFTMAX and part.params == (1,) for part in parts)
-
-
-def _is_log(node: Node) -> bool:
-    return isinstance(node, Apply) and node.op.name == table.LOG
-
-
-def with_target_domains(network: Network, told: Collection[Var] = ()) -> tuple[Network, dict[Var, Var]]:
-    """Return the network with what its loss says of its targets, and the variables that this replaced."""
-    domains = target_domains(network, told)
-    swapped = tuple(replace(d, value=substitute(d.value, domains)) for d in network.definitions)
-    words = {"onehot": "is one-hot: the entries of a sample sum to 1", "binary": "is 0 or 1",
-             "simplex": "sums to 1 for each sample"}  # fmt: skip
-    notes = tuple(f"${v.latex}$ {words[v.domain.split()[0]]}" for v in domains.values())
-    return replace(network, definitions=swapped, assumptions=(*network.assumptions, *notes)), domains
 
 
 def _with_cotangents(network: Network, names: Mapping[str, Var], facts: Facts, written: Sequence[Written]) -> Network:

@@ -1,0 +1,97 @@
+"""What a loss says of its targets: 0 or 1, or one-hot, and along which axis of a matrix the classes lie."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from derive.expr import Apply, Const, Node, Var, substitute, variables, walk
+from derive.model import Network, free_variables, is_data
+from derive.ops import table
+from derive.shapes import axes
+from derive.verify.evaluate import EXACT, evaluate, points
+from derive.verify.numbers import CostError, Number, RetryError, einsum, number
+
+ONE_HOT = ("onehot", "simplex")
+COLUMNS, ROWS = "", " last"  # samples in columns: the classes lie along the first axis; in rows, along the last
+
+
+def target_domains(network: Network, told: Collection[Var] = ()) -> dict[Var, Var]:
+    """Return targets with what the loss says of them, but for those of which it is `told`.
+
+    Beside 1 - y in a loss with a logarithm, y is 0 or 1; in a sum of y log p over the classes it is one-hot.
+    """
+    loss = network.value(network.loss) if network.loss is not None else None
+    parts = [part for part in walk(loss) if isinstance(part, Apply) and part.operands] if loss is not None else []
+    subtracted = {part.operands[1] for part in parts if part.op.name == table.SUB and part.operands[0] == Const(1)}
+    binary = subtracted if any(map(_is_log, parts)) else set()
+    logged = {v for part in parts if part.op.name == table.LOG for v in variables(part)}
+    weights = {
+        factor
+        for part in parts
+        if part.op.name == table.MUL and part.shape and any(_is_log(operand) for operand in part.operands)
+        for factor in part.operands
+    }
+    targets = [v for v in free_variables(network) if v not in logged and is_data(v) and v not in told]
+    domains = {v: "binary" if v in binary else "onehot" for v in targets if v in binary or v in weights}
+    domains |= {v: v.domain for v in free_variables(network) if v.domain in ONE_HOT and len(axes(v.shape)) > 1}
+    matrices = {v for v, domain in domains.items() if domain in ONE_HOT and len(axes(v.shape)) > 1}
+    along = _classes(network, matrices)
+    return {v: Var(v.latex, v.shape, domain + along.get(v, COLUMNS)) for v, domain in domains.items()}
+
+
+def _classes(network: Network, targets: Collection[Var]) -> dict[Var, str]:
+    """Return along which axis of one-hot matrices the classes lie: that along which probabilities sum to 1.
+
+    A logarithm of a sum over the classes has the axis of the samples alone. Where a model has neither, the axis of a
+    softmax in it counts, and samples in columns where it has none.
+    """
+    parts = [part for item in network.definitions for part in walk(item.value) if isinstance(part, Apply)]
+    logged = list(dict.fromkeys(part.operands[0] for part in parts if part.op.name == table.LOG)) if targets else []
+    by_rows = any(part.op.name == table.SOFTMAX and part.params == (1,) for part in parts)
+    return {
+        target: next(_told_by(target, logged, network), ROWS if by_rows else COLUMNS) for target in targets
+    }
+
+
+def _told_by(target: Var, logged: Collection[Node], network: Network) -> Iterator[str]:
+    lengths = axes(target.shape)
+    if len(lengths) != 2:
+        return
+    for of in logged:
+        if axes(of.shape) == lengths and (along := _sums_to_one(of, network)) is not None:
+            yield along
+    for of in logged:
+        if lengths[0] != lengths[1] and axes(of.shape) in ((lengths[0],), (lengths[1],)):
+            yield ROWS if axes(of.shape) == lengths[:1] else COLUMNS
+
+
+def _sums_to_one(node: Node, network: Network) -> str | None:
+    """Tell along which axis a matrix's entries sum to 1, at a point; None if along neither."""
+    try:
+        value = next(evaluate(node, point) for point in points(EXACT, network, (), 1))
+    except (CostError, RetryError, NotImplementedError, StopIteration):
+        return None
+    return next((word for axis, word in ((1, ROWS), (0, COLUMNS)) if _are_one(value, axis)), None)
+
+
+def _are_one(value: Number, axis: int) -> bool:
+    letters = "ij"
+    sums = einsum(f"ij->{letters[1 - axis]}", [value])
+    return sums.same(number(np.ones(sums.shape, np.int64), exact=True))
+
+
+def _is_log(node: Node) -> bool:
+    return isinstance(node, Apply) and node.op.name == table.LOG
+
+
+def with_target_domains(network: Network, told: Collection[Var] = ()) -> tuple[Network, dict[Var, Var]]:
+    """Return the network with what its loss says of its targets, and the variables that this replaced."""
+    domains = target_domains(network, told)
+    swapped = tuple(replace(d, value=substitute(d.value, domains)) for d in network.definitions)
+    words = {"onehot": "is one-hot: the entries of a sample sum to 1", "binary": "is 0 or 1",
+             "simplex": "sums to 1 for each sample"}  # fmt: skip
+    notes = tuple(f"${v.latex}$ {words[v.domain.split()[0]]}" for v in domains.values())
+    return replace(network, definitions=swapped, assumptions=(*network.assumptions, *notes)), domains

@@ -1,0 +1,106 @@
+r"""Losses of which nothing is said, `\ell(o, y)`, functions that are told to be scalar, and targets of many samples."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from derive.cases.claims_file import Entry
+from derive.claims.entries import judge_entry
+from derive.verify.judge import FALSE, GOOD, OPEN, Verdict
+
+SHAPES: dict[str, Any] = {"W": {"shape": ["m", "n"]}, "x": {"shape": ["n"]}, "t": {"shape": ["m"]}}
+
+TRUE = [
+    r"\frac{\partial L}{\partial x} = W^T \frac{\partial L}{\partial z}",
+    r"\frac{\partial L}{\partial W} = \frac{\partial g}{\partial z} x^T",
+    r"\frac{\partial L}{\partial W} = \frac{\partial g(z)}{\partial z} x^T",
+    r"\nabla_W L = \nabla g(z) x^T",
+    r"\nabla_x L = W^T \nabla_z g(z)",
+    r"\frac{\partial L}{\partial x_j} = \sum_i W_{ij} \frac{\partial g}{\partial z_i}",
+    r"\frac{\partial L}{\partial x} = W^T g'(z)",
+]
+WRONG = [
+    r"\frac{\partial L}{\partial x} = W \frac{\partial L}{\partial z}",
+    r"\frac{\partial L}{\partial W} = x \left(\frac{\partial g}{\partial z}\right)^T",
+    r"\frac{\partial L}{\partial x} = -W^T g'(z)",
+    r"\frac{\partial L}{\partial x_j} = \sum_i W_{ji} \frac{\partial g}{\partial z_i}",
+]
+UNKNOWN = [  # of a gradient at another place, and of second derivatives, nothing is known
+    r"\nabla_x L = W^T (\nabla g)(W x)",
+    r"\frac{\partial^2 L}{\partial x^2} = W^T \frac{\partial^2 L}{\partial z^2} W",
+]
+
+
+def verdict(model: tuple[str, ...], claim: str, letter: str, told: bool) -> Verdict:
+    """Judge a claim about g, written with another letter."""
+    symbols = dict(SHAPES)
+    if told:
+        symbols[letter] = {"function": True, "maps": "scalar"}
+    own = [re.sub(r"(?<![a-z\\])g(?![a-z])", lambda _: f"{letter} ", text) for text in (*model, claim)]
+    return judge_entry(Entry(None, 1, tuple(own[:-1]), own[-1], symbols, "gradient"))[2]
+
+
+@pytest.mark.parametrize(("letter", "told"), [("g", True), (r"\ell", True), (r"\ell", False), ("F", True)])
+@pytest.mark.parametrize("claim", TRUE)
+def test_a_gradient_of_any_scalar_function_is_told_in_any_spelling(claim: str, letter: str, told: bool) -> None:
+    found = verdict(("z = W x", "L = g(z)"), claim, letter, told)
+    assert found.verdict in GOOD, found
+
+
+@pytest.mark.parametrize("claim", WRONG)
+def test_what_is_wrong_for_a_scalar_function_is_refuted(claim: str) -> None:
+    found = verdict(("z = W x", "L = g(z)"), claim, "g", True)
+    assert found.verdict in FALSE, found
+
+
+@pytest.mark.parametrize("claim", UNKNOWN)
+def test_what_slopes_do_not_tell_is_left_open(claim: str) -> None:
+    found = verdict(("z = W x", "L = g(z)"), claim, "g", True)
+    assert found.verdict in OPEN, found
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_of_several_arguments_the_one_that_is_differentiated_by_counts(told: bool) -> None:
+    model = ("z = W x", r"L = \ell(z, t)")
+    right = verdict(model, r"\frac{\partial L}{\partial x} = W^T \frac{\partial \ell(z, t)}{\partial z}", r"\ell", told)
+    other = verdict(model, r"\frac{\partial L}{\partial x} = W^T \frac{\partial \ell(z, t)}{\partial t}", r"\ell", told)
+    assert right.verdict in GOOD and other.verdict not in GOOD, (right, other)
+
+
+# ---------------------------------------------------------------- targets of many samples
+ROWS = (
+    r"P_{ik} = \frac{\exp(x_i^T w_k)}{\sum_l \exp(x_i^T w_l)}",
+    r"L = -\sum_{i=1}^N \sum_k Y_{ik} \log P_{ik}",
+)
+ROW_SHAPES: dict[str, Any] = {"x_i": {"shape": ["N", "d"]}, "w_k": {"shape": ["K", "d"]}, "Y": {"shape": ["N", "K"]}}
+COLUMNS = (
+    r"P_{ki} = \frac{\exp(w_k^T x_i)}{\sum_l \exp(w_l^T x_i)}",
+    r"L = -\sum_{i=1}^N \sum_k Y_{ki} \log P_{ki}",
+)
+COLUMN_SHAPES: dict[str, Any] = {**ROW_SHAPES, "Y": {"shape": ["K", "N"]}}
+SUMMED = (
+    r"z_{ik} = x_i^T w_k",
+    r"L = \sum_{i=1}^N \left(\log \sum_l \exp(z_{il}) - \sum_k Y_{ik} z_{ik}\right)",
+)
+TARGETS = {
+    "in rows": (ROWS, ROW_SHAPES, r"\sum_{i=1}^N (P_{ik} - Y_{ik}) x_i"),
+    "in columns": (COLUMNS, COLUMN_SHAPES, r"\sum_{i=1}^N (P_{ki} - Y_{ki}) x_i"),
+    "in rows, the logarithm of a sum": (
+        SUMMED, ROW_SHAPES, r"\sum_{i=1}^N \left(\frac{\exp(z_{ik})}{\sum_l \exp(z_{il})} - Y_{ik}\right) x_i",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("domain", ["onehot", "simplex", ""])
+@pytest.mark.parametrize(("model", "shapes", "right"), TARGETS.values(), ids=TARGETS)
+def test_the_classes_of_a_target_lie_where_the_probabilities_sum_to_one(
+    model: tuple[str, ...], shapes: dict[str, Any], right: str, domain: str
+) -> None:
+    told = {**shapes, "Y": {**shapes["Y"], "domain": domain}} if domain else shapes
+    for sign, words in (("", GOOD), ("-", FALSE)):
+        claim = rf"\frac{{\partial L}}{{\partial w_k}} = {sign}{right}"
+        found = judge_entry(Entry(None, 1, model, claim, told, "gradient"))[2]
+        assert found.verdict in words, (claim, found)
