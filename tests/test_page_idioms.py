@@ -1,0 +1,58 @@
+r"""Idioms of notes: each page with the verdicts of its claims in order, `good`, `false` or `open`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from derive.workbook import Workbook
+
+KINDS = {"proved": "good", "verified": "good", "refuted": "false", "ill-typed": "false"}
+PAGES = {
+    "a matrix where a vector is meant": (
+        r"""
+The rules are $\frac{d P Q}{d Q} = P^T$ and $\frac{d Q^T Q}{d Q} = 2 Q$ and $\frac{d Q^T P Q}{d Q} = (P + P^T) Q$.
+Wrong are $\frac{d Q^T P Q}{d Q} = 3 P Q$ and $\frac{d Q^T Q}{d Q} = Q$.
+""",
+        "open open open false false",
+    ),
+    "factors of a chain rule": (
+        r"""
+For a batch, $\frac{\partial (S V)}{\partial V} = S^T$, $\frac{\partial (S V)}{\partial S} = V^T$,
+$\frac{\partial (V^T s)}{\partial V} = s$, $\frac{\partial (V s)}{\partial V} = s^T$ and
+$\frac{\partial A V B}{\partial V} = B^T \otimes A$.
+""",
+        "open open open open open",
+    ),
+    "a trace is missing": (
+        r"""
+$$\begin{align}
+\frac{\partial u^T M v}{\partial M} &= u v^T \\
+\frac{\partial M^T C M}{\partial M} &= (C + C^T) M \\
+\frac{\partial C M}{\partial M} &= C^T \\
+\frac{\partial \operatorname{tr}(M^T C M)}{\partial M} &= (C + C^T) M
+\end{align}$$
+""",
+        "good false open good",
+    ),
+}
+
+
+@pytest.mark.parametrize("title", PAGES)
+def test_a_page_is_read_as_people_write(title: str, tmp_path: Path) -> None:
+    text, expected = PAGES[title]
+    page = tmp_path / "page.md"
+    page.write_text(text, encoding="utf-8")
+    judged = list(Workbook(page).judged())
+    words = [KINDS.get(claim.verdict.verdict, "open") for claim in judged]
+    assert words == expected.split(), [(claim.latex, claim.verdict.verdict, claim.verdict.reason) for claim in judged]
+
+
+def test_a_missing_trace_is_named(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGES["a trace is missing"][0], encoding="utf-8")
+    diagnosis = [claim.verdict.diagnosis for claim in Workbook(page).judged()][1]
+    assert diagnosis is not None
+    assert diagnosis.kind == "missing trace"
+    assert r"\operatorname{tr}\left(M^{T} C M\right)" in diagnosis.corrected
