@@ -36,6 +36,15 @@ $$\begin{align}
 """,
         "good false open good",
     ),
+    "a part of a loss that a word names, by a logarithm": (
+        r"""
+$$\mathcal{L} = \mathcal{L}_{data} + \mathcal{L}_{prior}, \quad u = c + r \exp(\log s)$$
+$$\frac{\partial \mathcal{L}_{data}}{\partial c} = \frac{\partial \mathcal{L}_{data}}{\partial u}$$
+$$\frac{\partial \mathcal{L}_{data}}{\partial \log s} = \frac{\partial \mathcal{L}_{data}}{\partial u} r \exp(\log s)$$
+$$\frac{\partial \mathcal{L}_{data}}{\partial \log s} = \frac{\partial \mathcal{L}_{data}}{\partial u} r$$
+""",
+        "good good false",
+    ),
 }
 
 
