@@ -45,6 +45,41 @@ $$\frac{\partial \mathcal{L}_{data}}{\partial \log s} = \frac{\partial \mathcal{
 """,
         "good good false",
     ),
+    "layers with their letter below": (
+        r"""
+# Layers
+Let $z_k = W_k a_{k-1} + b_k$ and $a_k = \sigma(z_k)$, with the cost $C = \frac{1}{2} \|a_L - y\|^2$.
+$$\delta_L = (a_L - y) \odot \sigma'(z_L)$$
+$$\delta_k = W_{k+1}^T \delta_{k+1} \odot \sigma'(z_k)$$
+$$\frac{\partial C}{\partial W_k} = \delta_k a_{k-1}^T, \quad \frac{\partial C}{\partial b_k} = \delta_k$$
+$$\delta_2 = W_3^T \delta_3 \odot \sigma'(z_2), \quad \delta_{L-1} = W_L^T \delta_L \odot \sigma'(z_{L-1})$$
+$$\delta_k = W_k^T \delta_{k+1} \odot \sigma'(z_k)$$
+$$\frac{\partial C}{\partial W_k} = \delta_k a_k^T$$
+$$\delta_L = (y - a_L) \odot \sigma'(z_L)$$
+""",
+        "good good good good good good false false false",
+    ),
+    "a last layer of its own": (
+        r"""
+# Layers
+Let $z_l = W_l h_{l-1}$ and $h_l = \tanh(z_l)$ for the hidden layers and $h_3 = z_3$ for the output, with the cost
+$C = \frac{1}{2} \|h_3 - y\|^2$ and $\delta_l = \partial C/\partial z_l$.
+$$\delta_3 = h_3 - y$$
+$$\delta_2 = W_3^T \delta_3 \odot (1 - h_2^2)$$
+$$\delta_l = W_{l+1}^T \delta_{l+1} \odot (1 - h_l^2)$$
+$$\frac{\partial C}{\partial W_1} = \delta_1 h_0^T$$
+$$\frac{\partial C}{\partial W_1} = h_0 \delta_1^T$$
+""",
+        "good good good good false",
+    ),
+    "an error that too few claims explain": (
+        r"""
+# Layers
+With $x_i = f_i(V_i x_{i-1})$ and $E = \|x_L - t\|^2$ the error is
+$$\delta_L = (x_L - t) \odot f_L'(V_L x_{L-1})$$
+""",
+        "open",
+    ),
 }
 
 

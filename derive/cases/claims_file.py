@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from derive.cases.case import Case, Symbol, make_case
-from derive.cases.layers_below import layer_below, layers_beside, with_layers_above
+from derive.cases.layers_below import layer_below, respelled_below, with_layers_above
 from derive.cases.probabilities import LETTERS
 from derive.cases.slices import names_rows, sliced, with_slices
 from derive.errors import DeriveError, UnreadError
@@ -148,10 +148,7 @@ def read_entry(entry: Entry, lying: bool = True) -> Case:
     loose = [change(node) for node in loose]
     symbols = [told.with_trees(change) for told in symbols]
     case = make_case(found, claims, loose, symbols, functions - _losses(entry, functions), entry.layout)
-    if letter:
-        spelled = case.spelled
-        written += layers_beside(list(written), letter)
-        case = replace(case, written=tuple(written), spelled=lambda node: spelled(change(node)))
+    case = respelled_below(case, letter, change, written)
     case = replace(case, notes=(*case.notes, *notes))
     for latex, told in entry.symbols.items():
         if told.get("function") and not any(name == latex for _, name, _, _ in case.facts.functions):
