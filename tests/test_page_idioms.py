@@ -80,6 +80,16 @@ $$\delta_L = (x_L - t) \odot f_L'(V_L x_{L-1})$$
 """,
         "open",
     ),
+    "a loss at a point": (
+        r"""
+For $l(V \tanh(U x))$ we find
+$$\frac{\partial l(V \tanh(U x))}{\partial V} = \frac{d l(y)}{dy}\Big|_{y = V \tanh(U x)} \tanh(U x)^T$$
+$$\frac{\partial l(V \tanh(U x))}{\partial U} = [(V^T \frac{d l(y)}{dy}) \circ \tanh'(U x)] x^T$$
+$$\frac{\partial l(V \tanh(U x))}{\partial U} = [V^T \frac{d l(y)}{dy}\Big|_{y = V \tanh(U x)}] x^T$$
+$$\frac{\partial l(V \tanh(U x))}{\partial V} = \frac{d l(y)}{dy}\Big|_{y = V \tanh(U x)} (U x)^T$$
+""",
+        "good good open open",
+    ),
 }
 
 

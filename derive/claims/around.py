@@ -194,9 +194,11 @@ def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterat
 
 
 def _says_itself(claim: Equation) -> bool:
-    """Tell whether a claim writes out what it differentiates."""
+    """Tell whether a claim writes out what it differentiates, or what a function of any kind is applied to there."""
     of = claim.left.of if isinstance(claim.left, ast.Derivative) else None
-    return of is not None and not isinstance(of, ast.Name | ast.Call)
+    if isinstance(of, ast.Call):
+        return any(not isinstance(arg, ast.Name) for arg in of.args)
+    return of is not None and not isinstance(of, ast.Name)
 
 
 def _named_here(claim: Equation, facts: Facts) -> list[Equation]:
