@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from derive.read.aims import without_aims
 from derive.workbook import Workbook
 
 KINDS = {"proved": "good", "verified": "good", "refuted": "false", "ill-typed": "false"}
@@ -90,6 +91,30 @@ $$\frac{\partial l(V \tanh(U x))}{\partial V} = \frac{d l(y)}{dy}\Big|_{y = V \t
 """,
         "good good open open",
     ),
+    "a minimum that is sought": (
+        r"""
+We solve
+$$\underset{u}{\operatorname{arg\,min}}\,\, J(u) = \frac{1}{2} \|P u - q\|^2 \quad \text{s.t. } u \geq 0$$
+$$\nabla_u J(u) = P^T (P u - q)$$
+$$\nabla_u J(u) = P (P u - q)$$
+""",
+        "good false",
+    ),
+    "a minimum that is sought, and then what it is of": (
+        r"""
+$$\min_{W, b} \; E(W, b), \quad E(W, b) = \|W s + b - r\|^2$$
+$$\frac{\partial E}{\partial b} = 2 (W s + b - r)$$
+$$\frac{\partial E}{\partial b} = 2 (r - W s - b)$$
+""",
+        "good false",
+    ),
+    "a list of a name's entries": (
+        r"""
+With $\Lambda = (\lambda_{ij})_{k \times k}$ let $v = \operatorname{tr}(\Lambda^T U^T U)$.
+$$\frac{\partial v}{\partial U} = U (\Lambda + \Lambda^T)$$
+""",
+        "good",
+    ),
 }
 
 
@@ -101,6 +126,11 @@ def test_a_page_is_read_as_people_write(title: str, tmp_path: Path) -> None:
     judged = list(Workbook(page).judged())
     words = [KINDS.get(claim.verdict.verdict, "open") for claim in judged]
     assert words == expected.split(), [(claim.latex, claim.verdict.verdict, claim.verdict.reason) for claim in judged]
+
+
+@pytest.mark.parametrize("latex", [r"\min_x f(x) = 3", r"\max_x f(x) = f(c)", r"\arg\min_u J = \arg\min_u K"])
+def test_the_value_of_a_minimum_is_no_formula_of_what_is_sought(latex: str) -> None:
+    assert without_aims(latex) == latex
 
 
 def test_a_missing_trace_is_named(tmp_path: Path) -> None:

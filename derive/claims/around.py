@@ -216,7 +216,12 @@ def _is_forward(equation: Equation) -> bool:
 
 
 def _is_plain(node: ast.Node) -> bool:
-    """Tell whether a formula is one that is computed with; what is listed, (x_1, …, x_n), only shows what a name is."""
+    """Tell whether a formula is one that is computed with.
+
+    What is listed, (x_1, …, x_n), only shows what a name is, and so does what is told of any entry, (x_{ij})_{m × n}.
+    """
+    if isinstance(node, ast.Entry) and any(isinstance(sub, ast.Product) for sub in node.subs):
+        return False
     return not is_value(node) and not any(isinstance(part, ast.Dots | ast.Matrix | ast.Group) for part in walk(node))
 
 

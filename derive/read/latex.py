@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from derive.errors import UnreadError
 from derive.read import vocabulary as words
+from derive.read.aims import without_aims
 from derive.read.calculus import is_composition
 from derive.read.clauses import Clause, clauses, listed, trimmed
 from derive.read.factors import FactorReader
@@ -81,7 +82,7 @@ def read_parts(
     ['Statement', 'Refused']
     """
     try:
-        tokens = scan(source, functions)
+        tokens = scan(without_aims(source), functions)
         found = clauses(nest(tokens))
     except UnreadError as error:
         return [Refused(str(error), error.column or 1, 1, source)]
@@ -121,7 +122,7 @@ def defined_functions(source: str) -> set[str]:
     {'f'}
     """
     try:
-        items = nest(scan(source))
+        items = nest(scan(without_aims(source)))
         pieces = [clause.items for clause in clauses(items)]
     except UnreadError:
         return set()
