@@ -28,7 +28,7 @@ def without_aims(source: str) -> str:
     >>> without_aims(r"\min_w J = \|w\|^2"), without_aims(r"\min_w J = 3")
     ('       J = \\|w\\|^2', '\\min_w J = 3')
     """
-    if "min" not in source and "max" not in source:
+    if _AIM.search(source) is None:
         return source
     start, found = 0, source
     for end in [*(row.start() for row in _ROW.finditer(source)), len(source)]:
