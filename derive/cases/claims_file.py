@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from derive.cases.case import Case, Symbol, defined_by, make_case
-from derive.cases.layers_below import layer_below, layers_beside, with_layers_above
+from derive.cases.layers_below import layer_below, respelled_below, with_layers_above
 from derive.cases.probabilities import LETTERS
 from derive.cases.slices import names_rows, sliced, with_slices
 from derive.errors import DeriveError, UnreadError
@@ -152,10 +152,7 @@ def read_entry(entry: Entry, lying: bool = True) -> Case:
     symbols = [told.with_trees(change) for told in symbols]
     losses = _losses(entry, functions, (equation.left for equation in (*found.equations, *claims)))
     case = make_case(found, claims, loose, symbols, functions - losses, entry.layout, losses)
-    if letter:
-        spelled = case.spelled
-        written += layers_beside(list(written), letter)
-        case = replace(case, written=tuple(written), spelled=lambda node: spelled(change(node)))
+    case = respelled_below(case, letter, change, written)
     case = replace(case, notes=(*case.notes, *notes))
     known = losses | {name for _, name, _, _ in case.facts.functions}
     told = (latex for latex, told in entry.symbols.items() if told.get("function") and latex not in known)

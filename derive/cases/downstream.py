@@ -86,19 +86,19 @@ def linear_in_arguments(
 
     def own_slopes(node: ast.Derivative) -> ast.Node | None:
         """Return the slopes that a derivative of such a function by its own argument is: all of them, or one."""
-        implied = node.wrt is None or isinstance(node.wrt, ast.Implied)
-        of = bare.get(render(node.of), node.of) if isinstance(node.of, ast.Name) and not implied else node.of
+        by = None if isinstance(node.wrt, ast.Implied) else node.wrt
+        of = bare.get(render(node.of), node.of) if isinstance(node.of, ast.Name) and by is not None else node.of
         if not is_any(of) or of.function.primes:
             return None
-        if implied:
+        if by is None:
             return laid(slopes(of, 0)) if len(of.args) == 1 and not is_constant(of.args[0]) else None
         for place, arg in enumerate(of.args):
-            if arg == node.wrt and not is_constant(arg):
+            if arg == by and not is_constant(arg):
                 return laid(slopes(of, place))
-            if _is_entry(node.wrt, arg) and not is_constant(arg):
-                assert isinstance(node.wrt, ast.Name) and isinstance(arg, ast.Name)
+            if _is_entry(by, arg) and not is_constant(arg):
+                assert isinstance(by, ast.Name) and isinstance(arg, ast.Name)
                 found = slopes(of, place)
-                return replace(found, subs=(*found.subs, *node.wrt.subs[len(arg.subs) :]))
+                return replace(found, subs=(*found.subs, *by.subs[len(arg.subs) :]))
         return None
 
     def change(node: ast.Node) -> ast.Node:

@@ -5,9 +5,10 @@ That a letter counts layers, and no steps of time, is told by its weights: each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from derive.cases.case import Case
 from derive.meaning.kinds import WEIGHTS
 from derive.meaning.layers import GENERAL, shifted, split_mark
 from derive.meaning.naming import names_of
@@ -70,6 +71,24 @@ def with_layers_above(nodes: Iterable[ast.Node], letter: str) -> Callable[[ast.N
         return replace(node, subs=(), sup=mark, style="()") if known else node
 
     return change
+
+
+def respelled_below(
+    case: Case, letter: str, change: Callable[[ast.Node], ast.Node], written: Sequence[ast.Node]
+) -> Case:  # fmt: skip
+    """Return a case whose layers were written above, which is mended in names with the letter below.
+
+    Args:
+        case: The case.
+        letter: The letter of its layers; "" where none counts them.
+        change: What wrote the letter above.
+        written: The formulas of the case as they are written.
+    """
+    if not letter:
+        return case
+    spelled = case.spelled
+    every = (*written, *layers_beside(list(written), letter))
+    return replace(case, written=every, spelled=lambda node: spelled(change(node)))
 
 
 def layers_beside(nodes: Iterable[ast.Node], letter: str) -> Iterator[ast.Name]:

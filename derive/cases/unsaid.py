@@ -86,6 +86,8 @@ def _of_open_end(facts: Facts, claim: Equation, told: Collection[str]) -> Said |
     if len(losses) != 1 or len(ends) != 1:
         return None
     open_ = {key_without_indices(name): name for name in names_in(losses[0].equation.right)}
+    if any(item.key in open_ and item.equation.right == ends[0].equation.left for item in facts.definitions):
+        return None  # the loss has it by another name
     known = {*told, *(item.key for item in facts.definitions)}
     open_ = {key: name for key, name in open_.items() if key not in known}
     if len(open_) > 1:

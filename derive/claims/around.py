@@ -194,9 +194,11 @@ def _scopes(order: int, claim: Equation, found: Outline, facts: Facts) -> Iterat
 
 
 def _says_itself(claim: Equation) -> bool:
-    """Tell whether a claim writes out what it differentiates."""
+    """Tell whether a claim writes out what it differentiates, or what a function of any kind is applied to there."""
     of = claim.left.of if isinstance(claim.left, ast.Derivative) else None
-    return of is not None and not isinstance(of, ast.Name | ast.Call)
+    if isinstance(of, ast.Call):
+        return any(not isinstance(arg, ast.Name) for arg in of.args)
+    return of is not None and not isinstance(of, ast.Name)
 
 
 def _named_here(claim: Equation, facts: Facts) -> list[Equation]:
@@ -214,7 +216,12 @@ def _is_forward(equation: Equation) -> bool:
 
 
 def _is_plain(node: ast.Node) -> bool:
-    """Tell whether a formula is one that is computed with; what is listed, (x_1, …, x_n), only shows what a name is."""
+    """Tell whether a formula is one that is computed with.
+
+    What is listed, (x_1, …, x_n), only shows what a name is, and so does what is told of any entry, (x_{ij})_{m × n}.
+    """
+    if isinstance(node, ast.Entry) and any(isinstance(sub, ast.Product) for sub in node.subs):
+        return False
     return not is_value(node) and not any(isinstance(part, ast.Dots | ast.Matrix | ast.Group) for part in walk(node))
 
 

@@ -19,6 +19,7 @@ from derive.claims.chain import ANY_FUNCTIONS, generic_chain
 from derive.claims.conditional import BOUND, for_all_indices
 from derive.claims.in_model import JudgedClaim, judge_claim
 from derive.claims.other_senses import sense_on_page
+from derive.claims.own_layers import judge_in_own_layers
 from derive.claims.usual_affine import judge_in_affine
 from derive.claims.usual_layers import judge_in_layers
 from derive.claims.usual_losses import judge_with_loss
@@ -44,9 +45,19 @@ def judge_page(found: Outline, facts: Facts, sketches: Sequence[Sketch], steps: 
     prose = " ".join([*found.prose.values(), *(word for words in found.headings.values() for word in words)])
     both = all(re.search(word, prose, re.IGNORECASE) for word in LAYOUTS)
     own = {key: _in_layout(verdicts, layout, both) for key, verdicts in alone.items() if verdicts}
-    results = _in_usual_layers([*_judged(found, facts, sketches, own, layout, steps)], found, facts, layout, steps)
+    judged = _in_own_layers([*_judged(found, facts, sketches, own, layout, steps)], found, facts, steps)
+    results = _in_usual_layers(judged, found, facts, layout, steps)
     results += [JudgedClaim(u.latex, u.place, "", "", Verdict("unread", u.reason), "", 0.0) for u in facts.unread]
     yield from sorted(results, key=lambda claim: (claim.place.line, claim.place.column))
+
+
+def _in_own_layers(judged: list[JudgedClaim], found: Outline, facts: Facts, steps: Steps) -> list[JudgedClaim]:
+    """Return the claims, those about layers with a letter below judged in these: it is no index of an entry."""
+    claims = [claim for _, claim in facts.claims]
+    verdicts = steps.take("below", lambda: judge_in_own_layers(claims, found), lambda stop: {})
+    kept = {place for place, one in enumerate(judged) if one.verdict.verdict not in FALSE}
+    told = {place: verdict for place, verdict in verdicts.items() if place not in kept or verdict.verdict not in OPEN}
+    return [replace(one, verdict=told.get(place, one.verdict)) for place, one in enumerate(judged)]
 
 
 def _in_usual_layers(

@@ -84,8 +84,14 @@ def numbers(sides: Sequence[ast.Node]) -> dict[str, tuple[str, ...]]:
     names = [name for side in sides for name in names_in(side)]
     hints = any(isinstance(part, ast.Transpose | ast.Norm | ast.Big | ast.Entry | ast.Matrix) for part in parts)
     signs = any(isinstance(part, ast.Product) and part.sign in HADAMARD for part in parts)
-    plain = all(not name.subs and (_LETTER.fullmatch(name.base) or is_loss_name(name.base)) for name in names)
+    plain = all(_is_plain_loss(name) or (not name.subs and _LETTER.fullmatch(name.base)) for name in names)
     return {} if hints or signs or not plain else {render(name): () for name in names}
+
+
+def _is_plain_loss(name: ast.Name) -> bool:
+    """Tell whether a name is that of a loss, also of a part of it that a word names: L_{total}."""
+    words = (isinstance(sub, ast.Name) and sub.base.isalpha() and len(sub.base) > 1 for sub in name.subs)
+    return is_loss_name(name.base) and all(words)
 
 
 def _by_spelling(key: str, uses: Sequence[ast.Node]) -> dict[str, float]:

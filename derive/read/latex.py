@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from derive.errors import UnreadError
 from derive.read import vocabulary as words
+from derive.read.aims import without_aims
 from derive.read.calculus import is_composition
 from derive.read.clauses import Clause, clauses, listed, trimmed
 from derive.read.factors import FactorReader
@@ -93,7 +94,7 @@ def _read_parts(
     source: str, functions: frozenset[str], quantities: frozenset[str]
 ) -> tuple[Statement | Refused, ...]:  # fmt: skip
     try:
-        tokens = scan(source, functions)
+        tokens = scan(without_aims(source), functions)
         found = clauses(nest(tokens))
     except UnreadError as error:
         return (Refused(str(error), error.column or 1, 1, source),)
@@ -133,7 +134,7 @@ def defined_functions(source: str) -> set[str]:
     {'f'}
     """
     try:
-        items = nest(scan(source))
+        items = nest(scan(without_aims(source)))
         pieces = [clause.items for clause in clauses(items)]
     except UnreadError:
         return set()
