@@ -161,6 +161,35 @@ $$\nabla_{\mathbf{w}} L = -\frac{1}{n} X^T (\mathbf{y} - X \mathbf{w})$$
 With $\mathbf{r} = \mathbf{y} - X \mathbf{w}$ this is
 $$\nabla_{\mathbf{w}} L = -\frac{1}{n} X^T \mathbf{r}$$
 """,
+        "$$q = u v + u^2$$\nAt $u = 2$ and $v = 5$ one has $$\\frac{\\partial q}{\\partial u} = 9$$",
+        r"""
+The likelihood is $P = p^3 (1 - p)^2$. At its maximum
+$$\begin{aligned}
+0 &= \frac{d}{dp} P \\
+&= 3 p^2 (1 - p)^2 - 2 p^3 (1 - p) \\
+&= p^2 (1 - p) (3 - 5 p)
+\end{aligned}$$
+""",
+        "For $c = 1$ the likelihood $P = q^c (1 - q)^{1 - c}$ is just $P = q$; for $c = 0$ it is $P = 1 - q$.",
+        r"""
+$$C = \frac12 \sum_k (t_k - a^L_k)^2$$
+and so, written with vectors,
+$$\nabla_a C = a^L - t$$
+""",
+        r"""
+The sigmoid $\sigma$ acts on each entry of $X$, $Y = \sigma(X)$, so that
+$$\sigma'(X_{b,d}) = Y_{b,d} (1 - Y_{b,d})$$
+""",
+        r"""
+With $y = f(x)$ and the Jacobian matrix of the layer,
+$$\frac{\partial L}{\partial x} = \frac{\partial L}{\partial y} J_f(x)$$
+""",
+        r"""
+Over all classes the scores are normalised:
+$$B = \sum_i \sum_j (\sigma(u_{ij}) - y_{ij})^2$$
+$$\frac{\partial B}{\partial u_{kl}} = 2 \sigma(u_{kl}) \left((\sigma(u_{kl}) - y_{kl}) -
+\sum_j \sigma(u_{kj}) (\sigma(u_{kj}) - y_{kj})\right)$$
+""",
     ],
 )
 def test_a_right_page_is_not_slandered(text: str, tmp_path: Path) -> None:
@@ -171,6 +200,38 @@ def test_a_name_defined_anew_leaves_the_other_claims_of_a_page(tmp_path: Path) -
     text = "$$z = w^T x + b$$\n$$L = (y - z)^2$$\n$$z = v^T x$$\n$$\\frac{\\partial L}{\\partial z} = 2 (z - y)$$"
     first, second = claims(tmp_path, text)
     assert (first.verdict.verdict, second.verdict.verdict) == ("unread", "proved")
+
+
+GATES = r"""
+For a gate with one output each:
+$$\begin{align}
+z = x + y &\quad\Rightarrow\quad \frac{\partial z}{\partial x} = 1, \quad \frac{\partial z}{\partial y} = 1 \\
+z = x y &\quad\Rightarrow\quad \frac{\partial z}{\partial x} = y, \quad \frac{\partial z}{\partial y} = x \\
+z = x^3 &\quad\Rightarrow\quad \frac{\partial z}{\partial x} = 3 x^2
+\end{align}$$
+"""
+
+
+def test_a_line_that_states_a_name_anew_speaks_of_what_it_states(tmp_path: Path) -> None:
+    found = [claim for claim in claims(tmp_path, GATES) if claim.lhs.startswith(r"\frac")]
+    assert [claim.verdict.verdict for claim in found] == ["proved"] * 5
+
+
+@pytest.mark.parametrize("formula", [r"f(x) = \max(0.01 x, x, a)", r"f(x) = x + \ldots"])
+def test_a_function_that_is_not_read_leaves_the_other_claims_of_a_page(formula: str, tmp_path: Path) -> None:
+    text = f"$${formula}$$\n$$f'(x) = 1$$\n$$L = (y - z)^2$$\n$$\\frac{{\\partial L}}{{\\partial z}} = 2 (z - y)$$"
+    verdicts = [claim.verdict.verdict for claim in claims(tmp_path, text)]
+    assert (verdicts[0], verdicts[-1]) == ("unread", "proved")
+
+
+def test_what_is_said_of_a_diagonal_says_nothing_of_the_other_entries(tmp_path: Path) -> None:
+    text = r"""
+Let $D \in \mathbb{R}^{m \times m}$ be diagonal with
+$$D_{ii} = - w_i h_i$$
+and $H = X^T D X$. Then
+$$\frac{\partial H}{\partial X} = X^T D$$
+"""
+    assert not [claim for claim in claims(tmp_path, text) if claim.verdict.verdict in GOOD]
 
 
 SOFTMAX = r"""

@@ -18,7 +18,7 @@ from derive.claims.bench import Bench, make_bench
 from derive.claims.chain import ANY_FUNCTIONS, generic_chain
 from derive.claims.conditional import BOUND, for_all_indices
 from derive.claims.in_model import JudgedClaim, judge_claim
-from derive.claims.other_senses import sense_on_page
+from derive.claims.other_senses import said_of_one_value, sense_on_page, stated_anew
 from derive.claims.usual_affine import judge_in_affine
 from derive.claims.usual_layers import judge_in_layers
 from derive.claims.usual_losses import judge_with_loss
@@ -136,8 +136,10 @@ def _judge_timed(
     verdict, title = _judge_said(order, said, alone, page) if said is not None else (BOUND, "")
     if claim.only is not None and said is not claim:
         verdict = replace(verdict, assumptions=(*verdict.assumptions, f"said for ${render(claim.only)}$ alone"))
-    if verdict.verdict in FALSE and (other := sense_on_page(claim, verdict, page.facts, page.found.prose.values())):
-        verdict = Verdict("unread", other)
+    if verdict.verdict in FALSE:
+        other = sense_on_page(claim, verdict, page.facts, page.found.prose.values())
+        other = other or said_of_one_value(claim, page.found)
+        verdict = Verdict("unread", other) if other else verdict
     verdict = in_chain(claim, verdict, above, partial(_judge_step, claim, alone is not None, page))
     return JudgedClaim(
         claim.latex, claim.stands, render(claim.left), render(claim.right), verdict, title,
@@ -150,6 +152,8 @@ def _judge_said(order: int, claim: Equation, alone: Verdict | None, page: _Page)
     verdict, title = (alone, "") if alone is not None else _judge_one(claim, page)
     if verdict.verdict in FALSE and alone is None and (elsewhere := _defined_beside(claim, page)):
         verdict, title = Verdict("unread", f"the page defines ${elsewhere}$, and the model here does not"), ""
+    if verdict.verdict in FALSE and alone is None and (anew := stated_anew(claim, page.found)):
+        verdict, title = Verdict("unread", f"the section says in several ways what ${anew}$ is"), ""
     if verdict.verdict in OPEN and not _is_given_up(page.bench):
         around = judge_around(order, claim, page.found, page.facts, page.layout, page.models)
         told = around.verdict not in OPEN or (around is not UNKNOWN and not title and alone is None)

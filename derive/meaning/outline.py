@@ -299,9 +299,11 @@ def is_update(node: ast.Relation) -> bool:
 
 def walk(node: ast.Node) -> Iterator[ast.Node]:
     """Yield a tree's nodes, outermost first."""
-    yield node
-    for part in ast.children(node):
-        yield from walk(part)
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting += reversed(ast.children(part))
 
 
 def names_in(node: ast.Node, bound: frozenset[ast.Node] = frozenset()) -> list[ast.Name]:

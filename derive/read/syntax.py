@@ -6,7 +6,7 @@ order and with the sign in which they were written. Giving them a meaning is the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
@@ -273,28 +273,38 @@ NODES = (
 )  # fmt: skip
 
 
-def children(node: Node) -> Iterator[Node]:
-    """Yield the trees directly below a node, scripts and functions included, in reading order."""
-    for slot in fields(node):
-        yield from _trees(getattr(node, slot.name))
+KINDS = frozenset(NODES)
+SLOTS = {kind: tuple(slot.name for slot in fields(kind)) for kind in NODES}  # asked for at every step of every walk
 
 
-def _trees(part: object) -> Iterator[Node]:
-    """Yield a tree, or those in a tuple: the rows of a matrix are tuples in a tuple."""
-    if isinstance(part, NODES):
-        yield part
-    elif isinstance(part, tuple):
-        for item in part:
-            yield from _trees(item)
+def children(node: Node) -> list[Node]:
+    """Return the trees directly below a node, scripts and functions included, in reading order."""
+    found: list[Node] = []
+    for slot in SLOTS[type(node)]:
+        part = getattr(node, slot)
+        if type(part) in KINDS:
+            found.append(part)
+        elif part and type(part) is tuple:
+            _add_trees(part, found)
+    return found
+
+
+def _add_trees(parts: tuple[object, ...], found: list[Node]) -> None:
+    """Add the trees in a tuple: the rows of a matrix are tuples in a tuple."""
+    for item in parts:
+        if isinstance(item, NODES):
+            found.append(item)
+        elif isinstance(item, tuple):
+            _add_trees(item, found)
 
 
 def map_children(node: Node, change: Callable[[Node], Node]) -> Node:
     """Return a node with each tree directly below it replaced by what `change` makes of it."""
     changed: dict[str, Any] = {}
-    for slot in fields(node):
-        part = getattr(node, slot.name)
+    for slot in SLOTS[type(node)]:
+        part = getattr(node, slot)
         if (new := _mapped(part, change)) is not part:
-            changed[slot.name] = new
+            changed[slot] = new
     return replace(node, **changed) if changed else node
 
 
@@ -304,9 +314,9 @@ def with_parts(node: Node, parts: Mapping[Node, Node]) -> Node:
 
 
 def _mapped(part: Any, change: Callable[[Node], Node]) -> Any:
-    if isinstance(part, NODES):
+    if type(part) in KINDS:
         return change(part)
-    if isinstance(part, tuple) and part:
+    if part and type(part) is tuple:
         new = tuple(_mapped(item, change) for item in part)
         return new if any(a is not b for a, b in zip(new, part, strict=True)) else part
     return part
