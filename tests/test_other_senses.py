@@ -296,3 +296,68 @@ $$\frac{\partial L}{\partial K} = \frac{\partial L}{\partial S} Q$$
 """
     right, wrong = claims(tmp_path, text)
     assert (right.verdict.verdict, wrong.verdict.verdict) == ("proved", "ill-typed")
+
+
+NEURONS = r"""
+# One path through the net
+$$net_{h1} = w_1 * i_1 + w_2 * i_2 + b_1 * 1$$
+$$out_{h1} = \frac{1}{1 + e^{-net_{h1}}}$$
+$$net_{o1} = w_5 * out_{h1} + w_6 * out_{h2} + b_2 * 1$$
+$$out_{o1} = \frac{1}{1 + e^{-net_{o1}}}$$
+$$E_{total} = \frac12 (target_{o1} - out_{o1})^2 + \frac12 (target_{o2} - out_{o2})^2$$
+
+$$\frac{\partial out_{o1}}{\partial net_{o1}} = out_{o1} (1 - out_{o1})$$
+$$\frac{\partial E_{total}}{\partial w_5} = \frac{\partial E_{total}}{\partial out_{o1}} *
+\frac{\partial out_{o1}}{\partial net_{o1}} * \frac{\partial net_{o1}}{\partial w_5}$$
+
+> Put together:
+> $$
+> \frac{\partial E_{total}}{\partial w_5} = -(target_{o1} - out_{o1})
+> * out_{o1} (1 - out_{o1}) * out_{h1}
+> $$
+
+$$\frac{\partial E_{total}}{\partial w_5} = (target_{o1} - out_{o1}) * out_{o1} (1 - out_{o1}) * out_{h1}$$
+"""
+
+
+@pytest.mark.parametrize("text", [NEURONS, NEURONS.replace(" * 1$", "$")], ids=["bias times one", "bias"])
+def test_neurons_named_by_words_are_numbers(text: str, tmp_path: Path) -> None:
+    verdicts = [claim.verdict.verdict for claim in claims(tmp_path, text)]
+    assert verdicts == ["proved", "proved", "proved", "refuted"]
+
+
+CHAINS = r"""
+$$p_j = \frac{e^{z_j}}{\sum_k e^{z_k}}$$
+$$E = -\sum_j y_j \log p_j$$
+$$\begin{align}
+\frac{\partial E}{\partial z_i} &= -\sum_j y_j \frac{\partial}{\partial z_i} \log(p_j) \\
+&= p_i - y_i \quad \text{(compactly)}
+\end{align}$$
+$$\frac{\partial E}{\partial z_i} = \sum_j y_j \frac{\partial}{\partial z_i} \log(p_j)$$
+$$\frac{\partial E}{\partial p_j} = \frac{\partial (-\sum_i y_i \log p_i)}{\partial p_j} = -\frac{y_j}{p_j}$$
+"""
+
+
+def test_a_chain_may_differentiate_formulas_on_its_way(tmp_path: Path) -> None:
+    verdicts = [claim.verdict.verdict for claim in claims(tmp_path, CHAINS)]
+    assert verdicts == ["proved", "proved", "refuted", "proved", "proved"]
+
+
+def test_a_gradient_of_a_function_of_one_argument_is_by_that(tmp_path: Path) -> None:
+    text = r"""
+$$f(x) = \frac12 x^T A x + b^T x$$
+$$\nabla f(x) = \frac12 (A + A^T) x + b$$
+$$\nabla f(x) = (A + A^T) x + b$$
+"""
+    assert [claim.verdict.verdict for claim in claims(tmp_path, text)] == ["proved", "refuted"]
+
+
+def test_sizes_may_be_told_with_words_below_them(tmp_path: Path) -> None:
+    text = r"""
+Let $x \in \mathbb{R}^{D_{\text{in}}}$ and $W \in \mathbb{R}^{D_{\text{out}} \times D_{\text{in}}}$.
+$$z = W x$$
+$$L = \frac12 \|z\|^2$$
+$$\frac{\partial L}{\partial W} = z x^T \quad \text{(weights)}$$
+$$\frac{\partial L}{\partial W} = x z^T$$
+"""
+    assert [claim.verdict.verdict for claim in claims(tmp_path, text)] == ["proved", "ill-typed"]

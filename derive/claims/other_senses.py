@@ -126,9 +126,17 @@ def _senses_of_shapes(claim: Equation, verdict: Verdict, facts: Facts) -> Iterat
         yield f"whether ${lettered}$ is an entry is not said"
     primed = any(isinstance(part, ast.Call) and part.function.primes for part in parts)
     backward = primed or any(isinstance(part, ast.Derivative) for part in parts)
+    stated = [name for item in facts.definitions for name in names_in(item.equation.right)]
+    if "multiplies a vector by a vector" in verdict.reason and not any(map(_may_be_array, [*names, *stated])):
+        yield "whether its letters are numbers or vectors is not said"
     deltas = {GREEK_DELTA, r"\Delta", *(name for _, name, _ in facts.cotangents)}
     if not backward and not any({name.base, render(name)} & deltas for name in names):
         yield f"the shapes of its letters may be others here: {verdict.reason}"
+
+
+def _may_be_array(name: ast.Name) -> bool:
+    """Tell whether a name looks like an array: a capital that is no loss, or a letter in bold."""
+    return (_may_be_matrix(name) and not is_loss_name(render(name))) or plain(name.base) != name.base
 
 
 def _mark_or_power(claim: Equation, verdict: Verdict, facts: Facts) -> str:
@@ -150,7 +158,7 @@ def _unsaid_function(claim: Equation, facts: Facts) -> str:
 
 
 def _sums_over_calls(node: ast.Node) -> bool:
-    r"""Tell whether a sum runs over the entries that a function is applied to, as with a softmax: \sum_j σ(u_{kj}) …."""
+    r"""Tell whether a sum runs over the entries that a function is applied to, as with a softmax: \sum_j σ(u_{kj})."""
     sums = [part for part in walk(node) if isinstance(part, ast.Big)]
     calls = [(part.index, call) for part in sums for call in walk(part.body) if isinstance(call, ast.Call)]
     return any(index in name.subs[1:] for index, call in calls for arg in call.args for name in names_in(arg))

@@ -203,6 +203,9 @@ def _bench(
         return Verdict("unread", "no model on the page defines what it speaks of")
     try:
         model = build_model(sketch, facts, found)
+        ones = {key: () for key, var in model.names.items() if var.shape == (1,) and key not in found.declared}
+        if ones:  # the only size that fits is 1: they are numbers
+            model = build_model(sketch, facts, replace(found, declared={**found.declared, **ones}))
         number = collapsed(model.reading.meaning.kinds, found.declared)
         if number:
             return Verdict("unread", f"${number}$ fits only as a number; say its sizes")

@@ -220,7 +220,7 @@ def _fitted(
 
 def _options(key: str, is_named: bool, equations: list[Written], evidence: Evidence) -> dict[str, float]:
     """Return how unusual each kind would be for a name; what an equation names may be a row as well: z = x^T A."""
-    if key == UNNAMED:
+    if key in (UNNAMED, *UNNAMED_BESIDE):
         return dict.fromkeys((*KINDS, "row"), 0.0)
     found = costs(key, _uses(key, equations), evidence)
     if "vector" in found and key not in evidence.declared:
@@ -248,6 +248,7 @@ def _is_capital(node: ast.Node) -> bool:
 BEFORE_MATRIX = 0.6  # how much less usual a row is than a vector where it stands before a matrix
 LYING = 4.0  # and elsewhere
 UNNAMED = r"\mathit{f}"  # what a formula is called that has no name; its spelling says nothing of it
+UNNAMED_BESIDE = (r"\mathit{g}", r"\mathit{h}", r"\mathit{q}")  # and others beside it
 SCALAR_LETTERS = frozenset(
     [
         r"\alpha", r"\beta", r"\gamma", r"\epsilon", r"\varepsilon", r"\eta", r"\lambda", r"\mu", r"\rho",
