@@ -361,3 +361,23 @@ $$\frac{\partial L}{\partial W} = z x^T \quad \text{(weights)}$$
 $$\frac{\partial L}{\partial W} = x z^T$$
 """
     assert [claim.verdict.verdict for claim in claims(tmp_path, text)] == ["proved", "ill-typed"]
+
+
+def test_a_gradient_by_the_outputs_is_by_those_of_the_last_layer(tmp_path: Path) -> None:
+    text = r"""
+$$C = \frac12 \sum_k (t_k - a^L_k)^2$$
+$$\nabla_a C = a^L - t$$
+$$\nabla_a C = t - a^L$$
+"""
+    right, wrong = (claim.verdict for claim in claims(tmp_path, text))
+    assert (right.verdict, wrong.verdict) == ("proved", "refuted")
+    assert "$a$ is $a^{(L)}$" in right.assumptions
+
+
+def test_the_larger_of_two_is_read(tmp_path: Path) -> None:
+    text = r"""
+$$g(z) = \max(0.01 z, z)$$
+$$g'(z) = \begin{cases} 0.01 & \text{if } z < 0 \\ 1 & \text{if } z > 0 \end{cases}$$
+$$g'(z) = \begin{cases} 0.1 & \text{if } z < 0 \\ 1 & \text{if } z > 0 \end{cases}$$
+"""
+    assert [claim.verdict.verdict for claim in claims(tmp_path, text)] == ["proved", "refuted"]

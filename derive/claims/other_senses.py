@@ -100,8 +100,6 @@ def _senses(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterable[str
         yield "it may be the value at a point"
     if not names_in(claim.left):
         yield f"that it is ${render(claim.left)}$ may be what is to be solved, and no claim"
-    if mark := _mark_or_power(claim, verdict, facts):
-        yield f"whether ${mark}$ above a name is a layer or a power is not said"
     if function := _unsaid_function(claim, facts):
         yield f"nothing says what the function ${function}$ is"
     guessed = any(r"$\sigma$ is the logistic" in text for text in verdict.assumptions)
@@ -137,15 +135,6 @@ def _senses_of_shapes(claim: Equation, verdict: Verdict, facts: Facts) -> Iterat
 def _may_be_array(name: ast.Name) -> bool:
     """Tell whether a name looks like an array: a capital that is no loss, or a letter in bold."""
     return (_may_be_matrix(name) and not is_loss_name(render(name))) or plain(name.base) != name.base
-
-
-def _mark_or_power(claim: Equation, verdict: Verdict, facts: Facts) -> str:
-    """Return the letter of layers that a counterexample has as a number, which raises what stands below it."""
-    symbols = verdict.counterexample.symbols if verdict.counterexample is not None else {}
-    sides = [claim.left, claim.right, *(item.equation.right for item in facts.definitions)]
-    powers = [part for side in sides for part in walk(side) if isinstance(part, ast.Power)]
-    raised = {render(part.exponent) for part in powers if isinstance(part.base, ast.Name)}
-    return next((name for name in symbols if name in LAYERS & raised and isinstance(symbols[name], float)), "")
 
 
 def _unsaid_function(claim: Equation, facts: Facts) -> str:
@@ -211,3 +200,12 @@ def stated_anew(claim: Equation, found: Outline) -> str:
             stated.setdefault(item.left, set()).add(render(item.right))
     names = [*names_in(claim.left), *names_in(claim.right)]
     return next((render(name) for name in names if len(stated.get(name, ())) > 1), "")
+
+
+def mark_or_power(claim: Equation, verdict: Verdict, facts: Facts) -> str:
+    """Return the letter of layers that a counterexample has as a number, which raises what stands below it."""
+    symbols = verdict.counterexample.symbols if verdict.counterexample is not None else {}
+    sides = [claim.left, claim.right, *(item.equation.right for item in facts.definitions)]
+    powers = [part for side in sides for part in walk(side) if isinstance(part, ast.Power)]
+    raised = {render(part.exponent) for part in powers if isinstance(part.base, ast.Name)}
+    return next((name for name in symbols if name in LAYERS & raised and isinstance(symbols[name], float)), "")

@@ -18,7 +18,7 @@ from derive.claims.bench import Bench, make_bench
 from derive.claims.chain import ANY_FUNCTIONS, generic_chain
 from derive.claims.conditional import BOUND, for_all_indices
 from derive.claims.in_model import JudgedClaim, judge_claim
-from derive.claims.other_senses import said_of_one_value, sense_on_page, stated_anew
+from derive.claims.other_senses import mark_or_power, said_of_one_value, sense_on_page, stated_anew
 from derive.claims.usual_affine import judge_in_affine
 from derive.claims.usual_layers import judge_in_layers
 from derive.claims.usual_losses import judge_with_loss
@@ -154,6 +154,8 @@ def _judge_said(order: int, claim: Equation, alone: Verdict | None, page: _Page)
         verdict, title = Verdict("unread", f"the page defines ${elsewhere}$, and the model here does not"), ""
     if verdict.verdict in FALSE and alone is None and (anew := stated_anew(claim, page.found)):
         verdict, title = Verdict("unread", f"the section says in several ways what ${anew}$ is"), ""
+    if verdict.verdict in FALSE and (mark := mark_or_power(claim, verdict, page.facts)):
+        verdict, title = Verdict("unread", f"whether ${mark}$ above a name is a layer or a power is not said"), ""
     if verdict.verdict in OPEN and not _is_given_up(page.bench):
         around = judge_around(order, claim, page.found, page.facts, page.layout, page.models)
         told = around.verdict not in OPEN or (around is not UNKNOWN and not title and alone is None)
