@@ -174,7 +174,7 @@ def _marked(draft: _Draft, own: _Draft) -> list[str]:
 
 
 def _has_mark(name: ast.Node | None) -> bool:
-    return isinstance(name, ast.Name) and name.sup is not None
+    return isinstance(name, ast.Name) and name.sup is not None and not name.subs
 
 
 def _with_means(draft: _Draft) -> _Draft:
