@@ -161,6 +161,35 @@ $$\nabla_{\mathbf{w}} L = -\frac{1}{n} X^T (\mathbf{y} - X \mathbf{w})$$
 With $\mathbf{r} = \mathbf{y} - X \mathbf{w}$ this is
 $$\nabla_{\mathbf{w}} L = -\frac{1}{n} X^T \mathbf{r}$$
 """,
+        "$$q = u v + u^2$$\nAt $u = 2$ and $v = 5$ one has $$\\frac{\\partial q}{\\partial u} = 9$$",
+        r"""
+The likelihood is $P = p^3 (1 - p)^2$. At its maximum
+$$\begin{aligned}
+0 &= \frac{d}{dp} P \\
+&= 3 p^2 (1 - p)^2 - 2 p^3 (1 - p) \\
+&= p^2 (1 - p) (3 - 5 p)
+\end{aligned}$$
+""",
+        "For $c = 1$ the likelihood $P = q^c (1 - q)^{1 - c}$ is just $P = q$; for $c = 0$ it is $P = 1 - q$.",
+        r"""
+$$C = \frac12 \sum_k (t_k - a^L_k)^2$$
+and so, written with vectors,
+$$\nabla_a C = a^L - t$$
+""",
+        r"""
+The sigmoid $\sigma$ acts on each entry of $X$, $Y = \sigma(X)$, so that
+$$\sigma'(X_{b,d}) = Y_{b,d} (1 - Y_{b,d})$$
+""",
+        r"""
+With $y = f(x)$ and the Jacobian matrix of the layer,
+$$\frac{\partial L}{\partial x} = \frac{\partial L}{\partial y} J_f(x)$$
+""",
+        r"""
+Over all classes the scores are normalised:
+$$B = \sum_i \sum_j (\sigma(u_{ij}) - y_{ij})^2$$
+$$\frac{\partial B}{\partial u_{kl}} = 2 \sigma(u_{kl}) \left((\sigma(u_{kl}) - y_{kl}) -
+\sum_j \sigma(u_{kj}) (\sigma(u_{kj}) - y_{kj})\right)$$
+""",
     ],
 )
 def test_a_right_page_is_not_slandered(text: str, tmp_path: Path) -> None:
@@ -171,6 +200,38 @@ def test_a_name_defined_anew_leaves_the_other_claims_of_a_page(tmp_path: Path) -
     text = "$$z = w^T x + b$$\n$$L = (y - z)^2$$\n$$z = v^T x$$\n$$\\frac{\\partial L}{\\partial z} = 2 (z - y)$$"
     first, second = claims(tmp_path, text)
     assert (first.verdict.verdict, second.verdict.verdict) == ("unread", "proved")
+
+
+GATES = r"""
+For a gate with one output each:
+$$\begin{align}
+z = x + y &\quad\Rightarrow\quad \frac{\partial z}{\partial x} = 1, \quad \frac{\partial z}{\partial y} = 1 \\
+z = x y &\quad\Rightarrow\quad \frac{\partial z}{\partial x} = y, \quad \frac{\partial z}{\partial y} = x \\
+z = x^3 &\quad\Rightarrow\quad \frac{\partial z}{\partial x} = 3 x^2
+\end{align}$$
+"""
+
+
+def test_a_line_that_states_a_name_anew_speaks_of_what_it_states(tmp_path: Path) -> None:
+    found = [claim for claim in claims(tmp_path, GATES) if claim.lhs.startswith(r"\frac")]
+    assert [claim.verdict.verdict for claim in found] == ["proved"] * 5
+
+
+@pytest.mark.parametrize("formula", [r"f(x) = \max(0.01 x, x, a)", r"f(x) = x + \ldots"])
+def test_a_function_that_is_not_read_leaves_the_other_claims_of_a_page(formula: str, tmp_path: Path) -> None:
+    text = f"$${formula}$$\n$$f'(x) = 1$$\n$$L = (y - z)^2$$\n$$\\frac{{\\partial L}}{{\\partial z}} = 2 (z - y)$$"
+    verdicts = [claim.verdict.verdict for claim in claims(tmp_path, text)]
+    assert (verdicts[0], verdicts[-1]) == ("unread", "proved")
+
+
+def test_what_is_said_of_a_diagonal_says_nothing_of_the_other_entries(tmp_path: Path) -> None:
+    text = r"""
+Let $D \in \mathbb{R}^{m \times m}$ be diagonal with
+$$D_{ii} = - w_i h_i$$
+and $H = X^T D X$. Then
+$$\frac{\partial H}{\partial X} = X^T D$$
+"""
+    assert not [claim for claim in claims(tmp_path, text) if claim.verdict.verdict in GOOD]
 
 
 SOFTMAX = r"""
@@ -235,3 +296,88 @@ $$\frac{\partial L}{\partial K} = \frac{\partial L}{\partial S} Q$$
 """
     right, wrong = claims(tmp_path, text)
     assert (right.verdict.verdict, wrong.verdict.verdict) == ("proved", "ill-typed")
+
+
+NEURONS = r"""
+# One path through the net
+$$net_{h1} = w_1 * i_1 + w_2 * i_2 + b_1 * 1$$
+$$out_{h1} = \frac{1}{1 + e^{-net_{h1}}}$$
+$$net_{o1} = w_5 * out_{h1} + w_6 * out_{h2} + b_2 * 1$$
+$$out_{o1} = \frac{1}{1 + e^{-net_{o1}}}$$
+$$E_{total} = \frac12 (target_{o1} - out_{o1})^2 + \frac12 (target_{o2} - out_{o2})^2$$
+
+$$\frac{\partial out_{o1}}{\partial net_{o1}} = out_{o1} (1 - out_{o1})$$
+$$\frac{\partial E_{total}}{\partial w_5} = \frac{\partial E_{total}}{\partial out_{o1}} *
+\frac{\partial out_{o1}}{\partial net_{o1}} * \frac{\partial net_{o1}}{\partial w_5}$$
+
+> Put together:
+> $$
+> \frac{\partial E_{total}}{\partial w_5} = -(target_{o1} - out_{o1})
+> * out_{o1} (1 - out_{o1}) * out_{h1}
+> $$
+
+$$\frac{\partial E_{total}}{\partial w_5} = (target_{o1} - out_{o1}) * out_{o1} (1 - out_{o1}) * out_{h1}$$
+"""
+
+
+@pytest.mark.parametrize("text", [NEURONS, NEURONS.replace(" * 1$", "$")], ids=["bias times one", "bias"])
+def test_neurons_named_by_words_are_numbers(text: str, tmp_path: Path) -> None:
+    verdicts = [claim.verdict.verdict for claim in claims(tmp_path, text)]
+    assert verdicts == ["proved", "proved", "proved", "refuted"]
+
+
+CHAINS = r"""
+$$p_j = \frac{e^{z_j}}{\sum_k e^{z_k}}$$
+$$E = -\sum_j y_j \log p_j$$
+$$\begin{align}
+\frac{\partial E}{\partial z_i} &= -\sum_j y_j \frac{\partial}{\partial z_i} \log(p_j) \\
+&= p_i - y_i \quad \text{(compactly)}
+\end{align}$$
+$$\frac{\partial E}{\partial z_i} = \sum_j y_j \frac{\partial}{\partial z_i} \log(p_j)$$
+$$\frac{\partial E}{\partial p_j} = \frac{\partial (-\sum_i y_i \log p_i)}{\partial p_j} = -\frac{y_j}{p_j}$$
+"""
+
+
+def test_a_chain_may_differentiate_formulas_on_its_way(tmp_path: Path) -> None:
+    verdicts = [claim.verdict.verdict for claim in claims(tmp_path, CHAINS)]
+    assert verdicts == ["proved", "proved", "refuted", "proved", "proved"]
+
+
+def test_a_gradient_of_a_function_of_one_argument_is_by_that(tmp_path: Path) -> None:
+    text = r"""
+$$f(x) = \frac12 x^T A x + b^T x$$
+$$\nabla f(x) = \frac12 (A + A^T) x + b$$
+$$\nabla f(x) = (A + A^T) x + b$$
+"""
+    assert [claim.verdict.verdict for claim in claims(tmp_path, text)] == ["proved", "refuted"]
+
+
+def test_sizes_may_be_told_with_words_below_them(tmp_path: Path) -> None:
+    text = r"""
+Let $x \in \mathbb{R}^{D_{\text{in}}}$ and $W \in \mathbb{R}^{D_{\text{out}} \times D_{\text{in}}}$.
+$$z = W x$$
+$$L = \frac12 \|z\|^2$$
+$$\frac{\partial L}{\partial W} = z x^T \quad \text{(weights)}$$
+$$\frac{\partial L}{\partial W} = x z^T$$
+"""
+    assert [claim.verdict.verdict for claim in claims(tmp_path, text)] == ["proved", "ill-typed"]
+
+
+def test_a_gradient_by_the_outputs_is_by_those_of_the_last_layer(tmp_path: Path) -> None:
+    text = r"""
+$$C = \frac12 \sum_k (t_k - a^L_k)^2$$
+$$\nabla_a C = a^L - t$$
+$$\nabla_a C = t - a^L$$
+"""
+    right, wrong = (claim.verdict for claim in claims(tmp_path, text))
+    assert (right.verdict, wrong.verdict) == ("proved", "refuted")
+    assert "$a$ is $a^{(L)}$" in right.assumptions
+
+
+def test_the_larger_of_two_is_read(tmp_path: Path) -> None:
+    text = r"""
+$$g(z) = \max(0.01 z, z)$$
+$$g'(z) = \begin{cases} 0.01 & \text{if } z < 0 \\ 1 & \text{if } z > 0 \end{cases}$$
+$$g'(z) = \begin{cases} 0.1 & \text{if } z < 0 \\ 1 & \text{if } z > 0 \end{cases}$$
+"""
+    assert [claim.verdict.verdict for claim in claims(tmp_path, text)] == ["proved", "refuted"]

@@ -28,6 +28,7 @@ from derive.meaning.naming import (
     squares,
     with_layer_marks,
     with_letters_of_arguments,
+    with_marks_of_variables,
     with_number_marks,
     with_one_activation,
     with_one_sign,
@@ -37,7 +38,7 @@ from derive.meaning.naming import (
     with_summed_letter,
     with_usual_indices,
 )
-from derive.meaning.outline import Equation, Outline, names_in, sides_in, walk, with_sides
+from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, sides_in, walk, with_sides
 from derive.meaning.terms import Function, usual
 from derive.ops import table
 from derive.read import syntax as ast
@@ -160,8 +161,23 @@ def make_case(
     found.equations = with_layer_above(at_layers(own.equations, own.sides()), own.claims)
     return Case(
         found, sort_equations(found), own.claims, tuple(map(spelled, loose)), layout, written=written,
-        spelled=lambda node: spelled(by_name(quantified(node))), notes=draft.notes, doubts=draft.doubts,
+        spelled=lambda node: spelled(by_name(quantified(node))), notes=(*draft.notes, *_marked(draft, own)),
+        doubts=draft.doubts,
     )  # fmt: skip
+
+
+def _marked(draft: _Draft, own: _Draft) -> list[str]:
+    r"""Say which variables got the mark of a layer: a is a^L in \nabla_a C."""
+    pairs = zip(sides_in(draft.claims), sides_in(own.claims), strict=True)
+    by = [(before.wrt, after.wrt) for one, other in pairs
+          for before, after in zip(derivatives_in(one), derivatives_in(other), strict=False)]  # fmt: skip
+    names = [pair for pair in by if all(isinstance(name, ast.Name) for name in pair)]
+    new = {one: other for one, other in names if one != other and not _has_mark(one) and _has_mark(other)}
+    return [f"${render(one)}$ is ${render(other)}$" for one, other in new.items() if one and other]
+
+
+def _has_mark(name: ast.Node | None) -> bool:
+    return isinstance(name, ast.Name) and name.sup is not None and not name.subs
 
 
 def _with_means(draft: _Draft) -> _Draft:
@@ -219,6 +235,7 @@ def _spelling(
     own = _Spelled(list(nodes), list(left), list(symbols), list(dict.fromkeys(known)))
     own.change(with_layer_marks, with_one_sign, with_running_limit, with_plain_identity((*left, *symbols), sizes))
     own.change(with_number_marks((*own.left, *own.symbols)))
+    own.change(with_marks_of_variables(own.nodes))
     own.change(with_one_activation(own.nodes))
     own.change(with_letters_of_arguments(own.nodes))
     own.change(with_usual_indices((*own.nodes, *own.symbols), own.symbols))

@@ -39,7 +39,7 @@ def judge_alone(claim: Equation, found: Outline, facts: Facts, layout: str) -> V
     of = left.of if isinstance(left, ast.Derivative) else None
     if isinstance(left, ast.Call) or (isinstance(of, ast.Call) and all(isinstance(arg, ast.Name) for arg in of.args)):
         others = set(names_in(claim.right)) - set(names_in(left))
-        return None if others else judge_slope(Case(found, facts, (claim,)), claim)
+        return None if others else _judge_function(Case(found, facts, (claim,)), claim)
     if not isinstance(left, ast.Derivative) or isinstance(left.of, ast.Name | ast.Derivative):
         return None
     found = replace(found, declared={**numbers([claim.left, claim.right]), **found.declared})
@@ -55,6 +55,14 @@ def judge_alone(claim: Equation, found: Outline, facts: Facts, layout: str) -> V
 def _own(claim: Equation, case: Case) -> Own:
     """Return a claim with the formula that it differentiates as a definition of its own."""
     return Quantities(Facts(functions=case.facts.functions), []).own(claim)
+
+
+def _judge_function(case: Case, claim: Equation) -> Verdict | None:
+    """Judge a claim about a function of one number; unread where its formula is not."""
+    try:
+        return judge_slope(case, claim)
+    except DeriveError as error:
+        return Verdict("unread", str(error))
 
 
 def _judge_own(own: Own, case: Case, claim: Equation) -> Verdict:

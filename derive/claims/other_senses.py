@@ -9,10 +9,11 @@ from derive.cases.backward import is_delta
 from derive.claims.bench import Bench, right_side
 from derive.errors import DeriveError
 from derive.meaning.facts import GREEK_DELTA, Facts, key_without_indices
+from derive.meaning.infer import called_functions
 from derive.meaning.kinds import is_loss_name
 from derive.meaning.naming import plain
-from derive.meaning.outline import Equation, derivatives_in, names_in, walk
-from derive.meaning.terms import is_running
+from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, walk
+from derive.meaning.terms import is_running, usual
 from derive.notation import bare_letter
 from derive.read import syntax as ast
 from derive.read.spelling import render
@@ -22,8 +23,10 @@ from derive.verify.judge import FALSE, Verdict
 
 ZERO, ONE = ast.Number("0"), ast.Number("1")
 SYMMETRIC = re.compile(r"symmetric|covariance|positive[- ](?:semi)?definite|diagonal matri", re.IGNORECASE)
+LOGISTIC = re.compile(r"logistic|sigmoid", re.IGNORECASE)
 CONSTANTS = (ONE, ast.Name("I"), ast.Name(r"\mathbf{I}"))
 COUNTS = frozenset("mnMN")  # letters of sizes
+LAYERS = frozenset("Ll")  # letters of layers
 
 
 def other_sense(claim: Equation, verdict: Verdict, bench: Bench) -> str:
@@ -92,9 +95,16 @@ def _senses(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterable[str
     backward = bool(derivatives_in(claim.left) or derivatives_in(claim.right))
     if claim.right == ZERO or (claim.right in CONSTANTS and not backward):
         yield f"that it is ${render(claim.right)}$ may be a condition, and no claim"
-    of_point = any(isinstance(part, ast.Call) for part in walk(claim.left)) or not backward
-    if verdict.verdict == "refuted" and of_point and not names_in(claim.right):
+    written_out = isinstance(claim.left, ast.Derivative) and not isinstance(claim.left.of, ast.Name | ast.Call)
+    if verdict.verdict == "refuted" and not written_out and not names_in(claim.right):
         yield "it may be the value at a point"
+    if not names_in(claim.left):
+        yield f"that it is ${render(claim.left)}$ may be what is to be solved, and no claim"
+    if function := _unsaid_function(claim, facts):
+        yield f"nothing says what the function ${function}$ is"
+    guessed = any(r"$\sigma$ is the logistic" in text for text in verdict.assumptions)
+    if guessed and _sums_over_calls(claim.right) and not any(map(LOGISTIC.search, prose)):
+        yield r"whether $\sigma$ is the logistic sigmoid or a softmax is not said"
     function = render(claim.left.function) if isinstance(claim.left, ast.Call) else ""
     lines = (at.line for _, name, _, at in facts.functions if name == function)
     if not backward and any(line > claim.stands.line for line in lines):
@@ -110,11 +120,42 @@ def _senses_of_shapes(claim: Equation, verdict: Verdict, facts: Facts) -> Iterat
     if any(name.base in ONES for name in names):
         yield "whether 1 is the number, the vector or the matrix of ones is not said"
     parts = [*walk(claim.left), *walk(claim.right)]
+    if lettered := next((render(name) for name in names if any(map(_is_letter, name.subs))), ""):
+        yield f"whether ${lettered}$ is an entry is not said"
     primed = any(isinstance(part, ast.Call) and part.function.primes for part in parts)
     backward = primed or any(isinstance(part, ast.Derivative) for part in parts)
+    stated = [name for item in facts.definitions for name in names_in(item.equation.right)]
+    if "multiplies a vector by a vector" in verdict.reason and not any(map(_may_be_array, [*names, *stated])):
+        yield "whether its letters are numbers or vectors is not said"
     deltas = {GREEK_DELTA, r"\Delta", *(name for _, name, _ in facts.cotangents)}
     if not backward and not any({name.base, render(name)} & deltas for name in names):
         yield f"the shapes of its letters may be others here: {verdict.reason}"
+
+
+def _may_be_array(name: ast.Name) -> bool:
+    """Tell whether a name looks like an array: a capital that is no loss, or a letter in bold."""
+    return (_may_be_matrix(name) and not is_loss_name(render(name))) or plain(name.base) != name.base
+
+
+def _unsaid_function(claim: Equation, facts: Facts) -> str:
+    """Return a function of a claim's right side that is named nowhere else, and so is anything but any function."""
+    said = {name for _, name, _, _ in facts.functions}
+    sides = [claim.left, *(side for item in facts.definitions for side in (item.equation.left, item.equation.right))]
+    said |= {name for side in sides for name in called_functions(side)}
+    called = dict.fromkeys(called_functions(claim.right))
+    return next((name for name in called if name not in said and usual(name) is None), "")
+
+
+def _sums_over_calls(node: ast.Node) -> bool:
+    r"""Tell whether a sum runs over the entries that a function is applied to, as with a softmax: \sum_j σ(u_{kj})."""
+    sums = [part for part in walk(node) if isinstance(part, ast.Big)]
+    calls = [(part.index, call) for part in sums for call in walk(part.body) if isinstance(call, ast.Call)]
+    return any(index in name.subs[1:] for index, call in calls for arg in call.args for name in names_in(arg))
+
+
+def _is_letter(sub: ast.Node) -> bool:
+    """Tell whether a subscript is a single small letter, as indices are, and not a usual index."""
+    return isinstance(sub, ast.Name) and len(sub.base) == 1 and sub.base.islower() and not is_running(sub)
 
 
 def _stack_of_capital(claim: Equation, facts: Facts) -> str:
@@ -133,3 +174,38 @@ def _stack_of_capital(claim: Equation, facts: Facts) -> str:
 def _may_be_matrix(name: ast.Name) -> bool:
     """Tell whether a name has a capital letter, also a Greek one: that of a matrix."""
     return plain(name.base).lstrip("\\")[:1].isupper()
+
+
+def said_of_one_value(claim: Equation, found: Outline) -> str:
+    """Say for which value a claim is meant, where the words around it set one of its letters: if $y = 1$, then …."""
+    if derivatives_in(claim.left) or derivatives_in(claim.right):
+        return ""
+    stated = (side for item in found.equations if item.left == claim.left for side in (item.left, item.right))
+    names = {name for side in (claim.left, claim.right, *stated) for name in names_in(side)}
+    beside = (item for item in found.equations if item.place.line == claim.place.line)
+    value = next((item for item in beside if item.left in names and isinstance(item.right, ast.Number)), None)
+    return "" if value is None else f"it may be said for ${render(value.left)} = {render(value.right)}$ alone"
+
+
+def stated_anew(claim: Equation, found: Outline) -> str:
+    """Return a name of a claim that its section states in several ways, one after the other: z = x + y, then z = x y.
+
+    "" where there is none. What goes on as a chain of equations states nothing anew.
+    """
+    stated: dict[ast.Node, set[str]] = {}
+    begun = (item for item in found.equations if item.place.section == claim.place.section and item.own is None)
+    for item in begun:
+        says = isinstance(item.left, ast.Name) and not derivatives_in(item.right) and bool(names_in(item.right))
+        if says and item is not claim:
+            stated.setdefault(item.left, set()).add(render(item.right))
+    names = [*names_in(claim.left), *names_in(claim.right)]
+    return next((render(name) for name in names if len(stated.get(name, ())) > 1), "")
+
+
+def mark_or_power(claim: Equation, verdict: Verdict, facts: Facts) -> str:
+    """Return the letter of layers that a counterexample has as a number, which raises what stands below it."""
+    symbols = verdict.counterexample.symbols if verdict.counterexample is not None else {}
+    sides = [claim.left, claim.right, *(item.equation.right for item in facts.definitions)]
+    powers = [part for side in sides for part in walk(side) if isinstance(part, ast.Power)]
+    raised = {render(part.exponent) for part in powers if isinstance(part.base, ast.Name)}
+    return next((name for name in symbols if name in LAYERS & raised and isinstance(symbols[name], float)), "")

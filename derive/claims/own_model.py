@@ -10,12 +10,12 @@ from derive.cases.backward import is_delta
 from derive.cases.case import Case
 from derive.claims.bench import Bench, make_bench
 from derive.errors import ModelError, ShapeError, UnreadError
-from derive.meaning.facts import Definition, Facts, key_without_indices, used_in
+from derive.meaning.facts import Definition, Facts, define, key_without_indices, used_in
 from derive.meaning.indexed import free_letters
 from derive.meaning.infer import ReadModel, build_model
-from derive.meaning.kinds import UNNAMED, is_loss_name
+from derive.meaning.kinds import UNNAMED, UNNAMED_BESIDE, is_loss_name
 from derive.meaning.models import Sketch, called_by_name
-from derive.meaning.outline import Equation, derivatives_in, names_in, with_sides
+from derive.meaning.outline import Equation, derivatives_in, names_in, walk, with_sides
 from derive.meaning.terms import INDEX_LETTERS, is_running, usual
 from derive.op import TABLE
 from derive.read import syntax as ast
@@ -46,7 +46,7 @@ class Quantities:
 
     def own(self, claim: Equation) -> Own:
         """Return a claim about quantities alone, with the definitions of those."""
-        claim = with_sides(claim, self._unprimed)
+        claim = with_sides(with_sides(claim, self._unprimed), self._by_argument)
         derivatives = derivatives_in(claim.left) + derivatives_in(claim.right)
         used = {key_without_indices(name) for name in names_in(claim.left) + names_in(claim.right)}
         derivatives += [derivative for name, derivative in self.cotangents.items() if name in used]
@@ -68,6 +68,11 @@ class Quantities:
             equation = Equation(unnamed, left.of, render(left.of), claim.place)
             claim = replace(claim, left=replace(left, of=unnamed))
             definitions = [*definitions, Definition(UNNAMED, equation, LAST)]
+        if definitions:
+            more = _formulas_in(claim.right)
+            spelled: dict[ast.Node, ast.Node] = {part: replace(part, of=name) for part, name in more}
+            claim = replace(claim, right=ast.with_parts(claim.right, spelled))
+            definitions += [define(name, part.of, claim.place, LAST + 1) for part, name in more]
         return Own(claim, definitions or [mention(claim)], not definitions)
 
     def _unprimed(self, node: ast.Node) -> ast.Node:
@@ -77,6 +82,14 @@ class Quantities:
             if any(item.key == render(name) for item in self.definitions) and isinstance(node.args[0], ast.Name):
                 return ast.Derivative(name, node.args[0])
         return ast.map_children(node, self._unprimed)
+
+    def _by_argument(self, node: ast.Node) -> ast.Node:
+        r"""Return a formula with \nabla f(x) as the gradient by x, the one argument of f."""
+        if isinstance(node, ast.Derivative) and node.wrt is None and isinstance(node.of, ast.Call):
+            own = self.functions.get(render(node.of.function))
+            if own is not None and tuple(map(render, node.of.args)) == own[1].parameters and len(node.of.args) == 1:
+                return replace(node, wrt=node.of.args[0])
+        return ast.map_children(node, self._by_argument)
 
     def _in(self, equation: Equation, wanted: set[str]) -> Equation:
         return with_sides(equation, lambda side: self._named(side, wanted))
@@ -88,6 +101,22 @@ class Quantities:
             if own is None or tuple(map(render, node.args)) == own[1].parameters:
                 return node.function
         return ast.map_children(node, lambda part: self._named(part, wanted))
+
+
+def _formulas_in(node: ast.Node) -> list[tuple[ast.Derivative, ast.Name]]:
+    """Return the derivatives of formulas in a formula, each with a name for what it is the derivative of."""
+    parts = dict.fromkeys(part for part in derivatives_in(node) if _is_of_formula(part))
+    found = []
+    for part, base in zip(parts, UNNAMED_BESIDE, strict=False):
+        letters = sorted(free_letters(part.of) & INDEX_LETTERS)
+        found.append((part, ast.Name(base, subs=tuple(map(ast.Name, letters)))))
+    return found
+
+
+def _is_of_formula(part: ast.Derivative) -> bool:
+    inner = [one for one in walk(part.of) if isinstance(one, ast.Derivative | ast.Implied | ast.Dots)]
+    named = isinstance(part.of, ast.Name) or (isinstance(part.of, ast.Call) and not _is_usual(render(part.of.function)))
+    return part.wrt is not None and not inner and not named
 
 
 def _is_usual(name: str) -> bool:

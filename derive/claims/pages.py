@@ -18,7 +18,7 @@ from derive.claims.bench import Bench, make_bench
 from derive.claims.chain import ANY_FUNCTIONS, generic_chain
 from derive.claims.conditional import BOUND, for_all_indices
 from derive.claims.in_model import JudgedClaim, judge_claim
-from derive.claims.other_senses import sense_on_page
+from derive.claims.other_senses import mark_or_power, said_of_one_value, sense_on_page, stated_anew
 from derive.claims.own_layers import judge_in_own_layers
 from derive.claims.usual_affine import judge_in_affine
 from derive.claims.usual_layers import judge_in_layers
@@ -147,8 +147,10 @@ def _judge_timed(
     verdict, title = _judge_said(order, said, alone, page) if said is not None else (BOUND, "")
     if claim.only is not None and said is not claim:
         verdict = replace(verdict, assumptions=(*verdict.assumptions, f"said for ${render(claim.only)}$ alone"))
-    if verdict.verdict in FALSE and (other := sense_on_page(claim, verdict, page.facts, page.found.prose.values())):
-        verdict = Verdict("unread", other)
+    if verdict.verdict in FALSE:
+        other = sense_on_page(claim, verdict, page.facts, page.found.prose.values())
+        other = other or said_of_one_value(claim, page.found)
+        verdict = Verdict("unread", other) if other else verdict
     verdict = in_chain(claim, verdict, above, partial(_judge_step, claim, alone is not None, page))
     return JudgedClaim(
         claim.latex, claim.stands, render(claim.left), render(claim.right), verdict, title,
@@ -161,6 +163,10 @@ def _judge_said(order: int, claim: Equation, alone: Verdict | None, page: _Page)
     verdict, title = (alone, "") if alone is not None else _judge_one(claim, page)
     if verdict.verdict in FALSE and alone is None and (elsewhere := _defined_beside(claim, page)):
         verdict, title = Verdict("unread", f"the page defines ${elsewhere}$, and the model here does not"), ""
+    if verdict.verdict in FALSE and alone is None and (anew := stated_anew(claim, page.found)):
+        verdict, title = Verdict("unread", f"the section says in several ways what ${anew}$ is"), ""
+    if verdict.verdict in FALSE and (mark := mark_or_power(claim, verdict, page.facts)):
+        verdict, title = Verdict("unread", f"whether ${mark}$ above a name is a layer or a power is not said"), ""
     if verdict.verdict in OPEN and not _is_given_up(page.bench):
         around = judge_around(order, claim, page.found, page.facts, page.layout, page.models)
         told = around.verdict not in OPEN or (around is not UNKNOWN and not title and alone is None)
@@ -210,6 +216,9 @@ def _bench(
         return Verdict("unread", "no model on the page defines what it speaks of")
     try:
         model = build_model(sketch, facts, found)
+        ones = {key: () for key, var in model.names.items() if var.shape == (1,) and key not in found.declared}
+        if ones:  # the only size that fits is 1: they are numbers
+            model = build_model(sketch, facts, replace(found, declared={**found.declared, **ones}))
         number = collapsed(model.reading.meaning.kinds, found.declared)
         if number:
             return Verdict("unread", f"${number}$ fits only as a number; say its sizes")

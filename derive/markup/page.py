@@ -83,7 +83,7 @@ def _notebook(text: str) -> Page:
 
 def _page(text: str, kind: str, macros: Macros) -> Page:
     plain: Callable[[str], str] = scanners.plain_html if kind == "html" else str
-    clean = {"html": scanners.latex_in_html, "latex": scanners.latex_uncommented}
+    clean = {"html": scanners.latex_in_html, "latex": scanners.latex_uncommented, "markdown": scanners.latex_unquoted}
     before = clean.get(kind)
     builder = Builder(
         text, plain, lambda formula: macros.expand(before(formula) if before else formula), _ENDS.get(kind, "(?!)")

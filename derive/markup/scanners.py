@@ -161,6 +161,12 @@ def latex_in_html(formula: Traced) -> Traced:
     return formula.sub(r"</?[A-Za-z][^<>]*>", " ").sub(r"&#?\w{1,12};", lambda match: html.unescape(match[0]))
 
 
+def latex_unquoted(formula: Traced) -> Traced:
+    """Drop the signs that the lines of a quotation begin with."""
+    rest = formula.text.split("\n")[1:]
+    return formula.sub(r"\n[ \t]*>", "\n") if rest and all(re.match(r"[ \t]*>", line) for line in rest) else formula
+
+
 def latex_uncommented(formula: Traced) -> Traced:
     """Drop the comments of a formula in LaTeX."""
     return formula.sub(r"(?<!\\)%[^\n]*\n?[ \t]*", " ")  # TeX passes over the end of the line too

@@ -56,9 +56,18 @@ def applied(node: ast.Call, meaning: Meaning, read: Reader) -> Part:
         arg = read(node.args[0] if node.args[1] == ast.Number("0") else node.args[1], meaning)
         over = entrywise("relu", arg if _EXTREMES[name] else entrywise(table.NEG, arg))
         return over if _EXTREMES[name] else entrywise(table.NEG, over)
+    if len(node.args) == 2 and name in _EXTREMES and not node.function.primes:
+        return _extreme(read(node.args[0], meaning), read(node.args[1], meaning), _EXTREMES[name])
     if len(node.args) != 1:
         raise UnreadError(f"${render(node)}$: a function of {len(node.args)} arguments is not read here")
     return _apply(function, name, node, read(node.args[0], meaning), meaning)
+
+
+def _extreme(left: Part, right: Part, largest: bool) -> Part:
+    """Return the larger of two, b + relu(a - b), or the smaller, b - relu(b - a), entry by entry."""
+    if largest:
+        return entrywise(table.ADD, right, entrywise("relu", entrywise(table.SUB, left, right)))
+    return entrywise(table.SUB, right, entrywise("relu", entrywise(table.SUB, right, left)))
 
 
 def _indicator(node: ast.Call, meaning: Meaning, read: Reader) -> Part:

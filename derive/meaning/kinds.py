@@ -6,11 +6,11 @@ import heapq
 import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import sympy
 
-from derive.errors import DeriveError, ShapeError
+from derive.errors import DeriveError, ShapeError, UnreadError
 from derive.meaning.elaborate import elaborate
 from derive.meaning.outline import names_in, walk
 from derive.meaning.parts import Part, is_number, ordered
@@ -147,25 +147,54 @@ def readings(equations: Sequence[Written], base: Meaning, evidence: Evidence) ->
         sizes.unknown.update(named - told)
     found = False
     failure: list[DeriveError] = []
-    for reading in _search(list(equations), Reading(base, sizes, ()), evidence, failure, list(equations)):
+    for reading in _search(list(equations), Reading(base, sizes, ()), _Names.of(equations, evidence), failure):
         found = True
         yield reading
     if not found:
         raise failure[-1 if base.given else 0] if failure else ShapeError("the equations do not fit together")
 
 
-def _search(
-    rest: list[Written], so_far: Reading, evidence: Evidence, failure: list[DeriveError], everything: list[Written]
-) -> Iterator[Reading]:
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What a search asks again and again of its equations: the names of each, and what each name may be.
+
+    `identity` are the names of the identity matrix, `found` the options of the names asked for so far.
+    """
+
+    equations: list[Written]
+    evidence: Evidence
+    identity: frozenset[str]
+    found: dict[tuple[str, bool], list[tuple[str, float]]] = field(default_factory=dict)
+    keys: dict[int, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, equations: Sequence[Written], evidence: Evidence) -> _Names:
+        """Return the names of equations."""
+        return cls(list(equations), evidence, identity_names(equations) - {*evidence.declared})
+
+    def options(self, key: str, is_named: bool) -> list[tuple[str, float]]:
+        """Return the kinds that a name may be of, the most usual first."""
+        if (key, is_named) not in self.found:
+            options = _options(key, is_named, self.equations, self.evidence)
+            self.found[key, is_named] = sorted(options.items(), key=lambda pair: pair[1])
+        return self.found[key, is_named]
+
+    def of_equation(self, equation: Written) -> list[str]:
+        """Return the names in one of the equations."""
+        if id(equation) not in self.keys:
+            self.keys[id(equation)] = _keys(equation)
+        return self.keys[id(equation)]
+
+
+def _search(rest: list[Written], so_far: Reading, names: _Names, failure: list[DeriveError]) -> Iterator[Reading]:
     if not rest:
         yield so_far
         return
     equation, *others = rest
-    known = {*so_far.meaning.kinds, *so_far.meaning.sizes, *(identity_names(everything) - {*evidence.declared})}
-    new = [key for key in _keys(equation) if key not in known]
+    known = {*so_far.meaning.kinds, *so_far.meaning.sizes, *names.identity}
+    new = [key for key in names.of_equation(equation) if key not in known]
     named = _keys(Written(equation.left, equation.left))
-    options = [sorted(_options(key, key in named, everything, evidence).items(), key=lambda pair: pair[1])
-               for key in new]  # fmt: skip
+    options = [names.options(key, key in named) for key in new]
     strict = replace(equation, is_loss=False)
     choices = list(itertools.islice(_cheapest(options), TRIES))
     scalar_loss = [kinds for kinds in choices if equation.is_loss and kinds[-1:] == ("scalar",)]
@@ -173,13 +202,13 @@ def _search(
     rest_of = [kinds for kinds in choices if kinds not in scalar_loss]
     for kinds, written in [*((k, strict) for k in scalar_loss), *relaxed, *((k, strict) for k in rest_of)]:
         meaning = replace(so_far.meaning, kinds={**so_far.meaning.kinds, **dict(zip(new, kinds, strict=True))})
-        told = meaning.given and {*_keys(written)} - {*named} <= {*evidence.declared}
+        told = meaning.given and {*names.of_equation(equation)} - {*named} <= {*names.evidence.declared}
         try:
             terms, sizes, meaning = _fitted(written, meaning, so_far.sizes, told)
         except DeriveError as error:
             failure.append(error)
             continue
-        yield from _search(others, Reading(meaning, sizes, (*so_far.terms, terms)), evidence, failure, everything)
+        yield from _search(others, Reading(meaning, sizes, (*so_far.terms, terms)), names, failure)
 
 
 def _fitted(
@@ -197,7 +226,7 @@ def _fitted(
 
 def _options(key: str, is_named: bool, equations: list[Written], evidence: Evidence) -> dict[str, float]:
     """Return how unusual each kind would be for a name; what an equation names may be a row as well: z = x^T A."""
-    if key == UNNAMED:
+    if key in (UNNAMED, *UNNAMED_BESIDE):
         return dict.fromkeys((*KINDS, "row"), 0.0)
     found = costs(key, _uses(key, equations), evidence)
     if "vector" in found and key not in evidence.declared:
@@ -225,6 +254,7 @@ def _is_capital(node: ast.Node) -> bool:
 BEFORE_MATRIX = 0.6  # how much less usual a row is than a vector where it stands before a matrix
 LYING = 4.0  # and elsewhere
 UNNAMED = r"\mathit{f}"  # what a formula is called that has no name; its spelling says nothing of it
+UNNAMED_BESIDE = (r"\mathit{g}", r"\mathit{h}", r"\mathit{q}")  # and others beside it
 SCALAR_LETTERS = frozenset(
     [
         r"\alpha", r"\beta", r"\gamma", r"\epsilon", r"\varepsilon", r"\eta", r"\lambda", r"\mu", r"\rho",
@@ -296,6 +326,8 @@ def fit(equation: Written, meaning: Meaning, sizes: Sizes) -> tuple[tuple[Term, 
     Raises:
         ShapeError: the sides cannot have the same shape.
     """
+    if isinstance(equation.left, ast.Name) and len(set(equation.left.subs)) < len(equation.left.subs):
+        raise UnreadError(f"${render(equation.left)}$ are the entries of the diagonal alone; the others are not said")
     own = frozenset(render(s) for n in names_in(equation.left) if _is_own_name(n, meaning) for s in n.subs)
     inside = replace(meaning, indices=equation_indices(equation.left) - own)
     first: DeriveError | None = None

@@ -34,6 +34,27 @@ def with_layer_marks(node: ast.Node) -> ast.Node:
     return ast.map_children(node, with_layer_marks)
 
 
+def with_marks_of_variables(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.Node]:
+    r"""Return what writes \nabla_a C as the gradient by a^L, where no a has any other mark, or none."""
+    names = {part for node in nodes for part in walk(_without_variables(node)) if isinstance(part, ast.Name)}
+    used = {replace(name, subs=(), primes=0) for name in names}
+
+    def change(node: ast.Node) -> ast.Node:
+        node = ast.map_children(node, change)
+        if not isinstance(node, ast.Derivative) or not isinstance(node.wrt, ast.Name) or node.wrt in used:
+            return node
+        marked = [name for name in used if name.base == node.wrt.base]
+        return replace(node, wrt=marked[0]) if len(marked) == 1 and node.wrt == ast.Name(node.wrt.base) else node
+
+    return change
+
+
+def _without_variables(node: ast.Node) -> ast.Node:
+    """Return a formula with what is differentiated in the place of derivatives."""
+    node = node.of if isinstance(node, ast.Derivative) else node
+    return ast.map_children(node, _without_variables)
+
+
 def with_number_marks(known: Iterable[ast.Node]) -> Callable[[ast.Node], ast.Node]:
     r"""Return what writes z^1 as the z of layer 1, where equations define z^1 and a^1; δ^1 beside them as well."""
     powers = [node for node in known if isinstance(node, ast.Power) and isinstance(node.base, ast.Name)]

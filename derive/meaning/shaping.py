@@ -50,8 +50,10 @@ def as_declared(shape: Shape) -> tuple[str, ...]:
 
 
 def _length(word: str) -> sympy.Expr:
-    factors = [factor.strip() for factor in word.split("*")]
-    if not all(re.fullmatch(r"[0-9]{1,9}|\\?[^\W\d]\w*(?:[_^]\{?[\w()\[\]]+\}?)*", factor) for factor in factors):
+    plain = re.sub(r"\\text\{(\w+)\}", r"\1", word)  # D_{\text{in}} is called D_{in}
+    plain = re.sub(r"(?<=\w) ([+-]) (?=\w)", r"\1", plain)
+    factors = [factor.strip() for factor in plain.split("*")]
+    if not all(re.fullmatch(r"[0-9]{1,9}|\\?[^\W\d]\w*(?:[_^]\{?[\w()\[\]+-]+\}?)*", factor) for factor in factors):
         raise UnreadError(f"the size {word!r:.40} is not read; write a letter or a number")
     sizes = (
         sympy.Integer(int(factor)) if factor.isdigit() else sympy.Symbol(factor, integer=True, positive=True)

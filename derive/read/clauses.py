@@ -137,7 +137,8 @@ def _is_remark(row: Sequence[Item], at: int) -> bool:
         return False
     said = [word.strip("(),.:;") for word in item.text.lower().split()]
     behind = all(text(item) in (*_STOPS, r"\quad") for item in row[at + 1 :])
-    return behind and len(said) > 1 and not words.QUALIFIERS & set(said) and not any(not word for word in said)
+    several = len(said) > 1 or (item.text.startswith("(") and item.text.endswith(")"))
+    return behind and several and not words.QUALIFIERS & set(said) and not any(not word for word in said)
 
 
 def _kind(item: Item) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from derive.errors import UnreadError
 from derive.read import vocabulary as words
 from derive.read.nesting import Bracket, Cursor, Item, fail, is_bracket, split, text
 from derive.read.scripts import Reader, Scripts, argument, bare_word, read_scripts
@@ -112,6 +113,8 @@ def _is_called(name: Name, last: Item, cursor: Cursor, reader: Reader) -> bool:
         return False
     if name.base in words.FUNCTION_WORDS | words.BRACKET_OPERATORS:
         return True
+    if _is_rest(item, name, reader):
+        return False
     declared = bool(name.primes) or name.base in reader.functions
     inside = words.RELATIONS | {r"\mid", r"\|"} if item.kind == "(" else (r"\mid", r"\|")
     spelled = last.run if isinstance(last, Token) and last.end == item.start else ""
@@ -131,6 +134,16 @@ def _is_called(name: Name, last: Item, cursor: Cursor, reader: Reader) -> bool:
     if _is_word(name.base) or (len(run) > 1 and run.isalpha()):
         fail(f"{run or name.base} before ( may be a function or a product", item.start)
     return False
+
+
+def _is_rest(item: Bracket, name: Name, reader: Reader) -> bool:
+    """Say whether a bracket holds what a name lacks to one, as in `y (1 - y)`: nobody calls a function so."""
+    if name.primes or len(item.items) < 3 or [text(one) for one in item.items[:2]] != ["1", "-"]:
+        return False
+    try:
+        return reader.expression(item.items[2:], item.start) == name
+    except UnreadError:
+        return False
 
 
 def _call(name: Name, scripts: Scripts, cursor: Cursor, skeleton: Skeleton, reader: Reader) -> str:

@@ -328,7 +328,8 @@ def cut_run(run: str, start: int, functions: Collection[str]) -> list[Token]:
     Raises:
         UnreadError: A run such as `ylog`, which ends with a function's name.
     """
-    whole = r"\_" in run or run in functions or run in words.FUNCTION_WORDS or is_word(run.rstrip("0123456789"))
+    whole = r"\_" in run or run in functions or run in words.FUNCTION_WORDS or run in words.SHORT_WORDS
+    whole = whole or is_word(run.rstrip("0123456789"))
     if not whole and len(run) > 4 and re.search(r"[a-z]{4}", run) and re.search(r"[aeiou]", run):
         raise UnreadError(f"{run!r} at column {start + 1} may be a word or a product; put spaces", start + 1)
     if not whole or (run.isalpha() and run not in functions and run not in words.FUNCTION_WORDS):

@@ -17,6 +17,8 @@ FUNCTION_WORDS = _set(
     "softmax sigmoid relu ReLU tanh tr Tr diag exp log ln vec logsumexp sign sgn sum mean onehot",
     "sinh cosh sin cos tan max min det",
 )
+# Words of fewer letters than most that are names all the same: net_{h1} and out_{h1} of a neuron.
+SHORT_WORDS = _set("net out err")
 # Letters that name a function when a bracket follows, and a quantity when none does.
 FUNCTION_LETTERS = _set(r"\sigma \varsigma \phi \varphi \psi")
 # Letters that a bracket with a plain name in it, `h(x)`, shows to be functions: nobody writes a product so.
