@@ -1,4 +1,4 @@
-r"""Losses of which nothing is said, `\ell(o, y)`, functions that are told to be scalar, and targets of many samples."""
+r"""Losses of which nothing is said, `\ell(o, y)`, and functions told to be scalar: gradients in any spelling."""
 
 from __future__ import annotations
 
@@ -68,39 +68,3 @@ def test_of_several_arguments_the_one_that_is_differentiated_by_counts(told: boo
     right = verdict(model, r"\frac{\partial L}{\partial x} = W^T \frac{\partial \ell(z, t)}{\partial z}", r"\ell", told)
     other = verdict(model, r"\frac{\partial L}{\partial x} = W^T \frac{\partial \ell(z, t)}{\partial t}", r"\ell", told)
     assert right.verdict in GOOD and other.verdict not in GOOD, (right, other)
-
-
-# ---------------------------------------------------------------- targets of many samples
-ROWS = (
-    r"P_{ik} = \frac{\exp(x_i^T w_k)}{\sum_l \exp(x_i^T w_l)}",
-    r"L = -\sum_{i=1}^N \sum_k Y_{ik} \log P_{ik}",
-)
-ROW_SHAPES: dict[str, Any] = {"x_i": {"shape": ["N", "d"]}, "w_k": {"shape": ["K", "d"]}, "Y": {"shape": ["N", "K"]}}
-COLUMNS = (
-    r"P_{ki} = \frac{\exp(w_k^T x_i)}{\sum_l \exp(w_l^T x_i)}",
-    r"L = -\sum_{i=1}^N \sum_k Y_{ki} \log P_{ki}",
-)
-COLUMN_SHAPES: dict[str, Any] = {**ROW_SHAPES, "Y": {"shape": ["K", "N"]}}
-SUMMED = (
-    r"z_{ik} = x_i^T w_k",
-    r"L = \sum_{i=1}^N \left(\log \sum_l \exp(z_{il}) - \sum_k Y_{ik} z_{ik}\right)",
-)
-TARGETS = {
-    "in rows": (ROWS, ROW_SHAPES, r"\sum_{i=1}^N (P_{ik} - Y_{ik}) x_i"),
-    "in columns": (COLUMNS, COLUMN_SHAPES, r"\sum_{i=1}^N (P_{ki} - Y_{ki}) x_i"),
-    "in rows, the logarithm of a sum": (
-        SUMMED, ROW_SHAPES, r"\sum_{i=1}^N \left(\frac{\exp(z_{ik})}{\sum_l \exp(z_{il})} - Y_{ik}\right) x_i",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("domain", ["onehot", "simplex", ""])
-@pytest.mark.parametrize(("model", "shapes", "right"), TARGETS.values(), ids=TARGETS)
-def test_the_classes_of_a_target_lie_where_the_probabilities_sum_to_one(
-    model: tuple[str, ...], shapes: dict[str, Any], right: str, domain: str
-) -> None:
-    told = {**shapes, "Y": {**shapes["Y"], "domain": domain}} if domain else shapes
-    for sign, words in (("", GOOD), ("-", FALSE)):
-        claim = rf"\frac{{\partial L}}{{\partial w_k}} = {sign}{right}"
-        found = judge_entry(Entry(None, 1, model, claim, told, "gradient"))[2]
-        assert found.verdict in words, (claim, found)

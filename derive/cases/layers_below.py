@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from derive.cases.case import Case
-from derive.meaning.kinds import WEIGHTS
 from derive.meaning.layers import GENERAL, shifted, split_mark
 from derive.meaning.naming import names_of
 from derive.meaning.outline import names_in
+from derive.meaning.samples import WEIGHTS
 from derive.read import syntax as ast
 
 COUNTED = GENERAL | {"i", "j", "n"}

@@ -43,7 +43,7 @@ def judge_change(case: Case, claim: Equation, judged: Judged) -> Verdict | None:
     left = claim.left
     if not isinstance(left, ast.Differential):
         return judge_logistic(case, claim, judged)
-    if "d" in _known(case):
+    if "d" in _known(case) and not changes_in(claim.right):  # before names on both sides, d is no factor
         return None
     sense = is_code(claim, case.facts.definitions)
     if sense is False or (sense is None and _of_formula(case, left)):

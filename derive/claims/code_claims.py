@@ -35,6 +35,7 @@ from derive.meaning.facts import Definition, define, key_without_indices
 from derive.meaning.naming import plain
 from derive.meaning.outline import Equation, names_in, walk
 from derive.meaning.shaping import as_declared
+from derive.meaning.terms import is_running
 from derive.read import syntax as ast
 from derive.read.spelling import render
 from derive.shapes import axes
@@ -306,7 +307,7 @@ def _rewritten(convention: str, setup: Setup, claim: Equation) -> tuple[Case, Eq
     def change(node: ast.Node) -> ast.Node:
         if isinstance(node, ast.Differential) and isinstance(node.arg, ast.Name):
             alias = replace(node.arg, base=f"d{node.arg.base}")
-            bare = replace(node.arg, subs=tuple(s for s in node.arg.subs if s != SAMPLE))
+            bare = replace(node.arg, subs=tuple(s for s in node.arg.subs if not is_running(s)))
             key = key_without_indices(alias)
             if not any(known == key for _, known, _ in facts.cotangents):
                 facts.cotangents.append((0, key, ast.Derivative(setup.loss, bare)))

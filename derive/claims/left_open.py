@@ -12,6 +12,7 @@ from derive.expr import Var, variables
 from derive.meaning.facts import key_without_indices, used_in
 from derive.meaning.kinds import SCALARS
 from derive.meaning.outline import derivatives_in, names_in, walk
+from derive.meaning.samples import EACH
 from derive.model import restricted, upstream
 from derive.notation import bare_letter, split_name
 from derive.read import syntax as ast
@@ -84,6 +85,9 @@ def left_open(own: Own, case: Case, bench: Bench) -> str:
         keys = {render(of), *([key_without_indices(of)] if isinstance(of, ast.Name) else [])}
         if not keys & (defined | spoken):
             return f"${render(part.of)}$ is not defined here"
+    assumed = any(note.startswith(EACH) for note in bench.model.network.assumptions)
+    if assumed and not bench.model.reading.meaning.samples:
+        return "whether softmax is that of each row or of each column is not said"
     names = {spelled for name in names_in(own.claim.right) for spelled in (render(name), key_without_indices(name))}
     near = _connected(own, bench)
     slopes = [name.latex for name in near if is_slope(name.latex)]

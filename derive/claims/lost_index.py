@@ -11,9 +11,10 @@ from dataclasses import replace
 from derive.claims.own_model import Own
 from derive.meaning.facts import Definition
 from derive.meaning.indexed import free_letters, indices_of
-from derive.meaning.kinds import WEIGHTS, is_loss_name
+from derive.meaning.kinds import is_loss_name
 from derive.meaning.naming import names_of, plain
 from derive.meaning.outline import Equation, walk
+from derive.meaning.samples import WEIGHTS
 from derive.meaning.terms import INDEX_LETTERS
 from derive.read import syntax as ast
 from derive.read.spelling import render

@@ -16,6 +16,7 @@ from derive.meaning.models import Sketch
 from derive.meaning.naming import MARKED
 from derive.meaning.outline import Equation, Outline, names_in
 from derive.meaning.outline import walk as walk_tree
+from derive.meaning.samples import EACH, is_softmax, samples_in
 from derive.meaning.shaping import Sizes, build, name_sizes
 from derive.meaning.targets import with_target_domains
 from derive.meaning.terms import Meaning, cotangent_key
@@ -115,7 +116,8 @@ def _base_meaning(sketch: Sketch, written: Sequence[Written], facts: Facts, foun
     sizes |= {part.strip() for word in lengths for part in word.split("*") if not part.strip().isdigit()}
     sizes -= {key_without_indices(w.left) for w in written if isinstance(w.left, ast.Name)}
     functions, given = facts.functions_at(sketch.order, called), bool(found.domains) or found.stretched
-    return Meaning({}, functions, frozenset(sizes), given=given)
+    samples = samples_in((equation.left, equation.right) for equation in written)
+    return Meaning({}, functions, frozenset(sizes), given=given, samples=samples)
 
 
 def called_functions(node: ast.Node) -> list[str]:
@@ -166,6 +168,7 @@ def _assemble(sketch: Sketch, written: Sequence[Written], reading: Reading, fact
         Definition(names[key], build(terms[1], reading.sizes, names), w.line)
         for key, w, terms in zip(keys, written, reading.terms, strict=True)
     ]
+    notes += [note for item, w in zip(built, written, strict=True) for note in _softmax_notes(item, w.right)]
     loss = names.get(sketch.loss_key) if sketch.loss is not None else None
     network = Network(sketch.title, ordered(built), loss, assumptions=(*sketch.assumptions, *notes))
     network, domains = with_target_domains(network, {name for key, name in names.items() if found.domains.get(key)})
@@ -173,6 +176,15 @@ def _assemble(sketch: Sketch, written: Sequence[Written], reading: Reading, fact
     network = name_pre_activations(_with_cotangents(with_parameters(network), names, facts, written))
     cotangents = {a: names[k] for a, k in cotangent_aliases(reading.meaning.kinds, sketch.loss_key, facts).items()}
     return ReadModel(sketch, network, reading, names, frozenset(found.declared), cotangents)
+
+
+def _softmax_notes(item: Definition, right: ast.Node) -> list[str]:
+    """Return of which axis of a matrix a softmax is, where the formula does not say it."""
+    if not any(map(is_softmax, walk_tree(right))):
+        return []
+    found = [part.params for part in walk(item.value) if isinstance(part, Apply) and part.op.name == table.SOFTMAX]
+    words = [f"{EACH} {'row' if params == (1,) else 'column'}" for params in found if params]
+    return list(dict.fromkeys(words))
 
 
 def with_parameters(network: Network) -> Network:

@@ -14,6 +14,7 @@ from derive.errors import DeriveError, ShapeError, UnreadError
 from derive.meaning.elaborate import elaborate
 from derive.meaning.outline import names_in, walk
 from derive.meaning.parts import Part, is_number, ordered
+from derive.meaning.samples import WEIGHTS, is_softmax, samples_of
 from derive.meaning.shaping import Sizes, declared_shape, kind_of, measure
 from derive.meaning.terms import HADAMARD, Meaning, Term, is_running, key_of
 from derive.notation import bare_letter, split_name
@@ -23,7 +24,6 @@ from derive.read.spelling import render
 LOSSES = frozenset(["L", "J", "E", "C", r"\ell", "MSE", "BCE", "CE", "NLL", "loss", "Loss", "cost", "Cost"])
 SCALARS = frozenset([r"\alpha", r"\eta", r"\lambda", r"\epsilon", r"\varepsilon", "N", "m", "n", "d", "k", "K"])
 KINDS = ("scalar", "vector", "matrix")
-WEIGHTS = frozenset(["W", "U", "V", r"\Theta"])
 _LETTER = re.compile(r"[a-z]|\\[a-z]+|\\(?:hat|tilde|bar)\{[a-z]\}")  # of no font
 TRIES = 60  # readings tried for the names that one equation brings in
 
@@ -332,7 +332,9 @@ def fit(equation: Written, meaning: Meaning, sizes: Sizes) -> tuple[tuple[Term, 
     inside = replace(meaning, indices=equation_indices(equation.left) - own)
     first: DeriveError | None = None
     dots = ("inner", "hadamard", "entrywise")[: 3 if equation.is_loss or meaning.entrywise else 2]
-    ways = ("rows", "columns") if _multiplies_from_right(equation.right) else ("columns", "rows")
+    whole = any(map(is_softmax, walk(equation.right)))
+    lying = samples_of(equation.right) or (meaning.samples or "rows" if whole else "columns")
+    ways = ("rows", "columns") if lying == "rows" else ("columns", "rows")
     stretches = ("", *ways) if meaning.given else ("",)
     for stretch, dot in itertools.product(stretches, dots):
         trial, here = sizes.copy(), replace(inside, dot=dot, stretch=stretch)
@@ -343,14 +345,6 @@ def fit(equation: Written, meaning: Meaning, sizes: Sizes) -> tuple[tuple[Term, 
             first = first or error
     assert first is not None
     raise first
-
-
-def _multiplies_from_right(node: ast.Node) -> bool:
-    """Tell whether weights stand behind what they are applied to, X W: then the rows of matrices are the samples."""
-    products = [part for part in walk(node) if isinstance(part, ast.Product)]
-    weights = [[isinstance(side, ast.Name) and bare_letter(side.base) in WEIGHTS for side in (part.left, part.right)]
-               for part in products]  # fmt: skip
-    return [False, True] in weights and [True, False] not in weights
 
 
 def _is_own_name(name: ast.Name, meaning: Meaning) -> bool:

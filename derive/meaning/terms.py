@@ -69,6 +69,7 @@ class Meaning:
         exact: Whether all names and sizes are known, as those of a model in Python are.
         given: Whether the shapes of names are told, as in a claims file.
         entrywise: Whether a product of vectors without a sign is entrywise, as an equation of the model shows.
+        samples: Whether the samples of the model lie in "rows" or "columns" of matrices; "" where it does not tell.
     """
 
     kinds: Mapping[str, str]
@@ -82,6 +83,7 @@ class Meaning:
     exact: bool = False
     given: bool = False
     entrywise: bool = False
+    samples: str = ""
 
 
 def new_size() -> sympy.Expr:
