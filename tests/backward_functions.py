@@ -357,7 +357,7 @@ def attention_right(Q, K, V, P, dO):
     return {"dQ": dS @ K / 2, "dK": dS.T @ Q / 2, "dV": P.T @ dO}
 
 
-@case("attention", dQ=("refuted", ""), dK=("refuted", ""))
+@case("attention", dQ=("refuted", "missing factor"), dK=("refuted", "missing factor"))  # 1 1ᵀ: the sum of a row
 def attention_diagonal_only(Q, K, V, P, dO):
     dS = P * (1 - P) * (dO @ V.T)
     return {"dQ": dS @ K / 2, "dK": dS.T @ Q / 2, "dV": P.T @ dO}

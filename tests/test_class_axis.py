@@ -45,6 +45,15 @@ def test_the_classes_of_a_target_lie_where_the_probabilities_sum_to_one(
         assert found.verdict in words, (claim, found)
 
 
+def test_a_logged_vector_says_nothing_of_where_the_classes_lie() -> None:
+    shapes = {"Y": {"shape": ["N", "K"], "domain": "onehot"}, "q": {"shape": ["K"], "domain": "positive"}}
+    model = (r"L = \sum_i \sum_k Y_{ik} \log q_k",)
+    for right, words in ((r"\frac{1}{q_k}", OPEN), (r"\sum_i \frac{Y_{ik}}{q_k}", GOOD)):
+        claim = rf"\frac{{\partial L}}{{\partial q_k}} = {right}"
+        found = judge_entry(Entry(None, 1, model, claim, shapes, "gradient"))[2]
+        assert found.verdict in words, (claim, found)
+
+
 # ---------------------------------------------------------------- softmax of a matrix
 ROW = r"P_{ij} \left(\frac{\partial L}{\partial P_{ij}} - \sum_k P_{ik} \frac{\partial L}{\partial P_{ik}}\right)"
 COLUMN = r"P_{ij} \left(\frac{\partial L}{\partial P_{ij}} - \sum_k P_{kj} \frac{\partial L}{\partial P_{kj}}\right)"

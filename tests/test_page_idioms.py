@@ -46,6 +46,53 @@ $$\frac{\partial \mathcal{L}_{data}}{\partial \log s} = \frac{\partial \mathcal{
 """,
         "good good false",
     ),
+    "another last layer, softmax": (
+        r"""
+$$z_l = W_l a_{l-1}$$ $$a_l = \tanh(z_l)$$ $$a_L = \operatorname{softmax}(z_L)$$ $$C = -\sum_j y_j \log a_{L,j}$$
+Let $y$ be one-hot and $\delta_l = \frac{\partial C}{\partial z_l}$.
+$$\delta_L = a_L - y$$
+$$\delta_l = W_{l+1}^T \delta_{l+1} \odot \tanh'(z_l)$$
+""",
+        "good good",
+    ),
+    "another last layer, with a name of its own": (
+        r"""
+$$z_k = W_k a_{k-1}$$ $$a_k = \tanh(z_k)$$ $$p = z_L$$ $$C = \frac{1}{2}\|p - y\|^2$$
+Let $\delta_k = \frac{\partial C}{\partial z_k}$.
+$$\delta_L = p - y$$
+$$\delta_k = W_{k+1}^T \delta_{k+1} \odot \tanh'(z_k)$$
+""",
+        "good good",
+    ),
+    "another last layer, in words": (
+        r"""
+$$z_k = W_k a_{k-1}$$ $$a_k = \tanh(z_k)$$
+The output is linear; $C = \frac{1}{2}\|a_L - y\|^2$ and $\delta_k = \frac{\partial C}{\partial z_k}$.
+$$\delta_L = a_L - y$$
+$$\delta_k = W_{k+1}^T \delta_{k+1} \odot \tanh'(z_k)$$
+$$\frac{\partial C}{\partial W_k} = \delta_k a_{k-1}^T$$
+$$\frac{\partial C}{\partial W_L} = (a_L - y) a_{L-1}^T$$
+""",
+        "open good good open",
+    ),
+    "a relation at the beginning of a line, and a quotation": (
+        """
+$$a = b x + c x
+> 0$$
+$$\\frac{\\partial a}{\\partial c} = x$$
+
+> With
+> $$
+> u = q x
+> + r x
+> $$
+> we have
+> $$
+> \\frac{\\partial u}{\\partial r} = x
+> $$
+""",
+        "open good",
+    ),
     "layers with their letter below": (
         r"""
 # Layers

@@ -66,7 +66,7 @@ $$
 $$
 $$\frac{\partial C}{\partial u_i} = t_i - q_i$$
 """,
-        "open good good false",
+        "good good good false",
     ),
     "a hypothesis that its parameters tell": (
         r"""

@@ -13,6 +13,8 @@ from derive.verify.judge import FALSE, GOOD, OPEN, Verdict
 
 SHAPES: dict[str, Any] = {"W": {"shape": ["m", "n"]}, "x": {"shape": ["n"]}, "t": {"shape": ["m"]}}
 
+TOLD = {"function": True, "maps": "scalar"}
+
 TRUE = [
     r"\frac{\partial L}{\partial x} = W^T \frac{\partial L}{\partial z}",
     r"\frac{\partial L}{\partial W} = \frac{\partial g}{\partial z} x^T",
@@ -27,8 +29,10 @@ WRONG = [
     r"\frac{\partial L}{\partial W} = x \left(\frac{\partial g}{\partial z}\right)^T",
     r"\frac{\partial L}{\partial x} = -W^T g'(z)",
     r"\frac{\partial L}{\partial x_j} = \sum_i W_{ji} \frac{\partial g}{\partial z_i}",
+    r"L = x^T \frac{\partial L}{\partial x}",  # of a linear function alone
 ]
 UNKNOWN = [  # of a gradient at another place, and of second derivatives, nothing is known
+    r"\frac{\partial (z^T \nabla g(z))}{\partial z} = \nabla g(z)",
     r"\nabla_x L = W^T (\nabla g)(W x)",
     r"\frac{\partial^2 L}{\partial x^2} = W^T \frac{\partial^2 L}{\partial z^2} W",
 ]
@@ -38,7 +42,7 @@ def verdict(model: tuple[str, ...], claim: str, letter: str, told: bool) -> Verd
     """Judge a claim about g, written with another letter."""
     symbols = dict(SHAPES)
     if told:
-        symbols[letter] = {"function": True, "maps": "scalar"}
+        symbols[letter] = TOLD
     own = [re.sub(r"(?<![a-z\\])g(?![a-z])", lambda _: f"{letter} ", text) for text in (*model, claim)]
     return judge_entry(Entry(None, 1, tuple(own[:-1]), own[-1], symbols, "gradient"))[2]
 
@@ -60,6 +64,19 @@ def test_what_is_wrong_for_a_scalar_function_is_refuted(claim: str) -> None:
 def test_what_slopes_do_not_tell_is_left_open(claim: str) -> None:
     found = verdict(("z = W x", "L = g(z)"), claim, "g", True)
     assert found.verdict in OPEN, found
+
+
+def test_a_function_of_one_thing_twice_is_not_differentiated_by_one_of_them() -> None:
+    claim = r"\frac{\partial L}{\partial x} = W^T \frac{\partial g(z, z)}{\partial z}"
+    found = verdict(("z = W x", "L = g(z, z)"), claim, "g", True)
+    assert found.verdict in OPEN, found
+
+
+def test_a_function_has_other_slopes_at_another_sample() -> None:
+    symbols = {**SHAPES, "z^{(1)}": {"shape": ["n"]}, "z^{(2)}": {"shape": ["n"]}, "g": TOLD}
+    claim = r"\frac{\partial L}{\partial z^{(1)}} = \frac{\partial L}{\partial z^{(2)}}"
+    found = judge_entry(Entry(None, 1, ("L = g(W z^{(1)}) + g(W z^{(2)})",), claim, symbols, "gradient"))[2]
+    assert found.verdict not in GOOD, found
 
 
 @pytest.mark.parametrize("told", [True, False])

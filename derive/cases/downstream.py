@@ -1,7 +1,8 @@
 r"""Functions of which nothing is said: l(o, y) stands for any loss.
 
 To first order any differentiable function is linear in what it is applied to, with any slopes. So l(o, y) becomes
-the sum of the entries of o, each times a slope of its own, and what is proved of all slopes holds of all losses.
+the sum of the entries of o, each times a slope of its own, and of what is left of the value; what is proved of all
+slopes holds of all losses. Of second derivatives nothing is known.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import TypeGuard
 
+from derive.errors import UnreadError
 from derive.meaning.facts import key_without_indices
 from derive.meaning.kinds import LOSSES
 from derive.meaning.naming import plain
@@ -60,11 +62,13 @@ def linear_in_arguments(
     bare = {name: next(iter(found.values())) for name, found in calls.items()
             if name in losses and name not in CAPITALS and len(found) == 1}  # fmt: skip
 
+    def point(call: ast.Call) -> int:
+        return [*calls.get(render(call.function), {_at(call): call})].index(_at(call))
+
     def slopes(call: ast.Call, place: int) -> ast.Name:
-        arg, name = call.args[place], render(call.function)
+        arg = call.args[place]
         running = {sub for n in names_in(arg) for sub in n.subs if render(sub) in INDEX_LETTERS}
-        point = [*calls.get(name, {_at(call): call})].index(_at(call))
-        found = slope_name(name, place + 1, tuple(sorted(running, key=render)), point)
+        found = slope_name(render(call.function), place + 1, tuple(sorted(running, key=render)), point(call))
         if isinstance(arg, ast.Name) and arg.style == "()":  # other slopes at each step
             found = replace(found, sup=arg.sup, style=arg.style)
         return found
@@ -92,6 +96,8 @@ def linear_in_arguments(
             return None
         if by is None:
             return laid(slopes(of, 0)) if len(of.args) == 1 and not is_constant(of.args[0]) else None
+        if sum(by in {*walk(arg)} for arg in of.args) > 1:
+            raise UnreadError(f"${render(node)}$: by which of its arguments is not said")
         for place, arg in enumerate(of.args):
             if arg == by and not is_constant(arg):
                 return laid(slopes(of, place))
@@ -102,22 +108,27 @@ def linear_in_arguments(
         return None
 
     def change(node: ast.Node) -> ast.Node:
-        if isinstance(node, ast.Derivative) and (own := own_slopes(node)) is not None:
-            return own
+        if isinstance(node, ast.Derivative):
+            if (own := own_slopes(node)) is not None:
+                return own
+            if any(isinstance(part, ast.Derivative) and own_slopes(part) is not None for part in walk(node.of)):
+                raise UnreadError(f"${render(node)}$: of second derivatives of any function nothing is known")
         if is_any(node) and node.function.primes == 1 and len(node.args) == 1 and render(_unprimed(node)) in bare:
             return laid(slopes(replace(node, function=_unprimed(node)), 0))
-        point, node = node, ast.map_children(node, change)
+        written, node = node, ast.map_children(node, change)
         if not isinstance(node, ast.Call) or node.function.primes:
             return node
         if plain(node.function.base) in CROSS_ENTROPIES and len(node.args) == 2:
             target, prediction = node.args
             return ast.Neg(_total(ast.Product(r"\odot", target, ast.Call(ast.Name(r"\log"), (prediction,)))))
-        if not is_any(point):
+        if not is_any(written):
             return node
-        terms = [_total(ast.Product(r"\odot", slopes(point, place), arg))
+        terms = [_total(ast.Product(r"\odot", slopes(written, place), arg))
                  for place, arg in enumerate(node.args) if not is_constant(arg)]  # fmt: skip
-        total = terms[0] if terms else node
-        for term in terms[1:]:
+        if not terms:
+            return node
+        total = _total(slope_name(render(written.function), 0, (), point(written)))  # what is left of the value
+        for term in terms:
             total = ast.Sum("+", total, term)
         return total
 
@@ -136,15 +147,15 @@ def _is_entry(node: ast.Node, of: ast.Node) -> bool:
 
 
 def _at(call: ast.Call) -> tuple[ast.Node, ...]:
-    """Return what a function is applied to: a sample or a step like any other."""
+    """Return what a function is applied to: a sample or a step like any other, but not a formula of these."""
 
     def change(node: ast.Node) -> ast.Node:
         if not isinstance(node, ast.Name):
             return ast.map_children(node, change)
-        subs = tuple(sub for sub in node.subs if render(sub) not in INDEX_LETTERS)
-        return replace(node, subs=subs, sup=None, style="") if node.style == "()" else replace(node, subs=subs)
+        return replace(node, subs=tuple(sub for sub in node.subs if render(sub) not in INDEX_LETTERS))
 
-    return tuple(map(change, call.args))
+    args = map(change, call.args)
+    return tuple(replace(a, sup=None, style="") if isinstance(a, ast.Name) and a.style == "()" else a for a in args)
 
 
 def _total(node: ast.Node) -> ast.Node:

@@ -93,7 +93,7 @@ def _of_many_axes(own: Own, case: Case, claim: Equation, by: Var) -> Verdict:
     none = _unread_axes(by)
     wrt = derivatives_in(own.claim.left)[0].wrt
     assert wrt is not None
-    lone = replace(case, found=replace(case.found, declared={**case.found.declared, render(wrt): ("n_1",)}))
+    lone = replace(case, found=replace(case.found, declared={**case.found.declared, render(wrt): (r"\nu_1",)}))
     verdicts = [_judge_own(own, replace(lone, layout=layout), claim) for layout in LAYOUT]
     refuted = [verdict for verdict in verdicts if verdict.verdict == "refuted"]
     if refuted and all(verdict.verdict in FALSE for verdict in verdicts):

@@ -15,6 +15,7 @@ from derive.claims.at_steps import judge_at_steps
 from derive.claims.changes import changes_beside, like_layers, needs_no_model
 from derive.claims.entries import judge_in_case, judge_read
 from derive.claims.own_model import LAST
+from derive.diagnose.edits import undone_derivative
 from derive.errors import DeriveError
 from derive.meaning.facts import Facts, is_value, key_without_indices
 from derive.meaning.infer import called_functions
@@ -53,7 +54,7 @@ def judge_around(order: int, claim: Equation, found: Outline, facts: Facts, layo
         mend = is_clear and why.verdict not in FALSE
         for verdict, is_plain in _readings(claim, replace(found, equations=model, domains={}), context, mend):
             if verdict.verdict in GOOD:
-                return verdict
+                return replace(verdict, assumptions=(*verdict.assumptions, *_from_elsewhere(claim, model)))
             if verdict.verdict == "refuted" and _lacks_derivative(claim, model):
                 why, mend = replace(verdict, diagnosis=_with_derivative(claim)), False
             elif mend and verdict.verdict in FALSE and _is_certain(verdict, claim, is_plain):
@@ -77,6 +78,13 @@ def case_around(order: int, claim: Equation, found: Outline, facts: Facts, verdi
     return None
 
 
+def _from_elsewhere(claim: Equation, model: Sequence[Equation]) -> list[str]:
+    """Say which definitions a claim was judged with that other sections of the page make."""
+    others = [item for item in model if item.place.section != claim.place.section]
+    listed = ", ".join(f"${render(item.left)}$ in line {item.place.line}" for item in others)
+    return [f"as other sections define it: {listed}"] if others else []
+
+
 def _is_certain(verdict: Verdict, claim: Equation, is_plain: bool) -> bool:
     """Tell whether a claim is false in any sense that the page can mean; `is_plain`: what its letters are is clear."""
     if verdict.diagnosis is None or verdict.verdict == "refuted":
@@ -96,9 +104,8 @@ def _lacks_derivative(claim: Equation, model: Sequence[Equation]) -> bool:
 
 def _with_derivative(claim: Equation) -> Diagnosis:
     """Return the diagnosis of a claim whose right side is still to be differentiated."""
-    assert isinstance(claim.left, ast.Derivative)
-    left, right = render(claim.left), render(replace(claim.left, of=claim.right))
-    return Diagnosis("derivative missing", "the right side is not differentiated yet", f"{left} = {right}")
+    (edit,) = undone_derivative(claim.left, claim.right)
+    return Diagnosis(edit.kind, edit.text, f"{render(claim.left)} = {render(edit.node)}")
 
 
 def _without_limits(node: ast.Node) -> ast.Node:

@@ -13,6 +13,7 @@ from derive.meaning.facts import key_without_indices, used_in
 from derive.meaning.kinds import SCALARS
 from derive.meaning.outline import derivatives_in, names_in, walk
 from derive.meaning.samples import EACH
+from derive.meaning.targets import UNTOLD_AXIS
 from derive.model import restricted, upstream
 from derive.notation import bare_letter, split_name
 from derive.read import syntax as ast
@@ -88,6 +89,9 @@ def left_open(own: Own, case: Case, bench: Bench) -> str:
     assumed = any(note.startswith(EACH) for note in bench.model.network.assumptions)
     if assumed and not bench.model.reading.meaning.samples:
         return "whether softmax is that of each row or of each column is not said"
+    for note in bench.model.network.assumptions:
+        if note.startswith(UNTOLD_AXIS):
+            return note
     names = {spelled for name in names_in(own.claim.right) for spelled in (render(name), key_without_indices(name))}
     near = _connected(own, bench)
     slopes = [name.latex for name in near if is_slope(name.latex)]

@@ -141,9 +141,11 @@ def _unsaid_function(claim: Equation, facts: Facts) -> str:
     """Return a function of a claim's right side that is named nowhere else, and so is anything but any function."""
     said = {name for _, name, _, _ in facts.functions}
     sides = [claim.left, *(side for item in facts.definitions for side in (item.equation.left, item.equation.right))]
+    sides += [side for _, other in facts.claims if other is not claim for side in (other.left, other.right)]
     said |= {name for side in sides for name in called_functions(side)}
+    letters = {bare_letter(name) for name in said}  # f_k beside f_j is that of another layer
     called = dict.fromkeys(called_functions(claim.right))
-    return next((name for name in called if name not in said and usual(name) is None), "")
+    return next((name for name in called if bare_letter(name) not in letters and usual(name) is None), "")
 
 
 def _sums_over_calls(node: ast.Node) -> bool:

@@ -7,7 +7,7 @@ claims hold so. Then others may be false, where a small edit mends them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -29,7 +29,7 @@ ENOUGH = 2  # claims that hold with what δ is taken to be
 
 
 @dataclass(frozen=True, slots=True)
-class Layers:
+class OwnLayers:
     """The layers of a section: their letter, the equations of a general one, of others, of the loss, and what δ is."""
 
     letter: str
@@ -58,12 +58,12 @@ def judge_in_own_layers(claims: Sequence[Equation], found: Outline) -> dict[int,
     return verdicts
 
 
-def layers_of(equations: Sequence[Equation]) -> Layers | None:
+def layers_of(equations: Sequence[Equation]) -> OwnLayers | None:
     """Return the layers that the equations of a section define; None where no letter below counts any."""
     forward = [item for item in equations if not (is_delta(item.left) or is_backward(item.right))]
     letter = layer_below((item.left, item.right) for item in forward)
-    last = {item.left: item for item in forward if _is_general(item.left, letter)}
-    if not letter or not last:
+    general = {item.left: item for item in forward if _is_general(item.left, letter)}
+    if not letter or not general:
         return None
     loss = next((item for item in reversed(forward) if isinstance(item.left, ast.Name) and is_loss_name(item.left.base)
                  and not item.left.subs), None)  # fmt: skip
@@ -71,13 +71,13 @@ def layers_of(equations: Sequence[Equation]) -> Layers | None:
     name = loss.left if loss is not None else next((name for name in of if is_loss_name(name.base)), None)
     stated = [item for item in equations if is_delta(item.left) and _is_general(item.left, letter)]
     told = [item for item in stated if isinstance(item.right, ast.Derivative) and item.right.of == name]
-    bases = {left.base for left in last if isinstance(left, ast.Name)}
+    bases = {left.base for left in general if isinstance(left, ast.Name)}
     others = tuple(item for item in forward if isinstance(item.left, ast.Name) and item.left.base in bases
-                   and item.left not in last and len(item.left.subs) == 1)  # fmt: skip
-    layers = Layers(letter, tuple(last.values()), others, loss, tuple(told[:1]), ())
+                   and item.left not in general and len(item.left.subs) == 1)  # fmt: skip
+    layers = OwnLayers(letter, tuple(general.values()), others, loss, tuple(told[:1]), ())
     if told or not stated or name is None:
         return layers
-    applied = [item.right.args[0] for item in last.values() if isinstance(item.right, ast.Call)]
+    applied = [item.right.args[0] for item in general.values() if isinstance(item.right, ast.Call)]
     if len(applied) != 1:
         return None
     delta = replace(stated[0], right=ast.Derivative(name, applied[0]))
@@ -89,7 +89,7 @@ def _is_general(left: ast.Node, letter: str) -> bool:
     return isinstance(left, ast.Name) and left.subs == (ast.Name(letter),) and left.sup is None
 
 
-def _is_about(claim: Equation, layers: Layers) -> bool:
+def _is_about(claim: Equation, layers: OwnLayers) -> bool:
     """Tell whether a claim is one about derivatives or δ of these layers."""
     known = {name.base for item in (*layers.general, *layers.deltas) for name in names_of([item.left]) if name.subs}
     backward = is_delta(claim.left) or isinstance(claim.left, ast.Derivative)
@@ -97,20 +97,28 @@ def _is_about(claim: Equation, layers: Layers) -> bool:
     return backward and claim not in layers.deltas and any(name.base in known and name.subs for name in names)
 
 
-def _judged(claims: dict[int, Equation], layers: Layers, found: Outline) -> dict[int, Verdict]:
+def _judged(claims: dict[int, Equation], layers: OwnLayers, found: Outline) -> dict[int, Verdict]:
     """Return the verdicts on claims; none is called false where too few hold, or where no small edit mends it."""
     verdicts = {place: _judge(claim, layers, found) for place, claim in claims.items()}
     clear = sum(verdict.verdict in GOOD for verdict in verdicts.values()) >= (ENOUGH if layers.assumed else 1)
-    return {place: _sure(verdict, clear, layers) for place, verdict in verdicts.items()}
+    alike = {claims[place].left for place, verdict in verdicts.items() if verdict.verdict in GOOD}
+    return {place: _sure(claims[place], verdict, clear, layers, alike) for place, verdict in verdicts.items()}
 
 
-def _sure(verdict: Verdict, clear: bool, layers: Layers) -> Verdict:
-    if verdict.verdict in OPEN or (clear and (verdict.verdict in GOOD or verdict.diagnosis is not None)):
+def _sure(claim: Equation, verdict: Verdict, clear: bool, layers: OwnLayers, alike: Collection[ast.Node]) -> Verdict:
+    """Return a verdict, open where the layers are not sure.
+
+    The last layer, and the first, may be others than the general one: what is said of them is false only where
+    something else that is said of the same holds.
+    """
+    general = {split_mark(sub)[0] for name in names_of([claim.left]) for sub in name.subs} == {ast.Name(layers.letter)}
+    mended = verdict.diagnosis is not None and (general or claim.left in alike)
+    if verdict.verdict in OPEN or (clear and (verdict.verdict in GOOD or mended)):
         return replace(verdict, assumptions=(*verdict.assumptions, *layers.assumed))
     return Verdict("unread", f"${layers.letter}$ counts layers; whether these are meant is not clear")
 
 
-def _judge(claim: Equation, layers: Layers, found: Outline) -> Verdict:
+def _judge(claim: Equation, layers: OwnLayers, found: Outline) -> Verdict:
     """Judge a claim with the equations of the layers that it speaks of."""
     written = sides_in((claim, *layers.equations()))
     change = with_layers_above(written, layers.letter)
@@ -128,7 +136,7 @@ def _judge(claim: Equation, layers: Layers, found: Outline) -> Verdict:
         return Verdict("unread", str(error))
 
 
-def _at(claim: Equation, layers: Layers) -> list[Equation]:
+def _at(claim: Equation, layers: OwnLayers) -> list[Equation]:
     """Return the equations of a general layer as a claim needs them, or those of the layers that it names.
 
     From a general layer nothing leads to the last one: then the loss is any. So it is where the last is not named.

@@ -55,9 +55,13 @@ def _in_own_layers(judged: list[JudgedClaim], found: Outline, facts: Facts, step
     """Return the claims, those about layers with a letter below judged in these: it is no index of an entry."""
     claims = [claim for _, claim in facts.claims]
     verdicts = steps.take("below", lambda: judge_in_own_layers(claims, found), lambda stop: {})
-    kept = {place for place, one in enumerate(judged) if one.verdict.verdict not in FALSE}
-    told = {place: verdict for place, verdict in verdicts.items() if place not in kept or verdict.verdict not in OPEN}
-    return [replace(one, verdict=told.get(place, one.verdict)) for place, one in enumerate(judged)]
+
+    def replaced(place: int, one: JudgedClaim) -> JudgedClaim:
+        verdict, own = verdicts.get(place), one.verdict.verdict
+        stays = verdict is None or own in GOOD or (own in OPEN and verdict.verdict in OPEN)
+        return one if stays or verdict is None else replace(one, verdict=verdict, title="")
+
+    return [replaced(place, one) for place, one in enumerate(judged)]
 
 
 def _in_usual_layers(
@@ -217,7 +221,8 @@ def _bench(
     try:
         model = build_model(sketch, facts, found)
         ones = {key: () for key, var in model.names.items() if var.shape == (1,) and key not in found.declared}
-        if ones:  # the only size that fits is 1: they are numbers
+        lengths = {length for var in model.names.values() for length in var.shape}
+        if ones and lengths == {1}:  # the only size that fits is 1: all are numbers
             model = build_model(sketch, facts, replace(found, declared={**found.declared, **ones}))
         number = collapsed(model.reading.meaning.kinds, found.declared)
         if number:

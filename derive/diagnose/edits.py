@@ -35,7 +35,6 @@ from derive.diagnose.structural import (
     turned_products,
 )  # fmt: skip
 from derive.read import syntax as ast
-from derive.read.spelling import render
 
 
 def edits(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
@@ -80,6 +79,5 @@ def edits(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
 
 def undone_derivative(left: ast.Node, right: ast.Node) -> Iterator[Edit]:
     """Differentiate a right side that is what the left one differentiates."""
-    if isinstance(left, ast.Derivative) and left.wrt is not None:
-        text = f"the right side is not yet differentiated by ${render(left.wrt)}$"
-        yield Edit(replace(left, of=right), "missing derivative", text)
+    if isinstance(left, ast.Derivative):
+        yield Edit(replace(left, of=right), "derivative missing", "the right side is not differentiated yet")

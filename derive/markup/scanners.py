@@ -164,7 +164,8 @@ def latex_in_html(formula: Traced) -> Traced:
 def latex_unquoted(formula: Traced) -> Traced:
     """Drop the signs that the lines of a quotation begin with."""
     rest = formula.text.split("\n")[1:]
-    return formula.sub(r"\n[ \t]*>", "\n") if rest and all(re.match(r"[ \t]*>", line) for line in rest) else formula
+    quoted = all(re.match(r"[ \t]*>", line) for line in rest) and rest and re.fullmatch(r"[ \t]*>[ \t]*", rest[-1])
+    return formula.sub(r"\n[ \t]*>", "\n") if quoted else formula  # the last line begins what closes the formula
 
 
 def latex_uncommented(formula: Traced) -> Traced:

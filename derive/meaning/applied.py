@@ -57,7 +57,10 @@ def applied(node: ast.Call, meaning: Meaning, read: Reader) -> Part:
         over = entrywise("relu", arg if _EXTREMES[name] else entrywise(table.NEG, arg))
         return over if _EXTREMES[name] else entrywise(table.NEG, over)
     if len(node.args) == 2 and name in _EXTREMES and not node.function.primes:
-        return _extreme(read(node.args[0], meaning), read(node.args[1], meaning), _EXTREMES[name])
+        left, right = (read(arg, meaning) for arg in node.args)
+        if isinstance(node.args[1], ast.Number) and left.kind == "matrix":
+            raise UnreadError(f"${render(node)}$: whether {node.args[1].text} is a value or an axis is not said")
+        return _extreme(left, right, _EXTREMES[name])
     if len(node.args) != 1:
         raise UnreadError(f"${render(node)}$: a function of {len(node.args)} arguments is not read here")
     return _apply(function, name, node, read(node.args[0], meaning), meaning)

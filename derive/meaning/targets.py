@@ -10,11 +10,13 @@ import numpy as np
 from derive.expr import Apply, Const, Node, Var, substitute, variables, walk
 from derive.model import Network, free_variables, is_data
 from derive.ops import table
-from derive.shapes import axes
+from derive.shapes import Shape, axes
 from derive.verify.evaluate import EXACT, evaluate, points
 from derive.verify.numbers import CostError, Number, RetryError, einsum, number
 
 ONE_HOT = ("onehot", "simplex")
+UNTOLD = "?"
+UNTOLD_AXIS = "along which axis it is one-hot is not said:"  # how an assumption about a matrix begins
 COLUMNS, ROWS = "", " last"  # samples in columns: the classes lie along the first axis; in rows, along the last
 
 
@@ -39,21 +41,21 @@ def target_domains(network: Network, told: Collection[Var] = ()) -> dict[Var, Va
     domains |= {v: v.domain for v in free_variables(network) if v.domain in ONE_HOT and len(axes(v.shape)) > 1}
     matrices = {v for v, domain in domains.items() if domain in ONE_HOT and len(axes(v.shape)) > 1}
     along = _classes(network, matrices)
-    return {v: Var(v.latex, v.shape, domain + along.get(v, COLUMNS)) for v, domain in domains.items()}
+    return {v: Var(v.latex, v.shape, "real" if along.get(v) == UNTOLD else domain + along.get(v, ""))
+            for v, domain in domains.items()}  # fmt: skip
 
 
 def _classes(network: Network, targets: Collection[Var]) -> dict[Var, str]:
     """Return along which axis of one-hot matrices the classes lie: that along which probabilities sum to 1.
 
-    A logarithm of a sum over the classes has the axis of the samples alone. Where a model has neither, the axis of a
-    softmax in it counts, and samples in columns where it has none.
+    A logarithm of a sum over the classes has the axis of the samples alone. Where a model has neither, a softmax that
+    it takes of matrices tells how its samples lie.
     """
     parts = [part for item in network.definitions for part in walk(item.value) if isinstance(part, Apply)]
     logged = list(dict.fromkeys(part.operands[0] for part in parts if part.op.name == table.LOG)) if targets else []
-    by_rows = any(part.op.name == table.SOFTMAX and part.params == (1,) for part in parts)
-    return {
-        target: next(_told_by(target, logged, network), ROWS if by_rows else COLUMNS) for target in targets
-    }
+    ways = {ROWS if part.params == (1,) else COLUMNS for part in parts if part.op.name == table.SOFTMAX}
+    usual = ways.pop() if len(ways) == 1 else UNTOLD
+    return {target: next(_told_by(target, logged, network), usual) for target in targets}
 
 
 def _told_by(target: Var, logged: Collection[Node], network: Network) -> Iterator[str]:
@@ -64,8 +66,16 @@ def _told_by(target: Var, logged: Collection[Node], network: Network) -> Iterato
         if axes(of.shape) == lengths and (along := _sums_to_one(of, network)) is not None:
             yield along
     for of in logged:
-        if lengths[0] != lengths[1] and axes(of.shape) in ((lengths[0],), (lengths[1],)):
+        if lengths[0] != lengths[1] and len(axes(of.shape)) == 1 and _sums_over(of, lengths, network):
             yield ROWS if axes(of.shape) == lengths[:1] else COLUMNS
+
+
+def _sums_over(node: Node, lengths: Shape, network: Network) -> bool:
+    """Tell whether a vector is a sum along an axis of a matrix of a target's shape, as in a log-sum-exp."""
+    value = network.value(node) if isinstance(node, Var) else node
+    if not isinstance(value, Apply) or value.op.name not in (table.SUM, table.EINSUM):
+        return False
+    return any(axes(operand.shape) == lengths for operand in value.operands)
 
 
 def _sums_to_one(node: Node, network: Network) -> str | None:
@@ -93,5 +103,6 @@ def with_target_domains(network: Network, told: Collection[Var] = ()) -> tuple[N
     swapped = tuple(replace(d, value=substitute(d.value, domains)) for d in network.definitions)
     words = {"onehot": "is one-hot: the entries of a sample sum to 1", "binary": "is 0 or 1",
              "simplex": "sums to 1 for each sample"}  # fmt: skip
-    notes = tuple(f"${v.latex}$ {words[v.domain.split()[0]]}" for v in domains.values())
+    notes = tuple(f"${v.latex}$ {words[v.domain.split()[0]]}" for v in domains.values() if v.domain != "real")
+    notes += tuple(f"{UNTOLD_AXIS} ${v.latex}$" for old, v in domains.items() if v.domain == "real" != old.domain)
     return replace(network, definitions=swapped, assumptions=(*network.assumptions, *notes)), domains

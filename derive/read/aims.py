@@ -17,6 +17,7 @@ _START = re.compile(r"(?:\s|&|\\begin\{[a-z]+\*?\})*")
 _NAMED = re.compile(r"[\s&]*(\\?[a-zA-Z]+(?:\{\\?[a-zA-Z]+\})?(?:_(?:\w|\{\w+\}))?\s*(?:\([^()=]*\))?)[\s&]*(=|,)")
 _FONTS = {r"\in", r"\mathbb", r"\mathbf", r"\boldsymbol", r"\bm", r"\mathcal", r"\mathrm", r"\text", "R"}
 _GIVEN = re.compile(rf"{_GAP}\\(?:text|textrm|mathrm|operatorname)\s*\{{\s*(?:s\.\s*t\.|such that|subject to)")
+_OTHERS = re.compile(r"\\?[a-zA-Z]+\s*[_^]\s*\{?\s*(?:0|\*|\\ast|\\star|opt)")  # x_0, w^*: not what is sought
 _ROW = re.compile(r"\\\\")
 
 
@@ -48,7 +49,7 @@ def _row(row: str) -> str:
     if named[2] == ",":  # what is sought, and then what it is
         return _blank(row, aim.start(), named.end()) if "=" in row[named.end() :] else row
     letters = _letters(" ".join(filter(None, aim.groups()))) - _FONTS
-    said, own = _letters(row[named.end() :]), _letters(re.split(r"[_(]", named[1])[0]) - _FONTS
+    said, own = _letters(_OTHERS.sub(" ", row[named.end() :])), _letters(re.split(r"[_(]", named[1])[0]) - _FONTS
     if not letters & said or own & said:
         return row
     given = _GIVEN.search(row, aim.end())

@@ -137,7 +137,7 @@ def _is_remark(row: Sequence[Item], at: int) -> bool:
         return False
     said = [word.strip("(),.:;") for word in item.text.lower().split()]
     behind = all(text(item) in (*_STOPS, r"\quad") for item in row[at + 1 :])
-    several = len(said) > 1 or (item.text.startswith("(") and item.text.endswith(")"))
+    several = len(said) > 1 or (item.text.startswith("(") and said[0] in words.REMARKS)
     return behind and several and not words.QUALIFIERS & set(said) and not any(not word for word in said)
 
 
@@ -165,8 +165,12 @@ def _two_columns(rows: Sequence[Clause]) -> list[Clause]:
     sign, first = rows[relates[0]].items[0], rows[relates[0]].items[1:]
     if text(sign) not in words.RELATIONS or _relates_any(first):
         return []
-    behind = [first, *(row.items for row in rows[relates[0] + 1 :])]
-    return [Clause([*row.items, sign, *side]) for row, side in zip(rows, behind, strict=False)]
+    before, behind = [row.items for row in rows[: relates[0]]], [first, *(row.items for row in rows[relates[0] + 1 :])]
+    sides = [*before, *behind]
+    ends = [text(item) for side in sides for item in (*side[:1], *side[-1:])]
+    if not all(sides) or any(end in words.OPERATORS for end in ends):  # a row that goes on with the one before
+        return []
+    return [Clause([*left, sign, *right]) for left, right in zip(before, behind, strict=True)]
 
 
 def _joined_rows(rows: Sequence[Clause]) -> list[Clause]:

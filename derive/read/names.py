@@ -140,6 +140,8 @@ def _is_rest(item: Bracket, name: Name, reader: Reader) -> bool:
     """Say whether a bracket holds what a name lacks to one, as in `y (1 - y)`: nobody calls a function so."""
     if name.primes or len(item.items) < 3 or [text(one) for one in item.items[:2]] != ["1", "-"]:
         return False
+    if any(is_bracket(one, "(") for one in item.items[2:]):  # no name; and each bracket would be read twice
+        return False
     try:
         return reader.expression(item.items[2:], item.start) == name
     except UnreadError:

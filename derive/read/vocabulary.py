@@ -102,6 +102,8 @@ CONDITION_PHRASES = _set("subject") | {"such that", "subject to"}
 CONSTRAINTS = frozenset(("s.t", "s.t.", "subject to", "such that", "assuming", "given"))
 # What makes of a remark a condition.
 QUALIFIERS = CONDITIONS | _set("only not up to except where in case all each every some any with without or")
+# Single words in brackets beside a formula that name what it is of; others may say when it holds: (symmetric).
+REMARKS = _set("weights weight bias biases input inputs output outputs error gradient loss compactly vectorized")
 COMMENTS = _set("from by since using via see because as")
 STOP_WORDS = (
     _set("or of the all each not", "and so hence thus therefore then with where let also but we have while because")
