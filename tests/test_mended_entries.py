@@ -141,6 +141,10 @@ WORDS: Model = (
 MEAN: Model = ((r"J = \frac{1}{2m} \| X w - y \|^2",), {
     "X": {"shape": ["m", "n"]}, "w": {"shape": ["n"]}, "y": {"shape": ["m"]},
 })  # fmt: skip
+TEMPERATURE: Model = (
+    (r"p = \text{softmax}(z / \tau)", r"L = -t^T \log p"),
+    {"z": {"shape": ["n"]}, "t": {"shape": ["n"], "domain": "onehot"}},
+)
 SQUARE: Model = ((), {"X": {"shape": ["n", "n"]}})
 AS_WRITTEN = [
     (COURSE, "dW^{[2]} = dZ^{[2]} A^{[1]T}", "factor", "1/m", r"\mathrm{d}\left(Z^{[2]}\right)"),
@@ -152,6 +156,10 @@ AS_WRITTEN = [
     (
         WORDS, r"\frac{\partial \log P(w_o \mid w_c)}{\partial v_c} = u_o - \sum_j P(w_j \mid w_c) v_c",
         "wrong name", "$u_{j}$", r"\sum_{j} P\left(w_{j} \mid w_{c}\right) u_{j}",
+    ),
+    (
+        TEMPERATURE, r"\frac{\partial L}{\partial z} = p - t",
+        "missing factor", r"the divisor $\tau$", r"\frac{p - t}{\tau}",
     ),
     (MEAN, r"\frac{\partial J}{\partial w} = 2 X^T (X w - y)", "factor", "1/(2m)", r"\frac{1}{2 m}"),
     (MEAN, r"\frac{\partial J}{\partial w} = X^T (X w - y)", "factor", "1/m", r"\frac{1}{m}"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from test_page_language import assert_read
 
 from derive.read.aims import without_aims
 from derive.workbook import Workbook
 
-KINDS = {"proved": "good", "verified": "good", "refuted": "false", "ill-typed": "false"}
 PAGES = {
     "a matrix where a vector is meant": (
         r"""
@@ -45,6 +45,27 @@ $$\frac{\partial \mathcal{L}_{data}}{\partial \log s} = \frac{\partial \mathcal{
 $$\frac{\partial \mathcal{L}_{data}}{\partial \log s} = \frac{\partial \mathcal{L}_{data}}{\partial u} r$$
 """,
         "good good false",
+    ),
+    "softmax of a matrix whose rows weigh": (
+        r"""
+Let $Q, K, V \in \mathbb{R}^{n \times d}$.
+$$S = \frac{Q K^\top}{\sqrt{d}}, \quad P = \text{softmax}(S), \quad O = P V$$
+$$\frac{\partial L}{\partial V} = P^\top \frac{\partial L}{\partial O}$$
+$$\frac{\partial L}{\partial K} = \frac{1}{\sqrt{d}} \frac{\partial L}{\partial S} Q$$
+$$\frac{\partial L}{\partial S_{ij}} = P_{ij} \left(
+\frac{\partial L}{\partial P_{ij}} - \sum_k P_{ik} \frac{\partial L}{\partial P_{ik}}\right)$$
+$$\frac{\partial L}{\partial S_{ij}} = P_{ij} \left(
+\frac{\partial L}{\partial P_{ij}} - \sum_k P_{kj} \frac{\partial L}{\partial P_{kj}}\right)$$
+""",
+        "good false good false",
+    ),
+    "a temperature is a number": (
+        r"""
+Let $p = \operatorname{softmax}(z / \tau)$ and $\ell = -\sum_k t_k \log p_k$ with $t$ one-hot.
+$$\frac{\partial \ell}{\partial z} = \frac{1}{\tau} (p - t)$$
+$$\frac{\partial \ell}{\partial z} = p - t$$
+""",
+        "good false",
     ),
     "another last layer, softmax": (
         r"""
@@ -167,12 +188,7 @@ $$\frac{\partial v}{\partial U} = U (\Lambda + \Lambda^T)$$
 
 @pytest.mark.parametrize("title", PAGES)
 def test_a_page_is_read_as_people_write(title: str, tmp_path: Path) -> None:
-    text, expected = PAGES[title]
-    page = tmp_path / "page.md"
-    page.write_text(text, encoding="utf-8")
-    judged = list(Workbook(page).judged())
-    words = [KINDS.get(claim.verdict.verdict, "open") for claim in judged]
-    assert words == expected.split(), [(claim.latex, claim.verdict.verdict, claim.verdict.reason) for claim in judged]
+    assert_read(*PAGES[title], tmp_path)
 
 
 @pytest.mark.parametrize("latex", [r"\min_x f(x) = 3", r"\max_x f(x) = f(c)", r"\arg\min_u J = \arg\min_u K"])

@@ -209,11 +209,15 @@ $$\frac{\partial C}{\partial v_{ij}} = \sum_k (s_k - r_k) f_k'(u_k) v_{jk} f_k'(
 }
 
 
-@pytest.mark.parametrize("title", PAGES)
-def test_a_page_is_read_as_people_write(title: str, tmp_path: Path) -> None:
-    text, expected = PAGES[title]
-    page = tmp_path / "page.md"
+def assert_read(text: str, expected: str, folder: Path) -> None:
+    """The claims of a page are judged as expected, in order: `good`, `false` or `open`."""
+    page = folder / "page.md"
     page.write_text(text, encoding="utf-8")
     judged = list(Workbook(page).judged())
     words = [KINDS.get(claim.verdict.verdict, "open") for claim in judged]
     assert words == expected.split(), [(claim.latex, claim.verdict.verdict, claim.verdict.reason) for claim in judged]
+
+
+@pytest.mark.parametrize("title", PAGES)
+def test_a_page_is_read_as_people_write(title: str, tmp_path: Path) -> None:
+    assert_read(*PAGES[title], tmp_path)

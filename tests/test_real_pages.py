@@ -51,7 +51,7 @@ def found_on(label: dict[str, Any], claims: Sequence[JudgedClaim], facts: Facts)
         chains.setdefault((claim.place.line, claim.lhs), {})[claim.rhs] = claim.verdict.verdict
     linked = [(chain[left], chain[right]) for chain in chains.values() for left, right in sides
               if left in chain and right in chain]  # fmt: skip
-    return [words[1] for words in linked if words[0] in GOOD]
+    return [words[1] for words in linked if words[0] in GOOD or words[1] in FALSE]
 
 
 def test_no_labelled_claim_of_a_page_is_judged_wrongly() -> None:
@@ -65,7 +65,7 @@ def test_no_labelled_claim_of_a_page_is_judged_wrongly() -> None:
         for label in told["expected"]:
             found = found_on(label, claims, book.facts)
             counts[check(label["truth"], found, (told["doc"], label["line"]))] += 1
-    assert counts["right"] >= 109, counts
+    assert counts["right"] >= 115 and counts["missing"] <= 10, counts
 
 
 def check(truth: bool, found: Sequence[str], place: tuple[str, int]) -> str:

@@ -48,7 +48,8 @@ def linear_in_arguments(
     """Return what writes functions of several arguments, and those with the names given, as sums with any slopes.
 
     Args:
-        losses: Names of functions that are scalar, of however many arguments.
+        losses: Names of functions that are scalar, of however many arguments. Where one that names no value as well
+            is applied to one thing alone, its bare name and its primes are of that: ∂g/∂z and g'(z) of g(z).
         known: Names that are functions of some meaning.
         told: Keys of the names of which something is said; other arguments are constants.
         formulas: All that are to be written so: what a function is applied to in them tells its slopes apart.
@@ -57,7 +58,7 @@ def linear_in_arguments(
     calls: dict[str, dict[tuple[ast.Node, ...], ast.Call]] = {}
     for part in (part for formula in formulas for part in walk(formula)):
         if isinstance(part, ast.Call):
-            plainly = replace(part, function=replace(part.function, primes=0))
+            plainly = replace(part, function=_unprimed(part))
             calls.setdefault(render(plainly.function), {}).setdefault(_at(part), plainly)
     bare = {name: next(iter(found.values())) for name, found in calls.items()
             if name in losses and name not in CAPITALS and len(found) == 1}  # fmt: skip
@@ -80,7 +81,7 @@ def linear_in_arguments(
         """Tell whether a call is one of a function of which nothing is said."""
         if not isinstance(node, ast.Call) or any(isinstance(arg, ast.Relation | ast.Keyword) for arg in node.args):
             return False
-        name, letter = render(replace(node.function, primes=0)), plain(node.function.base)
+        name, letter = render(_unprimed(node)), plain(node.function.base)
         if letter in NAMED or name in known or (letter in CROSS_ENTROPIES and len(node.args) == 2):
             return False
         return len(node.args) > 1 or name in losses

@@ -11,7 +11,7 @@ from derive.errors import DeriveError
 from derive.meaning.facts import GREEK_DELTA, Facts, key_without_indices
 from derive.meaning.infer import called_functions
 from derive.meaning.kinds import is_loss_name
-from derive.meaning.naming import plain
+from derive.meaning.naming import LAYERS, plain
 from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, walk
 from derive.meaning.terms import is_running, usual
 from derive.notation import bare_letter
@@ -26,7 +26,6 @@ SYMMETRIC = re.compile(r"symmetric|covariance|positive[- ](?:semi)?definite|diag
 LOGISTIC = re.compile(r"logistic|sigmoid", re.IGNORECASE)
 CONSTANTS = (ONE, ast.Name("I"), ast.Name(r"\mathbf{I}"))
 COUNTS = frozenset("mnMN")  # letters of sizes
-LAYERS = frozenset("Ll")  # letters of layers
 
 
 def other_sense(claim: Equation, verdict: Verdict, bench: Bench) -> str:

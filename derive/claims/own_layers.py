@@ -1,7 +1,7 @@
 r"""Layers whose letter stands below on a page: x_i = f_i(W_i x_{i-1}), E = ‖x_L - t‖², and claims about δ_i and δ_L.
 
 What δ_i is, such pages seldom say: it is the derivative by what f_i is applied to. A page means this where two of its
-claims hold so. Then others may be false, where a small edit mends them.
+claims hold so; where it says what δ_i is, one is enough. Then others may be false, where a small edit mends them.
 """
 
 from __future__ import annotations

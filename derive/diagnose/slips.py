@@ -263,6 +263,7 @@ def missing_names(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
         yield Edit(ast.Product("", node, name), "missing factor", text)
         yield Edit(ast.Product("", name, node), "missing factor", text)
         yield Edit(ast.Product(r"\circ", node, name), "missing factor", text)
+        yield Edit(ast.Quotient(node, name), "missing factor", f"the divisor ${render(name)}$ is missing")
     for new, text in rewrites(node, change):
         yield Edit(new, "missing factor", text)
 

@@ -22,7 +22,9 @@ from derive.read import syntax as ast
 from derive.read.spelling import render
 
 LOSSES = frozenset(["L", "J", "E", "C", r"\ell", "MSE", "BCE", "CE", "NLL", "loss", "Loss", "cost", "Cost"])
-SCALARS = frozenset([r"\alpha", r"\eta", r"\lambda", r"\epsilon", r"\varepsilon", "N", "m", "n", "d", "k", "K"])
+SCALARS = frozenset(
+    [r"\alpha", r"\eta", r"\lambda", r"\epsilon", r"\varepsilon", r"\tau", "N", "m", "n", "d", "k", "K"]
+)
 KINDS = ("scalar", "vector", "matrix")
 _LETTER = re.compile(r"[a-z]|\\[a-z]+|\\(?:hat|tilde|bar)\{[a-z]\}")  # of no font
 TRIES = 60  # readings tried for the names that one equation brings in
@@ -335,7 +337,7 @@ def fit(equation: Written, meaning: Meaning, sizes: Sizes) -> tuple[tuple[Term, 
     whole = any(map(is_softmax, walk(equation.right)))
     lying = samples_of(equation.right) or (meaning.samples or "rows" if whole else "columns")
     ways = ("rows", "columns") if lying == "rows" else ("columns", "rows")
-    stretches = ("", *ways) if meaning.given else ("",)
+    stretches = ("", *ways) if meaning.given else ("", meaning.samples) if whole and meaning.samples else ("",)
     for stretch, dot in itertools.product(stretches, dots):
         trial, here = sizes.copy(), replace(inside, dot=dot, stretch=stretch)
         try:
