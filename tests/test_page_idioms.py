@@ -59,6 +59,16 @@ $$\frac{\partial L}{\partial S_{ij}} = P_{ij} \left(
 """,
         "good false good false",
     ),
+    "errors of which nothing says whether they are averaged": (
+        r"""
+Let $X \in \mathbb{R}^{N \times d}$, $W_1 \in \mathbb{R}^{d \times h}$ and $W_2 \in \mathbb{R}^{h \times k}$.
+$$Z_1 = X W_1$$ $$A_1 = \tanh(Z_1)$$ $$Z_2 = A_1 W_2$$
+$$\frac{\partial L}{\partial W_2} = \frac{1}{N} A_1^T \delta_2$$
+$$\delta_1 = (\delta_2 W_2^T) \odot \tanh'(Z_1)$$
+$$\frac{\partial L}{\partial W_1} = \frac{1}{N} X^T \delta_1$$
+""",
+        "open good open",
+    ),
     "a temperature is a number": (
         r"""
 Let $p = \operatorname{softmax}(z / \tau)$ and $\ell = -\sum_k t_k \log p_k$ with $t$ one-hot.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from derive.cases.backward import is_delta
+from derive.cases.code_style import averages
 from derive.claims.bench import Bench, right_side
 from derive.errors import DeriveError
 from derive.meaning.facts import GREEK_DELTA, Facts, key_without_indices
@@ -99,6 +100,11 @@ def _senses(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterable[str
         yield "it may be the value at a point"
     if not names_in(claim.left):
         yield f"that it is ${render(claim.left)}$ may be what is to be solved, and no claim"
+    factor = verdict.diagnosis is not None and verdict.diagnosis.kind in ("factor", "extra factor")
+    told = {key for _, key, _ in facts.cotangents}
+    untold = [name for name in names_in(claim.right) if is_delta(name) and render(name) not in told]
+    if factor and untold and averages(claim.right):
+        yield "whether its δ are of the samples' mean loss or of their sum is not said"
     if function := _unsaid_function(claim, facts):
         yield f"nothing says what the function ${function}$ is"
     guessed = any(r"$\sigma$ is the logistic" in text for text in verdict.assumptions)
