@@ -168,9 +168,10 @@ def make_case(
 
 def _marked(draft: _Draft, own: _Draft) -> list[str]:
     r"""Say which variables got the mark of a layer: a is a^L in \nabla_a C."""
-    pairs = zip(sides_in(draft.claims), sides_in(own.claims), strict=True)
-    by = [(before.wrt, after.wrt) for one, other in pairs
-          for before, after in zip(derivatives_in(one), derivatives_in(other), strict=False)]  # fmt: skip
+    sides = zip(sides_in(draft.claims), sides_in(own.claims), strict=True)
+    parts = [(derivatives_in(one), derivatives_in(other)) for one, other in sides]
+    kept = [pair for pair in parts if len(pair[0]) == len(pair[1])]  # else some became slopes, and none is paired
+    by = [(before.wrt, after.wrt) for pair in kept for before, after in zip(*pair, strict=True)]
     names = [pair for pair in by if all(isinstance(name, ast.Name) for name in pair)]
     new = {one: other for one, other in names if one != other and not _has_mark(one) and _has_mark(other)}
     return [f"${render(one)}$ is ${render(other)}$" for one, other in new.items() if one and other]

@@ -104,7 +104,10 @@ class Quantities:
 
 
 def _formulas_in(node: ast.Node) -> list[tuple[ast.Derivative, ast.Name]]:
-    """Return the derivatives of formulas in a formula, each with a name for what it is the derivative of."""
+    """Return the derivatives of formulas in a formula, each with a name for what it is the derivative of.
+
+    There are three names; what is beyond them stays as it is, and is unread.
+    """
     parts = dict.fromkeys(part for part in derivatives_in(node) if _is_of_formula(part))
     found = []
     for part, base in zip(parts, UNNAMED_BESIDE, strict=False):

@@ -81,15 +81,14 @@ def _sums_over(node: Node, lengths: Shape, network: Network) -> bool:
 def _sums_to_one(node: Node, network: Network) -> str | None:
     """Tell along which axis a matrix's entries sum to 1, at a point; None if along neither."""
     try:
-        value = next(evaluate(node, point) for point in points(EXACT, network, (), 1))
-    except (CostError, RetryError, NotImplementedError, StopIteration):
+        values = [evaluate(node, point) for point in points(EXACT, network, (), 1)]
+    except (CostError, RetryError, NotImplementedError):  # too large, at a pole, or a size that has no value: untold
         return None
-    return next((word for axis, word in ((1, ROWS), (0, COLUMNS)) if _are_one(value, axis)), None)
+    ways = (("ij->i", ROWS), ("ij->j", COLUMNS))
+    return next((way for value in values for spec, way in ways if _are_one(einsum(spec, [value]))), None)
 
 
-def _are_one(value: Number, axis: int) -> bool:
-    letters = "ij"
-    sums = einsum(f"ij->{letters[1 - axis]}", [value])
+def _are_one(sums: Number) -> bool:
     return sums.same(number(np.ones(sums.shape, np.int64), exact=True))
 
 
