@@ -58,7 +58,7 @@ def linear_in_arguments(
     calls: dict[str, dict[tuple[ast.Node, ...], ast.Call]] = {}
     for part in (part for formula in formulas for part in walk(formula)):
         if isinstance(part, ast.Call):
-            plainly = replace(part, function=_unprimed(part))
+            plainly = replace(part, function=ast.unprimed(part))
             calls.setdefault(render(plainly.function), {}).setdefault(_at(part), plainly)
     bare = {name: next(iter(found.values())) for name, found in calls.items()
             if name in losses and name not in CAPITALS and len(found) == 1}  # fmt: skip
@@ -81,7 +81,7 @@ def linear_in_arguments(
         """Tell whether a call is one of a function of which nothing is said."""
         if not isinstance(node, ast.Call) or any(isinstance(arg, ast.Relation | ast.Keyword) for arg in node.args):
             return False
-        name, letter = render(_unprimed(node)), plain(node.function.base)
+        name, letter = render(ast.unprimed(node)), plain(node.function.base)
         if letter in NAMED or name in known or (letter in CROSS_ENTROPIES and len(node.args) == 2):
             return False
         return len(node.args) > 1 or name in losses
@@ -114,8 +114,8 @@ def linear_in_arguments(
                 return own
             if any(isinstance(part, ast.Derivative) and own_slopes(part) is not None for part in walk(node.of)):
                 raise UnreadError(f"${render(node)}$: of second derivatives of any function nothing is known")
-        if is_any(node) and node.function.primes == 1 and len(node.args) == 1 and render(_unprimed(node)) in bare:
-            return laid(slopes(replace(node, function=_unprimed(node)), 0))
+        if is_any(node) and node.function.primes == 1 and len(node.args) == 1 and render(ast.unprimed(node)) in bare:
+            return laid(slopes(replace(node, function=ast.unprimed(node)), 0))
         written, node = node, ast.map_children(node, change)
         if not isinstance(node, ast.Call) or node.function.primes:
             return node
@@ -134,10 +134,6 @@ def linear_in_arguments(
         return total
 
     return change
-
-
-def _unprimed(call: ast.Call) -> ast.Name:
-    return replace(call.function, primes=0)
 
 
 def _is_entry(node: ast.Node, of: ast.Node) -> bool:

@@ -66,7 +66,7 @@ def _with_own_mark(facts: Facts, claim: Equation, told: Collection[str], why: li
 def _with_activation(facts: Facts, claim: Equation, told: Collection[str], why: list[str]) -> Facts:
     r"""Return facts with a^l = \sigma(z^l) where z^l uses a^{l-1}, nothing says what a is, and the claim \sigma'."""
     primed = [part for part in walk(claim.right) if isinstance(part, ast.Call) and part.function.primes == 1]
-    functions = {replace(call.function, primes=0) for call in primed}
+    functions = {ast.unprimed(call) for call in primed}
     steps = [item for item in facts.definitions if _is_step(item)]
     if len(functions) != 1 or len(steps) != 1:
         return facts

@@ -30,7 +30,7 @@ def in_entries(claim: Equation) -> list[Equation]:
 def _gradient(node: ast.Node) -> list[ast.Node] | None:
     """Return the partial derivatives that the gradient of a function of several numbers is made of, or f'(a, b) is."""
     if isinstance(node, ast.Call) and node.function.primes == 1:
-        node = ast.Derivative(replace(node, function=replace(node.function, primes=0)), None, r"\nabla")
+        node = ast.Derivative(replace(node, function=ast.unprimed(node)), None, r"\nabla")
     if not (isinstance(node, ast.Derivative) and node.wrt is None and isinstance(node.of, ast.Call)):
         return None
     of, sign = node.of, r"\partial"

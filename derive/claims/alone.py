@@ -154,7 +154,7 @@ def judge_slope(case: Case, claim: Equation) -> Verdict | None:
         left = replace(left.of, function=replace(left.of.function, primes=left.of.function.primes + 1))
     if not (isinstance(left, ast.Call) and left.function.primes and len(left.args) == 1):
         return None
-    name, (arg,) = render(replace(left.function, primes=0)), left.args
+    name, (arg,) = render(ast.unprimed(left)), left.args
     function = case.facts.functions_at(LAST, [name])[name]
     if not isinstance(arg, ast.Name) or not (function.op or _is_of_numbers(function, case)):
         return None

@@ -17,8 +17,7 @@ from derive.claims.entries import judge_in_case, judge_read
 from derive.claims.own_model import LAST
 from derive.diagnose.edits import undone_derivative
 from derive.errors import DeriveError
-from derive.meaning.facts import Facts, is_value, key_without_indices
-from derive.meaning.infer import called_functions
+from derive.meaning.facts import Facts, called_functions, is_value, key_without_indices
 from derive.meaning.kinds import numbers
 from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, sides_in, walk
 from derive.meaning.terms import is_running

@@ -13,8 +13,8 @@ from derive.expr import Apply, Node, Var, variables
 from derive.expr import walk as walk_nodes
 from derive.generalise import General, generalised
 from derive.jacobian import as_network, derive_hessian, derive_jacobian
-from derive.meaning.facts import Facts
-from derive.meaning.infer import ReadModel, called_functions, compact, cotangent_aliases
+from derive.meaning.facts import Facts, called_functions
+from derive.meaning.infer import ReadModel, compact, cotangent_aliases
 from derive.meaning.kinds import Reading, Written, fit
 from derive.meaning.models import Sketch
 from derive.meaning.outline import Equation, walk

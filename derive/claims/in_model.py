@@ -15,8 +15,8 @@ from derive.diagnose.search import Search, diagnose
 from derive.errors import DeriveError, ShapeError
 from derive.expr import Apply, Node, Var, as_node, ones_like, rebuild
 from derive.expr import walk as walk_nodes
-from derive.meaning.facts import key_without_indices
-from derive.meaning.infer import called_functions, compact
+from derive.meaning.facts import called_functions, key_without_indices
+from derive.meaning.infer import compact
 from derive.meaning.kinds import is_loss_name
 from derive.meaning.outline import Equation, Place, names_in, walk
 from derive.meaning.terms import is_running

@@ -9,8 +9,7 @@ from derive.cases.backward import is_delta
 from derive.cases.code_style import averages
 from derive.claims.bench import Bench, right_side
 from derive.errors import DeriveError
-from derive.meaning.facts import GREEK_DELTA, Facts, key_without_indices
-from derive.meaning.infer import called_functions
+from derive.meaning.facts import GREEK_DELTA, Facts, called_functions, key_without_indices
 from derive.meaning.kinds import is_loss_name
 from derive.meaning.naming import LAYERS, plain
 from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, walk

@@ -78,7 +78,7 @@ class Quantities:
     def _unprimed(self, node: ast.Node) -> ast.Node:
         """Return a formula with C'(w) as the derivative of C by w, where C is a quantity that is defined."""
         if isinstance(node, ast.Call) and node.function.primes == 1 and len(node.args) == 1:
-            name = replace(node.function, primes=0)
+            name = ast.unprimed(node)
             if any(item.key == render(name) for item in self.definitions) and isinstance(node.args[0], ast.Name):
                 return ast.Derivative(name, node.args[0])
         return ast.map_children(node, self._unprimed)

@@ -148,7 +148,7 @@ def _quotients(powers: Sequence[ast.Node]) -> list[ast.Node]:
 def functions(node: ast.Node, words: Vocabulary) -> Iterator[Edit]:
     """Take another function of the model, or one that is usual."""
     usual = [ast.Name(word) for word in (r"\sigma", "tanh", "exp", "log", "sign", "sqrt", "softmax", "diag", "det")]
-    functions = list(dict.fromkeys([*(replace(call.function, primes=0) for call in words.slopes), *usual]))
+    functions = list(dict.fromkeys([*(ast.unprimed(call) for call in words.slopes), *usual]))
 
     def change(part: ast.Node) -> Change:
         if isinstance(part, ast.Call) and len(part.args) == 1 and not isinstance(part.args[0], ast.Relation):

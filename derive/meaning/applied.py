@@ -29,7 +29,7 @@ def applied(node: ast.Call, meaning: Meaning, read: Reader) -> Part:
         ShapeError: it does not take an array of that kind.
         UnreadError: the function means nothing here.
     """
-    name = render(replace(node.function, primes=0))
+    name = render(ast.unprimed(node))
     if is_relation_of_indices(node):
         return relation_of_indices(node, meaning)
     if isinstance(node.args[0], ast.Relation):

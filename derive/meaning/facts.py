@@ -128,7 +128,7 @@ def _sort_call(order: int, equation: Equation, left: ast.Call, facts: Facts) -> 
     """A call on the left defines a function; the further links of its chain claim."""
     name = render(left.function)
     plain = all(isinstance(arg, ast.Name) for arg in left.args)
-    if plain and name in _called(equation.right):
+    if plain and name in called_functions(equation.right):
         return  # of the function of other arguments: the next link of the chain says what it is
     further = equation.own is not None
     again = any(known == name and (further or place == equation.place) for _, known, _, place in facts.functions)
@@ -137,15 +137,16 @@ def _sort_call(order: int, equation: Equation, left: ast.Call, facts: Facts) -> 
         return
     facts.activations.append((order, equation.place.section, left))
     try:
-        meaning = read_definition(left, equation.right, facts.functions_at(order, _called(equation.right)))
+        meaning = read_definition(left, equation.right, facts.functions_at(order, called_functions(equation.right)))
     except DeriveError as error:
         facts.unread.append(Unread(equation.latex, str(error), equation.place))
         return
     facts.functions.append((order, name, meaning, equation.place))
 
 
-def _called(node: ast.Node) -> list[str]:
-    return [render(replace(part.function, primes=0)) for part in walk(node) if isinstance(part, ast.Call)]
+def called_functions(node: ast.Node) -> list[str]:
+    """Return the names of the functions that a tree calls, without primes."""
+    return [render(ast.unprimed(part)) for part in walk(node) if isinstance(part, ast.Call)]
 
 
 def _sort_name(order: int, equation: Equation, left: ast.Name, facts: Facts) -> None:
@@ -167,7 +168,7 @@ def _declares(node: ast.Node, facts: Facts) -> bool:
     """Tell whether a side only says that something is a function of something: y = f(a, b) with an unknown f."""
     if not isinstance(node, ast.Call) or not all(isinstance(arg, ast.Name) for arg in node.args):
         return False
-    name = render(replace(node.function, primes=0))
+    name = render(ast.unprimed(node))
     return usual(name) is None and not any(known == name and f.op for _, known, f, _ in facts.functions)
 
 

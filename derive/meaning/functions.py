@@ -31,7 +31,7 @@ def read_definition(call: ast.Call, body: ast.Node, functions: Mapping[str, Func
     Raises:
         DeriveError: the page defines a usual word to be something else.
     """
-    name = render(replace(call.function, primes=0))
+    name = render(ast.unprimed(call))
     own = usual(name)
     if own is not None and TABLE[own.op].body is None:
         if _defines_whole(call, body, functions, own.op):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from derive.errors import DeriveError, ModelError, ShapeError
 from derive.expr import Apply, Node, Var, rebuild, variables, walk
-from derive.meaning.facts import Facts, key_without_indices
+from derive.meaning.facts import Facts, called_functions, key_without_indices
 from derive.meaning.functions import SIGMA
 from derive.meaning.kinds import Evidence, Reading, Written, equation_indices, is_loss_name, numbers, readings
 from derive.meaning.layers import moved, shifted
@@ -118,11 +118,6 @@ def _base_meaning(sketch: Sketch, written: Sequence[Written], facts: Facts, foun
     functions, given = facts.functions_at(sketch.order, called), bool(found.domains) or found.stretched
     samples = samples_in((equation.left, equation.right) for equation in written)
     return Meaning({}, functions, frozenset(sizes), given=given, samples=samples)
-
-
-def called_functions(node: ast.Node) -> list[str]:
-    """Return the names of the functions that a tree calls, without primes."""
-    return [render(replace(part.function, primes=0)) for part in walk_tree(node) if isinstance(part, ast.Call)]
 
 
 def _most_usual(written: list[Written], meaning: Meaning, evidence: Evidence) -> Reading:

@@ -76,14 +76,14 @@ def with_number_marks(known: Iterable[ast.Node]) -> Callable[[ast.Node], ast.Nod
 def with_one_activation(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.Node]:
     r"""Return what writes \sigma^l as \sigma where both are applied: the mark is the layer's, not the function's."""
     calls = (part for node in nodes for part in walk(node) if isinstance(part, ast.Call))
-    functions = {replace(call.function, primes=0) for call in calls}
+    functions = {ast.unprimed(call) for call in calls}
     marked = {name for name in functions if name.sup is not None and _is_layer(name.sup)}
     bare = {name: replace(name, sup=None, style="") for name in marked}
     same = {name: plain_name for name, plain_name in bare.items() if plain_name in functions}
 
     def change(node: ast.Node) -> ast.Node:
         node = ast.map_children(node, change)
-        if isinstance(node, ast.Call) and (name := same.get(replace(node.function, primes=0))) is not None:
+        if isinstance(node, ast.Call) and (name := same.get(ast.unprimed(node))) is not None:
             return replace(node, function=replace(name, primes=node.function.primes))
         return node
 
@@ -115,7 +115,7 @@ def _running(node: ast.Node) -> set[ast.Node]:
 def with_letters_of_arguments(nodes: Iterable[ast.Node]) -> Callable[[ast.Node], ast.Node]:
     """Return what writes g(z_k) as g_k(z_k) where the layers have functions g_j and g_k of their own."""
     calls = (part for node in nodes for part in walk(node) if isinstance(part, ast.Call))
-    own = {replace(call.function, primes=0) for call in calls
+    own = {ast.unprimed(call) for call in calls
            if call.function.subs and _letters(call) == call.function.subs}  # fmt: skip
 
     def change(node: ast.Node) -> ast.Node:

@@ -303,6 +303,11 @@ def map_children(node: Node, change: Callable[[Node], Node]) -> Node:
     return replace(node, **changed) if changed else node
 
 
+def unprimed(call: Call) -> Name:
+    """Return the function that a call is of, or of whose derivative it is: f of f(x) and of f'(x)."""
+    return replace(call.function, primes=0)
+
+
 def with_parts(node: Node, parts: Mapping[Node, Node]) -> Node:
     """Return a tree with others in the place of some of its parts; what is put there is not looked into."""
     return parts[node] if node in parts else map_children(node, lambda part: with_parts(part, parts))
