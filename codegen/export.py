@@ -57,19 +57,21 @@ def export_function(
     sizes: Mapping[str, int] | None = None,
     samples: Mapping[str, Any] | None = None,
     seed: int = 0,
+    inputs: Sequence[str] = (),
 ) -> dict[str, str]:
     r"""Return the trained function as source files.
 
     Args:
         derivation: The model.
         params: Parameters by name in code, as `Trainer.params` has them.
-        outputs: What the function gives, `[r"\hat{y}"]`; the prediction if empty.
+        outputs: What the function gives, `[r"\hat{y}"]`, gradients too; the prediction if empty.
         target: `c` (a `.c` with its `.h`), `header` (one header file) or `numpy` (a module).
         name: Prefix of all names; made of the title if None.
         dtype: `float32` or `float64`.
         sizes: Sizes that no parameter fixes.
         samples: Real inputs, one row a sample, that the test shall use too.
         seed: Of the test's random inputs.
+        inputs: Parameters that are not baked in but given with each call, beside the data.
     Returns:
         File name to text.
     Raises:
@@ -78,6 +80,7 @@ def export_function(
     if target not in TARGETS:
         raise CodegenError(f"target: met {target}; expected one of {', '.join(TARGETS)}")
     word = file_name(name or derivation.title)
+    derivation = as_formulas(derivation, outputs, inputs)
     baked = bake(derivation, params, outputs, dtype, sizes)
     vectors = test_vectors(baked, samples or {}, seed)
     if target == "numpy":
@@ -89,6 +92,32 @@ def export_function(
     if target == "header":
         return {f"{word}.h": emit_header(baked.program, word, baked.params, vectors, baked.note)}
     return emit_source(baked.program, word, baked.params, vectors, baked.note)
+
+
+def as_formulas(derivation: Derivation, outputs: Sequence[str], inputs: Sequence[str] = ()) -> Derivation:
+    """Return the record as formulas to be evaluated: a gradient is a value as any other, some parameters are given.
+
+    Raises:
+        CodegenError: there is no such parameter.
+    """
+    given = tuple(_parameter_named(derivation, word) for word in inputs)
+    forward = [e.name for e in forward_equations(derivation)]
+    if not given and all(any(spelled_alike(v, word) for v in forward) for word in outputs):
+        return derivation
+    values = (e for e in derivation.equations if e.role != "update")
+    return replace(
+        derivation, equations=tuple(replace(e, role="definition") for e in values), loss=None, batch=None,
+        parameters=tuple(v for v in derivation.parameters if v not in given),
+        data=(*derivation.data, *derivation.seeds, *given),
+    )  # fmt: skip
+
+
+def _parameter_named(derivation: Derivation, word: str) -> Var:
+    found = next((v for v in derivation.parameters if spelled_alike(v, word)), None)
+    if found is None:
+        known = ", ".join(v.latex for v in derivation.parameters) or "none"
+        raise CodegenError(f"inputs: {word} is no parameter of {derivation.title}; there are {known}")
+    return found
 
 
 def bake(

@@ -14,7 +14,7 @@ from codegen.bound import Bound, bound
 from codegen.build import load_library, local_machine, run_python
 from codegen.engines import aligned
 from codegen.errors import CodegenError
-from codegen.export import bake, rows_program
+from codegen.export import as_formulas, bake, rows_program
 from codegen.names import file_name
 from codegen.program import BATCH, Program, Value
 from codegen.targets.c_function import SMALL, emit_at, function_schedule, includes, prelude, size_constants
@@ -166,21 +166,24 @@ def compile_function(
     params: Mapping[str, Any] | None = None,
     dtype: str = "float32",
     sizes: Mapping[str, int] | None = None,
+    inputs: Sequence[str] = (),
 ) -> Function:
     r"""Return the trained function, ready to be called.
 
     Args:
         derivation: The model.
-        outputs: What it gives, `[r"\hat{y}"]`; the prediction if empty.
+        outputs: What it gives, `[r"\hat{y}"]`, gradients too, one a sample; the prediction if empty.
         target: `c` or `numpy`.
         params: Parameters by name in code, as `Trainer.params` has them; they are copied.
         dtype: `float32` or `float64`.
         sizes: Sizes that no parameter fixes.
+        inputs: Parameters that are given with each call, beside the data: `["w"]`.
     Raises:
         CodegenError: a parameter is missing, or there is no such output.
     """
     if target not in ("c", "numpy"):
         raise CodegenError(f"target: met {target}; expected c or numpy")
+    derivation = as_formulas(derivation, outputs, inputs)
     baked = bake(derivation, params or {}, outputs, dtype, sizes)
     program = rows_program(derivation, baked, outputs)
     copies = {name: np.array(array) for name, array in baked.params.items()}

@@ -96,6 +96,8 @@ class Model:
         value = value if isinstance(value, Node) else from_sympy(value)
         variable = name if isinstance(name, Var) else Var(name, value.shape)
         self._definitions.append(Definition(variable, value))
+        if not variable.shape:
+            self._loss = None  # the last scalar defined, from here on
         return variable
 
     @classmethod
@@ -122,18 +124,31 @@ class Model:
             model.train(*names)
         return model
 
-    def train(self, *parameters: Var | sympy.Symbol | sympy.MatrixSymbol) -> None:
-        """Say which free variables are parameters; without it, those whose letters are not usual for data."""
-        names = (p if isinstance(p, Var) else from_sympy(p) for p in parameters)
+    def train(self, *parameters: str | Var | sympy.Symbol | sympy.MatrixSymbol) -> None:
+        """Say which free variables are parameters; without it, those whose letters are not usual for data.
+
+        Args:
+            parameters: The variables, or how they are written.
+        Raises:
+            ModelError: a text names no free variable.
+        """
+        free = {v.latex: v for v in free_variables(self._network())}
+        names = (self._one_of(free, p, "has no free variable") if isinstance(p, str) else from_sympy(p) for p in parameters)
         self._parameters = tuple(name for name in names if isinstance(name, Var))
 
     def network(self) -> Network:
-        """Return the model as the deriver takes it; the loss is the last scalar defined."""
+        """Return the model as the deriver takes it; the loss is the last scalar defined, of a page as it was read."""
+        network = self._network()
         if self._read is not None:
-            return self._read
-        loss = self._loss or next((d.name for d in reversed(self._definitions) if not d.name.shape), None)
-        network = Network(self.title, ordered(self._definitions), loss, self._parameters)
+            return network
         return name_pre_activations(with_parameters(with_target_domains(network)[0]))
+
+    def _network(self) -> Network:
+        """Return what is defined: on top of the page, if one was read."""
+        loss = self._loss or next((d.name for d in reversed(self._definitions) if not d.name.shape), None)
+        base = self._read or Network(self.title, ())
+        parameters = self._parameters or base.parameters
+        return replace(base, definitions=ordered(self._definitions), loss=loss, parameters=parameters)
 
     def jacobian(self, of: str | Var, by: str | Var) -> Derivation:
         """Derive the Jacobian of a name by a free variable: the axes of the name, then those of the variable."""

@@ -18,29 +18,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
+from course import agree, derive, gradient_error, self_test
 
 import codegen
-from codegen.build import compile_program, find_compiler
+from codegen.build import find_compiler
 from codegen.errors import CompilerMissingError
 from codegen.files import load_data
 from codegen.split import split_held_out
 from derive.workbook import Workbook
 
 HERE = Path(__file__).parent
-STEP = 1e-5  # of the central differences; their error is of the order of its square, 1e-10
-TOLERANCE = 1e-7
-
-
-def run(*words: str | Path) -> int:
-    """Run a command of derive as a user does, and show it."""
-    print("\n$ derive", *words, flush=True)
-    return subprocess.run([sys.executable, "-m", "derive", *map(str, words)], check=False).returncode
-
-
-def must(*words: str | Path) -> None:
-    if (code := run(*words)) != 0:
-        raise SystemExit(code)
 
 
 def judge(page: Path, out: Path) -> None:
@@ -55,37 +42,12 @@ def judge(page: Path, out: Path) -> None:
     print((out / "verdicts.txt").read_text(encoding="utf-8"), end="")
 
 
-def gradient_error(page: Path, section: str | None, data: Path, target: str) -> float:
-    """Return the largest relative difference between compiled gradients and central differences, in float64."""
+def small_batch(page: Path, section: str | None, data: Path, target: str) -> codegen.Trainer:
+    """Return a trainer in float64 with a few of the samples, for the comparison of its gradients."""
     samples, _ = split_held_out(load_data(data), 0.2, 0)
-    batch = {name: array[:16] for name, array in samples.items()}
     derivation = Workbook(page, section).trainable().derive(check=False)
     trainer = codegen.compile(derivation, target=target, dtype="float64", batch=16)
-    trainer.bind(**batch)
-    _, gradients = trainer.loss_and_gradients()
-    rng, worst = np.random.default_rng(0), 0.0
-    for name, gradient in gradients.items():
-        array = trainer.params[name]
-        for place in rng.choice(array.size, min(8, array.size), replace=False):
-            at = np.unravel_index(place, array.shape)
-            kept, losses = array[at], []
-            for shift in (STEP, -STEP):
-                array[at] = kept + shift
-                losses.append(trainer.loss_and_gradients()[0])
-            array[at] = kept
-            difference = abs((losses[0] - losses[1]) / (2 * STEP) - gradient[at])
-            worst = max(worst, difference / (np.abs(gradient).max() + 1e-3))
-    return worst
-
-
-def self_test(source: Path) -> None:
-    """Compile the exported function under strict C99 and run its self-test."""
-    program = source.with_suffix("")
-    compile_program(source, program, ("-std=c99", "-O2", f"-D{source.stem.upper()}_SELF_TEST"))
-    print(f"\n$ {program}")
-    must_pass = subprocess.run([str(program.resolve())], check=False)
-    if must_pass.returncode != 0:
-        raise SystemExit(must_pass.returncode)
+    return trainer.bind(**{name: array[:16] for name, array in samples.items()})
 
 
 def main() -> None:
@@ -110,17 +72,16 @@ def main() -> None:
         print(error, file=sys.stderr)
         target = "numpy"
     for name in ("sheet.html", "sheet.pdf"):
-        must("sheet", options.page, *section, "-o", out / name)
+        derive("sheet", options.page, *section, "-o", out / name)
     judge(options.page, out)
     words = ("--data", data, "--target", target, "--epochs", str(options.epochs), "--lr", "0.5")
-    must("train", options.page, *section, *words, "--save", out / "params.npz")
-    must("export", options.page, *section, "--params", out / "params.npz", "--target", "c", "-o", out / "trained.c")
+    derive("train", options.page, *section, *words, "--save", out / "params.npz")
+    derive("export", options.page, *section, "--params", out / "params.npz", "--target", "c", "-o", out / "trained.c")
     if target == "c":
         self_test(out / "trained.c")
-    error = gradient_error(options.page, options.section, data, target)
-    print(f"\ncompiled gradients against central differences: largest relative difference {error:.1e}")
-    if not error < TOLERANCE:
-        raise SystemExit(f"the gradients differ by more than {TOLERANCE:.0e}")
+    print()
+    trainer = small_batch(options.page, options.section, data, target)
+    agree("compiled gradients against central differences", gradient_error(trainer))
 
 
 if __name__ == "__main__":

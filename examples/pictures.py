@@ -1,0 +1,33 @@
+"""How the pictures of the course look: Matplotlib without a screen, sizes that can be read, one way to save."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+try:
+    import matplotlib as mpl
+except ImportError as missing:
+    sys.exit(f"{missing}: needs Matplotlib. Run: pip install 'derive[examples]'")
+
+mpl.use("Agg")
+from matplotlib import pyplot  # the screen is chosen before the first figure
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, RED, GREY = "#2563a8", "#d9730d", "#2e8b57", "#b3261e", "#6b7280"
+HEAT = "YlOrRd_r"  # light yellow the highest, dark red the lowest
+
+mpl.rcParams.update({
+    "figure.dpi": 100, "savefig.dpi": 130, "figure.constrained_layout.use": True, "font.size": 11,
+    "axes.titlesize": 12, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False,
+    "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, GREEN, RED, GREY]), "legend.frameon": False, "image.cmap": HEAT,
+    "svg.hashsalt": "derive",
+})  # fmt: skip
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a picture, the same bytes each time, and say where."""
+    figure.savefig(path, metadata={"Software": None} if path.suffix == ".png" else None)
+    pyplot.close(figure)
+    print(f"picture: {path}", flush=True)
+    return path
