@@ -133,7 +133,8 @@ class Model:
             ModelError: a text names no free variable.
         """
         free = {v.latex: v for v in free_variables(self._network())}
-        names = (self._one_of(free, p, "has no free variable") if isinstance(p, str) else from_sympy(p) for p in parameters)
+        missing = "has no free variable"
+        names = (self._one_of(free, p, missing) if isinstance(p, str) else from_sympy(p) for p in parameters)
         self._parameters = tuple(name for name in names if isinstance(name, Var))
 
     def network(self) -> Network:

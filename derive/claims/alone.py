@@ -11,7 +11,7 @@ from derive.claims.own_model import LAST, Own, Quantities, bench_of, laid_out, m
 from derive.errors import DeriveError
 from derive.expr import Var
 from derive.meaning.applied import substitute
-from derive.meaning.facts import Definition, Facts
+from derive.meaning.facts import Definition, Facts, is_at_a_point
 from derive.meaning.kinds import UNNAMED, numbers
 from derive.meaning.naming import in_one_font, with_one_sign
 from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, walk
@@ -60,7 +60,8 @@ def _own(claim: Equation, case: Case) -> Own:
 def _judge_function(case: Case, claim: Equation) -> Verdict | None:
     """Judge a claim about a function of one number; unread where its formula is not."""
     try:
-        return judge_slope(case, claim)
+        value = judge_value(case, claim)
+        return judge_slope(case, claim) if value is None else value
     except DeriveError as error:
         return Verdict("unread", str(error))
 
@@ -154,9 +155,9 @@ def judge_slope(case: Case, claim: Equation) -> Verdict | None:
         left = replace(left.of, function=replace(left.of.function, primes=left.of.function.primes + 1))
     if not (isinstance(left, ast.Call) and left.function.primes and len(left.args) == 1):
         return None
-    name, (arg,) = render(ast.unprimed(left)), left.args
-    function = case.facts.functions_at(LAST, [name])[name]
-    if not isinstance(arg, ast.Name) or not (function.op or _is_of_numbers(function, case)):
+    (arg,) = left.args
+    function = _called(left, case)
+    if not isinstance(arg, ast.Name) or not (function.op or (len(left.args) == 1 and _is_of_numbers(function, case))):
         return None
     found = replace(case.found, declared={**case.found.declared, render(arg): ()})
     claim = replace(claim, left=left)
@@ -164,6 +165,28 @@ def judge_slope(case: Case, claim: Equation) -> Verdict | None:
     if not function.op and left.function.primes <= MOST_PRIMES:
         own = _of_formula(claim, function, left.function.primes, arg)
     return judge_claim(own.claim, bench_of(own, replace(case, found=found)))
+
+
+def judge_value(case: Case, claim: Equation) -> Verdict | None:
+    """Judge what a function given by a formula is at a point: d(-2) = 5; None for any other claim."""
+    left = claim.left
+    if not isinstance(left, ast.Call) or not is_at_a_point(left):
+        return None
+    name, function = render(left.function), _called(left, case)
+    if function.body is None or len(left.args) != len(function.parameters) or not _is_of_numbers(function, case):
+        return None
+    if len({repr(formula) for _, known, formula, _ in case.facts.functions if known == name}) > 1:
+        return Verdict("unread", f"the page says in several ways what ${name}$ is")
+    value = substitute(function.body, dict(zip(function.parameters, left.args, strict=True)))
+    names = (ast.Name(parameter) for parameter in function.parameters)
+    own = Own(replace(claim, left=value), [mention(replace(claim, left=name)) for name in names][:1], mentions=True)
+    return judge_claim(own.claim, bench_of(own, case))
+
+
+def _called(call: ast.Call, case: Case) -> Function:
+    """Return the meaning of the function that is called, or whose derivative is."""
+    name = render(ast.unprimed(call))
+    return case.facts.functions_at(LAST, [name])[name]
 
 
 def _of_formula(claim: Equation, function: Function, primes: int, arg: ast.Name) -> Own:
@@ -179,7 +202,7 @@ def _of_formula(claim: Equation, function: Function, primes: int, arg: ast.Name)
 
 def _is_of_numbers(function: Function, case: Case) -> bool:
     """Tell whether a function's formula is one of numbers: nothing in it speaks of several entries."""
-    if function.body is None or len(function.parameters) != 1:
+    if function.body is None:
         return False
     names = {render(name) for name in names_in(function.body)} - set(function.parameters)
     several = any(isinstance(part, ast.Transpose | ast.Big | ast.Norm | ast.Entry) for part in walk(function.body))

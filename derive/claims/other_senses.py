@@ -9,7 +9,7 @@ from derive.cases.backward import is_delta
 from derive.cases.code_style import averages
 from derive.claims.bench import Bench, right_side
 from derive.errors import DeriveError
-from derive.meaning.facts import GREEK_DELTA, Facts, called_functions, key_without_indices
+from derive.meaning.facts import GREEK_DELTA, Facts, called_functions, is_at_a_point, is_value, key_without_indices
 from derive.meaning.kinds import is_loss_name
 from derive.meaning.naming import LAYERS, plain
 from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, walk
@@ -91,6 +91,8 @@ def _senses(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterable[str
     for name, value in verdict.counterexample.symbols.items() if verdict.counterexample is not None else ():
         if name in COUNTS and isinstance(value, float):
             yield f"whether ${name}$ is the number of terms of a sum is not said"
+    if is_at_a_point(claim.left) and is_value(claim.right):
+        return  # d(-2) = 5 says what it says
     backward = bool(derivatives_in(claim.left) or derivatives_in(claim.right))
     if claim.right == ZERO or (claim.right in CONSTANTS and not backward):
         yield f"that it is ${render(claim.right)}$ may be a condition, and no claim"

@@ -82,7 +82,7 @@ def sort_equations(found: Outline) -> Facts:
 
 def _sort(order: int, equation: Equation, facts: Facts) -> None:
     left, right = equation.left, equation.right
-    if is_value(right) and not _is_claim_side(left):
+    if is_value(right) and not _is_claim_side(left) and not _says_value(left, right, facts):
         return
     if isinstance(left, ast.Call) and not left.function.primes:
         _sort_call(order, equation, left, facts)
@@ -112,6 +112,23 @@ def _is_power_of_new(left: ast.Node, facts: Facts) -> bool:
 def is_value(node: ast.Node) -> bool:
     """Tell whether a side is a plain number: "let x = 0" sets a value and claims nothing."""
     return isinstance(node, ast.Number) or (isinstance(node, ast.Neg) and isinstance(node.arg, ast.Number))
+
+
+def is_at_a_point(node: ast.Node) -> bool:
+    """Tell whether a side is a function at a point: d(-2)."""
+    return isinstance(node, ast.Call) and not node.function.primes and all(map(is_value, node.args))
+
+
+def _says_value(left: ast.Node, right: ast.Node, facts: Facts) -> bool:
+    """Tell whether an equation says what a function, given by a formula above, is at a point: d(-2) = 5.
+
+    Whole numbers alone: others may be rounded, and a rounded value is no claim that two sides are equal.
+    """
+    numbers = [part for side in (left, right) for part in walk(side) if isinstance(part, ast.Number)]
+    if not is_at_a_point(left) or not all(number.text.isdigit() for number in numbers):
+        return False
+    assert isinstance(left, ast.Call)
+    return any(known == render(left.function) for _, known, _, _ in facts.functions)
 
 
 def _is_claim_side(node: ast.Node) -> bool:
