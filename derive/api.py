@@ -27,6 +27,7 @@ from derive.meaning.infer import name_pre_activations, with_parameters
 from derive.meaning.outline import Equation, Place
 from derive.meaning.targets import with_target_domains
 from derive.model import Definition, Network, free_variables, ordered
+from derive.notation import code_name
 from derive.printer import equation_latex
 from derive.read.latex import read_formula
 from derive.read.syntax import Relation
@@ -195,10 +196,12 @@ class Model:
         return self._one_of({v.latex: v for v in free_variables(network)}, name, "has no free variable")
 
     def _one_of(self, found: dict[str, Var], name: str | Var, verb: str) -> Var:
+        r"""Return the variable that a text means: `w_1` and `w1` are w_{1}, too."""
         latex = name if isinstance(name, str) else name.latex
-        if latex not in found:
+        match = found.get(latex) or next((v for key, v in found.items() if code_name(key) == code_name(latex)), None)
+        if match is None:
             raise ModelError(f"{self.title} {verb} {latex}; there are {', '.join(found) or 'none'}")
-        return found[latex]
+        return match
 
     def gradients(self, loss: str | Var | None = None) -> Derivation:
         """Derive every gradient of a scalar, each step checked; the loss of the model if None.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from derive.cases.case import Case
@@ -25,6 +26,7 @@ LAYOUT = {
     "numerator": "numerator layout: the gradient of a number has the shape of the transposed variable",
     "denominator": "the gradient of a number has the shape of the variable",
 }
+TRAINED = "k"  # a letter of parameters, for models that have none
 MOST_PRIMES = 2  # of a function that its formula is differentiated for
 MOST_AXES = 2  # of a derivative that is written as a matrix
 
@@ -37,9 +39,12 @@ def judge_alone(claim: Equation, found: Outline, facts: Facts, layout: str) -> V
     left = with_one_sign(claim.left)
     claim = replace(claim, left=left, right=in_one_font(left, claim.right))
     of = left.of if isinstance(left, ast.Derivative) else None
+    formula = _judged_by(judge_formula, Case(found, facts, (claim,), layout=layout), claim)
+    if formula is not None:
+        return formula
     if isinstance(left, ast.Call) or (isinstance(of, ast.Call) and all(isinstance(arg, ast.Name) for arg in of.args)):
         others = set(names_in(claim.right)) - set(names_in(left))
-        return None if others else _judge_function(Case(found, facts, (claim,)), claim)
+        return None if others else _judged_by(judge_slope, Case(found, facts, (claim,)), claim)
     if not isinstance(left, ast.Derivative) or isinstance(left.of, ast.Name | ast.Derivative):
         return None
     found = replace(found, declared={**numbers([claim.left, claim.right]), **found.declared})
@@ -57,11 +62,10 @@ def _own(claim: Equation, case: Case) -> Own:
     return Quantities(Facts(functions=case.facts.functions), []).own(claim)
 
 
-def _judge_function(case: Case, claim: Equation) -> Verdict | None:
-    """Judge a claim about a function of one number; unread where its formula is not."""
+def _judged_by(judge: Callable[[Case, Equation], Verdict | None], case: Case, claim: Equation) -> Verdict | None:
+    """Judge a claim about a function; unread where its formula is not."""
     try:
-        value = judge_value(case, claim)
-        return judge_slope(case, claim) if value is None else value
+        return judge(case, claim)
     except DeriveError as error:
         return Verdict("unread", str(error))
 
@@ -167,20 +171,38 @@ def judge_slope(case: Case, claim: Equation) -> Verdict | None:
     return judge_claim(own.claim, bench_of(own, replace(case, found=found)))
 
 
-def judge_value(case: Case, claim: Equation) -> Verdict | None:
-    """Judge what a function given by a formula is at a point: d(-2) = 5; None for any other claim."""
+def judge_formula(case: Case, claim: Equation) -> Verdict | None:
+    """Judge what else a function given by a formula is: d(-2) = 5, f(x) = W V x for f(x) = W (V x); None for others.
+
+    Of numbers, at a point; or of names that the page defines nowhere, so that the formula is all that there is to say.
+    """
     left = claim.left
-    if not isinstance(left, ast.Call) or not is_at_a_point(left):
+    if not isinstance(left, ast.Call) or left.function.primes:
         return None
     name, function = render(left.function), _called(left, case)
-    if function.body is None or len(left.args) != len(function.parameters) or not _is_of_numbers(function, case):
+    known = function.op if function.body is None else len(left.args) == len(function.parameters)
+    if not known:
         return None
+    value: ast.Node = left
+    if function.body is not None:
+        value = substitute(function.body, dict(zip(function.parameters, left.args, strict=True)))
+    claim = replace(claim, left=value)
+    names = {render(part) for side in (value, claim.right) for part in names_in(side)}
+    if is_at_a_point(left):
+        if not (function.op or _is_of_numbers(function, case)):
+            return None
+        mentioned = mention(replace(claim, left=ast.Name(TRAINED)))
+    elif names & {item.key for item in case.facts.definitions} or any(isinstance(p, ast.Call) for p in walk(value)):
+        return None
+    else:
+        mentioned = mention(claim)
     if len({repr(formula) for _, known, formula, _ in case.facts.functions if known == name}) > 1:
         return Verdict("unread", f"the page says in several ways what ${name}$ is")
-    value = substitute(function.body, dict(zip(function.parameters, left.args, strict=True)))
-    names = (ast.Name(parameter) for parameter in function.parameters)
-    own = Own(replace(claim, left=value), [mention(replace(claim, left=name)) for name in names][:1], mentions=True)
-    return judge_claim(own.claim, bench_of(own, case))
+    of = ast.Name(UNNAMED)
+    formula = Definition(UNNAMED, Equation(of, value, render(value), claim.place), LAST)
+    own = Own(replace(claim, left=of), [formula, mentioned], mentions=True)
+    page = Page(replace(claim, left=left), lambda written: replace(written, left=of))
+    return judge_claim(own.claim, bench_of(own, case), page)
 
 
 def _called(call: ast.Call, case: Case) -> Function:

@@ -10,7 +10,16 @@ from derive.errors import DeriveError, ModelError, ShapeError
 from derive.expr import Apply, Node, Var, rebuild, variables, walk
 from derive.meaning.facts import Facts, called_functions, key_without_indices
 from derive.meaning.functions import SIGMA
-from derive.meaning.kinds import Evidence, Reading, Written, equation_indices, is_loss_name, numbers, readings
+from derive.meaning.kinds import (
+    Evidence,
+    Reading,
+    Written,
+    equation_indices,
+    is_loss_name,
+    numbers,
+    readings,
+    small_numbers,
+)
 from derive.meaning.layers import moved, shifted
 from derive.meaning.models import Sketch
 from derive.meaning.naming import MARKED
@@ -58,8 +67,14 @@ def build_model(sketch: Sketch, facts: Facts, found: Outline) -> ReadModel:
     written = [_written(item.equation, item is sketch.loss) for item in sketch.all()]
     written += _next_layer(written)
     meaning = _base_meaning(sketch, written, facts, found)
-    evidence = Evidence({**_plain_numbers(written, found), **found.declared}, found.words)
-    reading = _most_usual(written, meaning, evidence)
+    told = {**_plain_numbers(written, found), **found.declared}
+    try:
+        reading = _most_usual(written, meaning, Evidence(told, found.words))
+    except ShapeError:  # w_1 x + w_2 y multiplies numbers, though such letters are vectors elsewhere
+        scalars = small_numbers([side for w in written for side in (w.left, w.right)])
+        if not scalars:
+            raise
+        reading = _most_usual(written, meaning, Evidence({**scalars, **told}, found.words))
     return _assemble(sketch, written, reading, facts, found)
 
 

@@ -90,6 +90,15 @@ def numbers(sides: Sequence[ast.Node]) -> dict[str, tuple[str, ...]]:
     return {} if hints or signs or not plain else {render(name): () for name in names}
 
 
+def small_numbers(sides: Sequence[ast.Node]) -> dict[str, tuple[str, ...]]:
+    """Return the names in formulas as declared numbers, where all are of small letters and nothing is an array."""
+    parts = [part for side in sides for part in walk(side)]
+    hints = any(isinstance(part, ast.Transpose | ast.Norm | ast.Big | ast.Entry | ast.Matrix) for part in parts)
+    names = [name for side in sides for name in names_in(side)]
+    small = all(_is_plain_loss(name) or (name.base.isalpha() and name.base.islower()) for name in names)
+    return {} if hints or not small else {render(name): () for name in names}
+
+
 def _is_plain_loss(name: ast.Name) -> bool:
     """Tell whether a name is that of a loss, also of a part of it that a word names: L_{total}."""
     words = (isinstance(sub, ast.Name) and sub.base.isalpha() and len(sub.base) > 1 for sub in name.subs)

@@ -32,6 +32,8 @@ from derive.verify.numbers import (
     number,
 )
 
+DENOMINATORS = (1, 720720, 10**6)  # multiples of those of the fractions that formulas have
+
 
 def _hash(tag: str, values: Values, modulus: int) -> Values:
     """Return pseudo-random residues, the same for the same tag and value (the finaliser of MurmurHash3)."""
@@ -99,12 +101,16 @@ class Residues:
 
     @staticmethod
     def step(x: Number) -> Number:
-        """[x > 0], with a consistent pseudo-random sign: that of -x is the opposite."""
-        a, _ = x.parts
+        """[x > 0]: of a fraction its own sign, else a consistent pseudo-random one; that of -x is the opposite."""
+        a, b = x.parts
         if not np.all(a.x):
             raise RetryError
         lower = np.minimum(a.x, P - a.x)
-        value = ((_hash("sign", lower, 2) == 1) == (a.x == lower)).astype(np.int64)
+        value = (_hash("sign", lower, 2) == 1) == (a.x == lower)
+        for denominator in DENOMINATORS:
+            one, other = (_centred(part.x * denominator % part.modulus, part.modulus) for part in (a, b))
+            value = np.where(one == other, one > 0, value)
+        value = value.astype(np.int64)
         return Number((Part(value, None, P), Part(value, None, Q)))
 
     @staticmethod
@@ -129,6 +135,11 @@ class Residues:
         if value.is_Pow and (2 * value.exp).is_Integer:
             return _pseudo(f"root of {value.base}") ** int(2 * value.exp)
         return _pseudo(f"root of {value}") ** 2
+
+
+def _centred(x: Values, modulus: int) -> Values:
+    """Return the residues nearest to 0: a small whole number modulo both primes is that number."""
+    return np.where(x > modulus // 2, x - modulus, x)
 
 
 def _root(prime: int) -> Number:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from derive.verify.setting import Partial, Setting
 
 GOOD, FALSE, OPEN = ("proved", "verified"), ("refuted", "ill-typed"), ("undecided", "unread")  # words of a verdict
 POINTS = 3  # exact points; each alone errs with a probability of about a claim's degree over 2e9
+GATED_POINTS = 24  # where a function cuts off: a difference may show in one of the ways in which its gates can stand
+MORE_POINTS = 24  # where roots leave few: one in four numbers has a root
 REAL_POINTS = 6
 NO_POINT = "no point could be found at which both sides have a value"
 SHUT = "at every point that was tried both sides are 0, since a function that cuts off is off there"
@@ -256,17 +259,32 @@ def _points(left: Node, right: Node, setting: Setting, kind: Kind, count: int) -
 
 
 def _differs(left: Node, right: Node, setting: Setting, kind: Kind = EXACT) -> bool | None:
-    """Tell whether the sides differ at a point; None if no point could be evaluated."""
-    seen = False
-    for point in _points(left, right, setting, kind, POINTS):
-        try:
-            sides = [evaluate_side(side, setting, point) for side in (left, right)]
-        except RetryError:
-            continue
-        seen = True
-        if not _agree(*sides):
-            return True
-    return False if seen else None
+    """Tell whether the sides differ at a point; None if too few points could be evaluated."""
+    exact = kind is EXACT
+    wanted = GATED_POINTS if exact and _is_gated(left, right, setting) else POINTS
+    seen = 0
+    for start, end in ((0, wanted), (wanted, MORE_POINTS)) if exact else ((0, wanted),):
+        for point in _points(left, right, setting, kind, end)[start:]:
+            try:
+                sides = [evaluate_side(side, setting, point) for side in (left, right)]
+            except RetryError:
+                continue
+            seen += 1
+            if not _agree(*sides):
+                return True
+        if seen >= POINTS:
+            break
+    return False if seen >= (POINTS if exact else 1) else None
+
+
+def _is_gated(left: Node, right: Node, setting: Setting) -> bool:
+    """Tell whether a function with a kink, such as ReLU, stands in the model or in a claim."""
+    return any(map(_has_kink, (left, right, *(item.value for item in setting.network.definitions))))
+
+
+@lru_cache(maxsize=4096)
+def _has_kink(node: Node) -> bool:
+    return any(isinstance(part, Apply) and bool(part.op.kink) for part in walk(node))
 
 
 def _agree(left: Number, right: Number) -> bool:
