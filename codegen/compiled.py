@@ -32,8 +32,8 @@ class Compiled:
     rates: Rates
 
     def rows(self, data: Arrays) -> int:
-        """Return the number of samples."""
-        return next(len(data[v.name]) for v in self.header.of_role("data") if BATCH in v.sizes)
+        """Return the number of samples; 1 where the loss speaks of no data."""
+        return next((len(data[v.name]) for v in self.header.of_role("data") if BATCH in v.sizes), 1)
 
     def part(self, data: Arrays, rows: slice | Array) -> dict[str, Array]:
         """Return the data of some samples, in a given order."""

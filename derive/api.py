@@ -134,8 +134,8 @@ class Model:
             ModelError: a text names no free variable.
         """
         free = {v.latex: v for v in free_variables(self._network())}
-        missing = "has no free variable"
-        names = (self._one_of(free, p, missing) if isinstance(p, str) else from_sympy(p) for p in parameters)
+        named = [self._one_of(free, p, "has no free variable") if isinstance(p, str) else p for p in parameters]
+        names = (p if isinstance(p, Var) else from_sympy(p) for p in named)
         self._parameters = tuple(name for name in names if isinstance(name, Var))
 
     def network(self) -> Network:

@@ -104,7 +104,7 @@ def _in_page(claim: JudgedClaim, book: Workbook) -> tuple[Equation, Bench] | Non
 
 def _in_entry(claim: JudgedClaim, entry: Entry) -> tuple[Equation, Bench] | None:
     case = read_entry(entry)
-    equation = next((c for c in case.claims if (render(c.left), render(c.right)) == (claim.lhs, claim.rhs)), None)
+    equation = next((c for c in case.claims if c.shown == (claim.lhs, claim.rhs)), None)
     return None if equation is None else _of_case(case, equation)
 
 

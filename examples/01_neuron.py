@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from course import agree, derive, output_folder
-from pictures import BLUE, GREY, HEAT, ORANGE, pyplot, save
+from pictures import BLUE, GREY, ORANGE, draw_surface, pyplot, save
 
 import codegen
 from derive import Derivation, Model
@@ -43,11 +43,11 @@ def draw_diagram(out: Path) -> None:
     figure, axis = pyplot.subplots(figsize=(8, 4))
     axis.set(xlim=(-0.3, 4.3), ylim=(-0.4, 3.4), aspect="equal")
     axis.axis("off")
-    heights = (2.7, 1.7, 0.7)
-    for name, weight, height in zip(INPUTS, list(CONSTANTS)[:3], heights, strict=True):
+    heights, beside = (2.7, 1.7, 0.7), ((0.85, 2.55), (0.85, 1.8), (1.1, 0.8))
+    for name, weight, height, label in zip(INPUTS, list(CONSTANTS)[:3], heights, beside, strict=True):
         _arrow(axis, (0.25, height), (1.72, 1.7 + 0.25 * (height - 1.7)))
         axis.text(0, height, f"${name}$", fontsize=16, ha="center", va="center")
-        axis.text(0.85, height + 0.16 - 0.3 * (height - 1.7), f"$\\cdot\\, {weight}$", color=ORANGE, fontsize=14)
+        axis.text(*label, f"$\\cdot\\, {weight}$", color=ORANGE, fontsize=14)
     _arrow(axis, (2.1, 0.25), (2.1, 1.25))
     axis.text(2.1, 0.05, "$b$", color=ORANGE, fontsize=16, ha="center", va="center")
     axis.add_patch(pyplot.Circle((2.1, 1.7), 0.4, color=BLUE, alpha=0.15, linewidth=0))
@@ -69,13 +69,14 @@ def draw_planes(record: Derivation, out: Path) -> None:
     x, y = np.meshgrid(ticks, ticks)
     points = {"x": x.ravel(), "y": y.ravel(), "z": np.zeros(x.size)}
     views = {"the neuron": {}, "$w_1$ from 0.8 to 1.6: tilted": {"w_1": 1.6}, "$b$ from 0.2 to 2.2: lifted": {"b": 2.2}}
-    figure = pyplot.figure(figsize=(13, 4.6))
+    figure = pyplot.figure(figsize=(13, 4.2))
     for place, (title, changed) in enumerate(views.items(), start=1):
         axis = figure.add_subplot(1, 3, place, projection="3d")
         values = neuron(record, **changed)(**points).reshape(x.shape)
-        axis.plot_surface(x, y, values, cmap=HEAT, vmin=-4, vmax=5, linewidth=0.2, edgecolor="white")
-        axis.set(title=title, xlabel="$x$", ylabel="$y$", zlabel="$output$ at $z = 0$", zlim=(-4, 5))
-        axis.view_init(22, -125)
+        draw_surface(axis, x, y, values, ticks=(-2, 0, 2), vmin=-4, vmax=5)
+        axis.set(title=title, zlabel="$output$ at $z = 0$", zlim=(-4, 5), zticks=(-4, -2, 0, 2, 4))
+        axis.view_init(24, -128)
+        axis.set_box_aspect(None, zoom=0.9)
     save(figure, out / "planes.png")
 
 

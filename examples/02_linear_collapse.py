@@ -63,14 +63,15 @@ def draw_network(out: Path) -> None:
         _draw_layers(axis, layers)
         axis.set(title=title, aspect="equal")
         axis.axis("off")
-    figure.text(0.605, 0.47, "$=$", fontsize=26, color=GREY)
+    figure.text(0.58, 0.42, "$=$", fontsize=26, color=GREY)
     save(figure, out / "network.png")
 
 
 def _draw_layers(axis: pyplot.Axes, layers: list[list[str]]) -> None:
     places = [[(1.6 * k, 1 - place + (3 - len(row)) / -2) for place in range(len(row))] for k, row in enumerate(layers)]
     for below, above in itertools.pairwise(places):
-        axis.plot(*np.array([(p, q) for p in below for q in above]).T.swapaxes(0, 1), color=GREY, linewidth=0.9)
+        ends = np.array([(p, q) for p in below for q in above])
+        axis.plot(ends[:, :, 0].T, ends[:, :, 1].T, color=GREY, linewidth=0.9, zorder=0)
     for k, (row, names) in enumerate(zip(places, layers, strict=True)):
         for (x, y), name in zip(row, names, strict=True):
             axis.add_patch(pyplot.Circle((x, y), 0.3, facecolor="white", edgecolor=BLUE if k else GREY, linewidth=1.8))

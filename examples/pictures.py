@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 try:
     import matplotlib as mpl
@@ -13,6 +18,9 @@ except ImportError as missing:
 mpl.use("Agg")
 from matplotlib import pyplot  # the screen is chosen before the first figure
 from matplotlib.figure import Figure
+from mpl_toolkits.mplot3d import Axes3D
+
+Array = npt.NDArray[np.float64]
 
 BLUE, ORANGE, GREEN, RED, GREY = "#2563a8", "#d9730d", "#2e8b57", "#b3261e", "#6b7280"
 HEAT = "YlOrRd_r"  # light yellow the highest, dark red the lowest
@@ -31,3 +39,10 @@ def save(figure: Figure, path: Path) -> Path:
     pyplot.close(figure)
     print(f"picture: {path}", flush=True)
     return path
+
+
+def draw_surface(axis: Axes3D, x: Array, y: Array, z: Array, ticks: Sequence[float], **more: Any) -> None:
+    """Draw heights over a plane, light yellow the highest; few ticks, so that they can be read."""
+    axis.plot_surface(x, y, z, cmap=HEAT, linewidth=0.1, edgecolor="white", antialiased=True, **more)
+    axis.set(xticks=ticks, yticks=ticks, xlabel="$x$", ylabel="$y$")
+    axis.tick_params(pad=0)

@@ -7,16 +7,15 @@ from dataclasses import replace
 
 from derive.cases.case import Case
 from derive.claims.bench import Bench
+from derive.claims.formulas import judge_formula, judge_slope, judge_slopes
 from derive.claims.in_model import Page, judge_claim
-from derive.claims.own_model import LAST, Own, Quantities, bench_of, laid_out, mention
+from derive.claims.own_model import Own, Quantities, bench_of, laid_out
 from derive.errors import DeriveError
 from derive.expr import Var
-from derive.meaning.applied import substitute
-from derive.meaning.facts import Definition, Facts, is_at_a_point
+from derive.meaning.facts import Facts
 from derive.meaning.kinds import UNNAMED, numbers
 from derive.meaning.naming import in_one_font, with_one_sign
-from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, walk
-from derive.meaning.terms import Function
+from derive.meaning.outline import Equation, Outline, derivatives_in, names_in
 from derive.read import syntax as ast
 from derive.read.spelling import render
 from derive.shapes import axes
@@ -26,8 +25,6 @@ LAYOUT = {
     "numerator": "numerator layout: the gradient of a number has the shape of the transposed variable",
     "denominator": "the gradient of a number has the shape of the variable",
 }
-TRAINED = "k"  # a letter of parameters, for models that have none
-MOST_PRIMES = 2  # of a function that its formula is differentiated for
 MOST_AXES = 2  # of a derivative that is written as a matrix
 
 
@@ -39,9 +36,10 @@ def judge_alone(claim: Equation, found: Outline, facts: Facts, layout: str) -> V
     left = with_one_sign(claim.left)
     claim = replace(claim, left=left, right=in_one_font(left, claim.right))
     of = left.of if isinstance(left, ast.Derivative) else None
-    formula = _judged_by(judge_formula, Case(found, facts, (claim,), layout=layout), claim)
-    if formula is not None:
-        return formula
+    for judge in (judge_formula, judge_slopes):
+        verdict = _judged_by(judge, Case(found, facts, (claim,), layout=layout), claim)
+        if verdict is not None:
+            return verdict
     if isinstance(left, ast.Call) or (isinstance(of, ast.Call) and all(isinstance(arg, ast.Name) for arg in of.args)):
         others = set(names_in(claim.right)) - set(names_in(left))
         return None if others else _judged_by(judge_slope, Case(found, facts, (claim,)), claim)
@@ -149,83 +147,3 @@ def bench_alone(claim: Equation, found: Outline, facts: Facts) -> tuple[Equation
     case = Case(replace(found, declared={**scalars, **found.declared}), facts, (claim,))
     own = _own(claim, case)
     return own.claim, bench_of(own, case)
-
-
-# ---------------------------------------------------------------- functions of one number
-def judge_slope(case: Case, claim: Equation) -> Verdict | None:
-    """Judge a claim about the derivative of a function of one number, which it is of each entry; None for any other."""
-    left = claim.left
-    if isinstance(left, ast.Derivative) and isinstance(left.of, ast.Call) and left.of.args == (left.wrt,):
-        left = replace(left.of, function=replace(left.of.function, primes=left.of.function.primes + 1))
-    if not (isinstance(left, ast.Call) and left.function.primes and len(left.args) == 1):
-        return None
-    (arg,) = left.args
-    function = _called(left, case)
-    if not isinstance(arg, ast.Name) or not (function.op or (len(left.args) == 1 and _is_of_numbers(function, case))):
-        return None
-    found = replace(case.found, declared={**case.found.declared, render(arg): ()})
-    claim = replace(claim, left=left)
-    own = Own(claim, [mention(replace(claim, left=arg))], mentions=True)
-    if not function.op and left.function.primes <= MOST_PRIMES:
-        own = _of_formula(claim, function, left.function.primes, arg)
-    return judge_claim(own.claim, bench_of(own, replace(case, found=found)))
-
-
-def judge_formula(case: Case, claim: Equation) -> Verdict | None:
-    """Judge what else a function given by a formula is: d(-2) = 5, f(x) = W V x for f(x) = W (V x); None for others.
-
-    Of numbers, at a point; or of names that the page defines nowhere, so that the formula is all that there is to say.
-    """
-    left = claim.left
-    if not isinstance(left, ast.Call) or left.function.primes:
-        return None
-    name, function = render(left.function), _called(left, case)
-    known = function.op if function.body is None else len(left.args) == len(function.parameters)
-    if not known:
-        return None
-    value: ast.Node = left
-    if function.body is not None:
-        value = substitute(function.body, dict(zip(function.parameters, left.args, strict=True)))
-    claim = replace(claim, left=value)
-    names = {render(part) for side in (value, claim.right) for part in names_in(side)}
-    if is_at_a_point(left):
-        if not (function.op or _is_of_numbers(function, case)):
-            return None
-        mentioned = mention(replace(claim, left=ast.Name(TRAINED)))
-    elif names & {item.key for item in case.facts.definitions} or any(isinstance(p, ast.Call) for p in walk(value)):
-        return None
-    else:
-        mentioned = mention(claim)
-    if len({repr(formula) for _, known, formula, _ in case.facts.functions if known == name}) > 1:
-        return Verdict("unread", f"the page says in several ways what ${name}$ is")
-    of = ast.Name(UNNAMED)
-    formula = Definition(UNNAMED, Equation(of, value, render(value), claim.place), LAST)
-    own = Own(replace(claim, left=of), [formula, mentioned], mentions=True)
-    page = Page(replace(claim, left=left), lambda written: replace(written, left=of))
-    return judge_claim(own.claim, bench_of(own, case), page)
-
-
-def _called(call: ast.Call, case: Case) -> Function:
-    """Return the meaning of the function that is called, or whose derivative is."""
-    name = render(ast.unprimed(call))
-    return case.facts.functions_at(LAST, [name])[name]
-
-
-def _of_formula(claim: Equation, function: Function, primes: int, arg: ast.Name) -> Own:
-    """Return a claim about f' as one about the derivative of the formula of f."""
-    assert function.body is not None
-    of: ast.Node = ast.Name(UNNAMED)
-    body = substitute(function.body, {function.parameters[0]: arg})
-    definition = Definition(UNNAMED, Equation(of, body, render(body), claim.place), LAST)
-    for _ in range(primes):
-        of = ast.Derivative(of, arg)
-    return Own(replace(claim, left=of), [definition])
-
-
-def _is_of_numbers(function: Function, case: Case) -> bool:
-    """Tell whether a function's formula is one of numbers: nothing in it speaks of several entries."""
-    if function.body is None:
-        return False
-    names = {render(name) for name in names_in(function.body)} - set(function.parameters)
-    several = any(isinstance(part, ast.Transpose | ast.Big | ast.Norm | ast.Entry) for part in walk(function.body))
-    return not several and all(case.found.declared.get(name) == () for name in names)

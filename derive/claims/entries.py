@@ -19,11 +19,11 @@ from derive.cases.general_layer import with_layers
 from derive.cases.parametric import by_the_parameter, inlined, with_hypothesis
 from derive.cases.unsaid import unsaid
 from derive.cases.written_out import in_entries
-from derive.claims.alone import judge_slope
 from derive.claims.at_steps import judge_at_steps
 from derive.claims.bench import Bench, canonical, parsed
 from derive.claims.changes import judge_change
 from derive.claims.deltas import judge_each_meaning, open_deltas
+from derive.claims.formulas import judge_slope, judge_slopes
 from derive.claims.in_model import JudgedClaim, Page, diagnosed, judge_once
 from derive.claims.left_open import left_open, unknown
 from derive.claims.lost_index import judge_lost_index
@@ -155,7 +155,8 @@ def judge_in_case(case: Case, claim: Equation, mend: bool = True) -> Verdict:
 
 
 def _judge(case: Case, claim: Equation, search: Search | None) -> Verdict:
-    verdict = judge_slope(case, claim)
+    verdict = judge_slopes(case, claim)
+    verdict = judge_slope(case, claim) if verdict is None else verdict
     if verdict is None:
         verdict = judge_change(case, claim, partial(_judge_model, search=search))
     if verdict is not None:

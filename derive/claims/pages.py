@@ -127,7 +127,7 @@ def _judged(
 
 def _given_up(claim: Equation, chain: Place | None, stop: Stop) -> JudgedClaim:
     """Return a claim that is left open, since it takes too much."""
-    left, right = render(claim.left), render(claim.right)
+    left, right = claim.shown
     return JudgedClaim(claim.latex, claim.stands, left, right, undecided(stop), "", stop.seconds, chain=chain)
 
 
@@ -157,7 +157,7 @@ def _judge_timed(
         verdict = Verdict("unread", other) if other else verdict
     verdict = in_chain(claim, verdict, above, partial(_judge_step, claim, alone is not None, page))
     return JudgedClaim(
-        claim.latex, claim.stands, render(claim.left), render(claim.right), verdict, title,
+        claim.latex, claim.stands, *claim.shown, verdict, title,
         time.perf_counter() - started, chain=chain_of(order, page.found.equations),
     )  # fmt: skip
 

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+from derive.errors import UnreadError
 from derive.markup.blocks import Broken, Formula, Heading, Page, Prose
 from derive.meaning.conditions import Spoken, condition_on_indices, split_condition
+from derive.meaning.limits import without_limits
 from derive.meaning.standing import ASSUMED, reads_differentials
 from derive.notation import bare_letter
 from derive.read import syntax as ast
@@ -40,7 +42,7 @@ class Equation:
     """`left = right` as written; the links of a chain come one by one, and share the chain's place.
 
     `own` is where a further link stands itself: one that goes on with the chain of the equation right before it.
-    `only` is the condition on two indices under which it is said.
+    `only` is the condition on two indices under which it is said, `limit` the right side as written, with limits.
     """
 
     left: ast.Node
@@ -49,6 +51,12 @@ class Equation:
     place: Place
     own: Place | None = None
     only: ast.Relation | None = None
+    limit: ast.Node | None = None
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """Both sides as they are spelled to users."""
+        return render(self.left), render(self.limit or self.right)
 
     @property
     def stands(self) -> Place:
@@ -176,6 +184,12 @@ def take(statement: Statement, formula: Formula, place: Place, found: Outline) -
     if isinstance(node, ast.Relation) and _TAGGED.match(formula.latex[statement.column - 1 + len(statement.latex) :]):
         found.unread.append(Unread(statement.latex, "it holds under a condition in words, which is not read", at))
         return
+    said = node
+    try:
+        node = without_limits(node)
+    except UnreadError as error:
+        found.unread.append(Unread(statement.latex, str(error), at))
+        return
     if isinstance(node, ast.Name):
         _take_mention(node, place.after, found)
     if not isinstance(node, ast.Relation):
@@ -185,7 +199,7 @@ def take(statement: Statement, formula: Formula, place: Place, found: Outline) -
     elif r"\leftarrow" in node.signs or is_update(node):
         found.updates.append(Equation(node.links[0], node.links[1], statement.latex, at))
     elif all(sign in EQUALS for sign in node.signs) and not _is_placeholder(node):
-        found.equations += _linked(statement, node, formula, at, found)
+        found.equations += _with_limits(_linked(statement, node, formula, at, found), node, said)
 
 
 def _linked(statement: Statement, node: ast.Relation, formula: Formula, at: Place, found: Outline) -> list[Equation]:
@@ -200,6 +214,17 @@ def _linked(statement: Statement, node: ast.Relation, formula: Formula, at: Plac
         own = _at(at, formula, columns[k]) if further and len(columns) == len(equations) else at if further else None
         linked.append(Equation(left, right, statement.latex, at, own, only))
     return linked
+
+
+def _with_limits(equations: list[Equation], node: ast.Relation, said: ast.Node) -> list[Equation]:
+    """Return the equations of a chain with the right sides that had limits as they were written."""
+    if said is node or not isinstance(said, ast.Relation):
+        return equations
+    written = said.links[len(said.links) - len(equations) :]
+    return [
+        equation if equation.right == link else replace(equation, limit=link)
+        for equation, link in zip(equations, written, strict=True)
+    ]
 
 
 def _goes_on(node: ast.Node) -> bool:

@@ -18,7 +18,7 @@ from derive.read.differentials import read_differential, read_evaluation
 from derive.read.layout import columns, flat, holds, is_nothing, operator
 from derive.read.names import read_base, read_named
 from derive.read.nesting import Bracket, Cursor, Item, fail, split, text
-from derive.read.operators import macro_arguments, read_big, read_decorated, read_root
+from derive.read.operators import macro_arguments, read_big, read_decorated, read_limit, read_root
 from derive.read.scripts import Scripts, argument, read_scripts
 from derive.read.skeleton import Skeleton
 from derive.read.syntax import (
@@ -29,6 +29,7 @@ from derive.read.syntax import (
     Entry,
     Given,
     Group,
+    Limit,
     Matrix,
     Name,
     Neg,
@@ -69,6 +70,7 @@ class FactorReader:
             r"\sqrt": lambda cursor: read_root(cursor, self),
             r"\sum": lambda cursor: read_big(cursor, self),
             r"\prod": lambda cursor: read_big(cursor, self),
+            r"\lim": lambda cursor: read_limit(cursor, self),
             r"\boxed": lambda cursor: read_decorated(cursor, self),
             r"\underbrace": lambda cursor: read_decorated(cursor, self),
             r"\overbrace": lambda cursor: read_decorated(cursor, self),
@@ -273,9 +275,10 @@ class FactorReader:
             UnreadError: A script on a sum or a product that only braces hold together: `{a b}^2` looks like a b².
         """
         node = self.expression(item.items, item.start)
-        if cursor.text not in _SCRIPTS or len(item.items) < 2 or not isinstance(node, Big | Product | Sum | Neg):
+        several = len(item.items) > 1 and isinstance(node, Big | Limit | Product | Sum | Neg)
+        if cursor.text not in _SCRIPTS or not several:
             return self._named(node, cursor, skeleton)
-        if not isinstance(node, Big):
+        if not isinstance(node, Big | Limit):
             fail("a script on what only braces hold together", cursor.start)
         start = cursor.at
         while cursor.text in _SCRIPTS:

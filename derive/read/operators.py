@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from derive.read import vocabulary as words
 from derive.read.nesting import Bracket, Cursor, Item, fail, is_bracket, split, text
 from derive.read.scripts import Reader, argument, factors
-from derive.read.syntax import Big, Call, Group, Name, Node, Number, Power, Quotient
+from derive.read.syntax import Big, Call, Group, Limit, Name, Node, Number, Power, Quotient
 from derive.read.tokens import Token
 
 
@@ -46,12 +46,31 @@ def read_big(cursor: Cursor, reader: Reader) -> Node:
         written[sign] = argument(cursor)
     index, lower = _bounds(written["_"], reader) if "_" in written else (None, None)
     upper = reader.expression(written["^"], command.start) if "^" in written else None
+    return Big(words.BIG[text(command)], index, lower, upper, _body(cursor, reader, command.end))
+
+
+def read_limit(cursor: Cursor, reader: Reader) -> Node:
+    r"""Read `\lim_{q \to 0}` and its body: all that follows up to the next + or -."""
+    command = cursor.take()
+    if cursor.text != "_":
+        fail(r"\lim without a name that goes somewhere, as in \lim_{q \to 0},", command.start)
+    cursor.take()
+    below = argument(cursor)
+    pieces, signs = split(below, {r"\to"})
+    if len(signs) != 1:
+        fail(r"what stands below \lim", below[0].start if below else command.start)
+    name, at = (reader.expression(piece, command.start) for piece in pieces)
+    return Limit(name, at, _body(cursor, reader, command.end))
+
+
+def _body(cursor: Cursor, reader: Reader, after: int) -> Node:
+    """Read what a sign such as that of a sum applies to: all that follows up to the next + or -."""
     end = min(cursor.at + 1, len(cursor.items))
     while end < len(cursor.items) and text(cursor.items[end]) not in ("+", "-"):
         end += 1
-    body = reader.expression(cursor.items[cursor.at : end], command.end)
+    body = reader.expression(cursor.items[cursor.at : end], after)
     cursor.at = end
-    return Big(words.BIG[text(command)], index, lower, upper, body)
+    return body
 
 
 def _bounds(items: Sequence[Item], reader: Reader) -> tuple[Node, Node | None]:

@@ -24,6 +24,7 @@ from derive.read.syntax import (
     Group,
     Implied,
     Keyword,
+    Limit,
     Matrix,
     Name,
     Neg,
@@ -94,6 +95,7 @@ class _Speller:
             Differential: lambda node: rf"\mathrm{{d}}{_in_brackets(self.differentiated(node.arg))}",
             Evaluated: self.evaluated,
             Big: self.big,
+            Limit: self.limit,
             Norm: self.norm,
             Abs: lambda node: rf"\left|{self.spell(node.arg)}\right|",
             Entry: lambda node: f"{self.indexed(node.arg)}_{{{self.listed(node.subs)}}}",
@@ -145,10 +147,10 @@ class _Speller:
             return f"{left} {node.sign} {right}"
         right = self.spell(node.right)
         numeric = right[:1].isdigit() or right.startswith((r"\infty", r"\pi", "."))
-        if numeric or isinstance(node.right, Product | Sum | Neg | Big | Number) or self.reaches(node.right):
+        if numeric or isinstance(node.right, Product | Sum | Neg | Big | Limit | Number) or self.reaches(node.right):
             right = _in_brackets(right)
         called = right.startswith((r"\left(", r"\left.")) and self.could_call(_last(node.left), node.right)
-        if isinstance(node.left, Sum | Neg | Big) or _is_signed(node.left) or self.reaches(node.left):
+        if isinstance(node.left, Sum | Neg | Big | Limit) or _is_signed(node.left) or self.reaches(node.left):
             left = _in_brackets(self.spell(node.left))
         elif called or _last(node.left) in _DIFFERENTIALS:
             left = self.guarded(node.left)
@@ -177,7 +179,7 @@ class _Speller:
 
     def operand(self, node: Node) -> str:
         """Spell an operand of a written product sign."""
-        if isinstance(node, Sum | Neg | Big) or _is_signed(node) or self.reaches(node, tight=False):
+        if isinstance(node, Sum | Neg | Big | Limit) or _is_signed(node) or self.reaches(node, tight=False):
             return _in_brackets(self.spell(node))
         return self.spell(node)
 
@@ -234,7 +236,7 @@ class _Speller:
             return (r"\nabla " if node.wrt is None else rf"\nabla_{{{self.spell(node.wrt)}}} ") + of
         assert node.wrt is not None
         of, wrt = self.differentiated(node.of), self.spell(node.wrt)
-        loose = isinstance(node.of, Sum | Neg | Relation | Big | Power | Entry) or self.reaches(node.of)
+        loose = isinstance(node.of, Sum | Neg | Relation | Big | Limit | Power | Entry) or self.reaches(node.of)
         if loose or (isinstance(node.of, Product) and of.endswith(r"\right)")):  # L (x) would be a call here
             of = _in_brackets(of)
         if not isinstance(node.wrt, Name | Call) or self.reaches(node.wrt):
@@ -266,6 +268,12 @@ class _Speller:
         if isinstance(node.body, Sum | Neg):
             body = _in_brackets(body)
         return rf"\{node.kind}{below}{above} {body}"
+
+    def limit(self, node: Limit) -> str:
+        body = self.spell(node.body)
+        if isinstance(node.body, Sum | Neg):
+            body = _in_brackets(body)
+        return rf"\lim_{{{self.spell(node.name)} \to {self.spell(node.at)}}} {body}"
 
     def norm(self, node: Norm) -> str:
         p = f"_{{{node.p if len(node.p) == 1 or not node.p.isalpha() else self.spell(Name(node.p))}}}" if node.p else ""

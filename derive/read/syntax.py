@@ -140,6 +140,15 @@ class Big:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    r"""`\lim_{name \to at} body`."""
+
+    name: Node
+    at: Node
+    body: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Norm:
     r"""`\|arg\|_p`; `p` as written, "" where not."""
 
@@ -254,6 +263,7 @@ Node: TypeAlias = (
     | Differential
     | Evaluated
     | Big
+    | Limit
     | Norm
     | Abs
     | Entry
@@ -268,8 +278,8 @@ Node: TypeAlias = (
     | Relation
 )
 NODES = (
-    Number, Name, Neg, Sum, Product, Quotient, Power, Transpose, Call, Derivative, Differential, Evaluated, Big, Norm,
-    Abs, Entry, Cases, Matrix, Group, Given, Keyword, Dots, Implied, Where, Relation,
+    Number, Name, Neg, Sum, Product, Quotient, Power, Transpose, Call, Derivative, Differential, Evaluated, Big, Limit,
+    Norm, Abs, Entry, Cases, Matrix, Group, Given, Keyword, Dots, Implied, Where, Relation,
 )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ PRODUCT_SIGNS = _set(r"\cdot \times * \ast \circ \odot \otimes \bullet \oslash @
 OPERATORS = PRODUCT_SIGNS | {"+", "-", "/"}
 BIG = {r"\sum": "sum", r"\prod": "prod"}
 # Commands that begin a factor.
-LEADING = STYLES | frozenset(BIG) | _set(r"\frac \sqrt \nabla \partial \boxed \underbrace \overbrace \ldots")
+LEADING = STYLES | frozenset(BIG) | _set(r"\lim \frac \sqrt \nabla \partial \boxed \underbrace \overbrace \ldots")
 
 SIGNS = (
     LEADING
