@@ -26,9 +26,10 @@ from derive.derivation import Equation
 
 Array = npt.NDArray[np.float64]
 PAGE = Path(__file__).with_suffix(".md")
-STARTS = ((2.3, 1.2), (1.1, 2.9), (-2.2, -2.9), (0.9, -0.4), (-0.2, 1.9), (3.0, -2.2))
+STARTS = ((1.7, 0.9), (1.9, 2.1), (-1.2, -2.4), (0.3, -1.2), (-0.9, 2.2), (1.2, -1.5))
 RATE, STEPS = 0.08, 60
 SHARES = {0.5: GREEN, 1.9: BLUE, 2.1: RED}  # of one divided by the largest eigenvalue
+DRAWN = (0.5, 1.9, 3.0)  # of them in the picture from above, from farther off
 REACH = 3.4
 
 
@@ -114,14 +115,14 @@ def draw_landscape(land: Landscape, paths: list[Array], out: Path) -> None:
 
 
 def draw_steps(land: Landscape, bottom: Array, paths: dict[float, Array], out: Path) -> None:
-    figure, axes = pyplot.subplots(1, len(paths), figsize=(12, 4.2), sharey=True)
-    x, y = grid(bottom, 1.5, 120)
+    figure, axes = pyplot.subplots(1, len(paths), figsize=(12, 4.8), sharey=True)
+    x, y = grid(bottom, 1.2, 120)
     z = heights(land, x, y)
     for axis, (share, path) in zip(axes, paths.items(), strict=True):
         axis.contourf(x, y, z, levels=24, cmap=HEAT)
         axis.plot(*path.T, "o-", color="black", markersize=3.5, linewidth=0.9)
         axis.plot(*bottom, "*", color="deepskyblue", markeredgecolor="black", markersize=13)
-        axis.set(xlabel="$x$", aspect="equal", title=rf"$\alpha = {share} / \lambda_{{\max}}$")
+        axis.set(xlabel="$x$", box_aspect=1, title=rf"$\alpha = {share} / \lambda_{{\max}}$")
         axis.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()))
     axes[0].set_ylabel("$y$")
     save(figure, out / "steps.png")
@@ -167,7 +168,7 @@ def main() -> None:
     print(f"curvatures in the valley: {curvature.round(3)}; steps converge below {2 / curvature.max():.3f}")
     near = bottom + 1e-3 * np.array([0.8, 0.6])
     from_near = {share: land.descend(near, share / curvature.max()) for share in SHARES}
-    far = {share: land.descend(bottom + np.array([-0.9, 0.7]), share / curvature.max(), 25) for share in SHARES}
+    far = {share: land.descend(bottom + np.array([-0.45, 0.8]), share / curvature.max(), 25) for share in DRAWN}
     draw_steps(land, bottom, far, out)
     draw_distances(bottom, from_near, out)
     compare(land, bottom, from_near)

@@ -33,6 +33,7 @@ from derive.verify.numbers import (
 )
 
 DENOMINATORS = (1, 720720, 10**6)  # multiples of those of the fractions that formulas have
+NUMERATOR = 2**26  # beyond it stands what was drawn
 
 
 def _hash(tag: str, values: Values, modulus: int) -> Values:
@@ -109,7 +110,7 @@ class Residues:
         value = (_hash("sign", lower, 2) == 1) == (a.x == lower)
         for denominator in DENOMINATORS:
             one, other = (_centred(part.x * denominator % part.modulus, part.modulus) for part in (a, b))
-            value = np.where(one == other, one > 0, value)
+            value = np.where((one == other) & (np.abs(one) < NUMERATOR), one > 0, value)
         value = value.astype(np.int64)
         return Number((Part(value, None, P), Part(value, None, Q)))
 
