@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from course import agree, compiled_target, derive, expect, gradient_error, output_folder
-from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
 from pictures import BLUE, GREEN, GREY, ORANGE, RED, pyplot, save
 
 import codegen
 
 try:
     import sklearn.datasets
+    from matplotlib.axes import Axes
+    from matplotlib.colors import ListedColormap
     from sklearn.linear_model import LinearRegression, LogisticRegression
     from sklearn.model_selection import train_test_split
     from sklearn.neural_network import MLPClassifier
@@ -278,7 +278,7 @@ def descent(model: codegen.Trainer, data: Data, size: int, least: float) -> list
     def note(_: codegen.Epoch) -> None:
         above.append(objective(data, model.params) - least)
 
-    history = codegen.fit(model, held_out=data.held_out, epochs=EPOCHS, batch=size, lr=SLOW, on_epoch=note)
+    history = codegen.fit(model, epochs=EPOCHS, batch=size, lr=SLOW, on_epoch=note)
     seconds = sum(epoch.seconds for epoch in history.epochs) / EPOCHS
     print(f"{size} samples a step: {model.batches} steps an epoch, {1e6 * seconds:.0f} microseconds")
     return above
