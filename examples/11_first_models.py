@@ -59,6 +59,9 @@ class Data:
         return len(self.train["x"])
 
 
+# ---- data and training -----------------------------------------------------------------------------------------
+
+
 def load(name: str, columns: Sequence[str] = ()) -> Data:
     """Return a data set that scikit-learn brings, a fifth of its rows held out; inputs of other columns are all 0."""
     bunch = getattr(sklearn.datasets, f"load_{name}")()
@@ -165,7 +168,8 @@ def softmax(out: Path) -> None:
         difference = np.abs(model.params["W"] - regularised(data).coef_).max()
         agree("W against that of LogisticRegression", difference, CONVERGED)
         right = codegen.evaluate(model, data.held_out)[1] or 0
-        expect(f"with {len(data.inputs)} measurements, {right:.3f} of held-out wines are told right", right > 0.85)
+        least = 1 if len(data.inputs) == 13 else 0.85
+        expect(f"with {len(data.inputs)} measurements, {right:.3f} of held-out wines are told right", right >= least)
     save(figure, out / "softmax.png")
 
 
