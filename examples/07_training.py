@@ -81,7 +81,7 @@ def draw_drawings(seen: Examples, drawings: dict[int, Array], out: Path) -> None
         axis.set(title=f"after {step} steps" if step else "before training", xlabel="first entry", box_aspect=1)
         axis.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3))
     axes[0].set_ylabel("second entry")
-    axes[0].legend(loc="upper right")
+    axes[0].legend(loc="lower left", handlelength=1)
     save(figure, out / "drawing.png")
 
 
@@ -92,6 +92,8 @@ def draw_distances(distances: Array, out: Path) -> None:
     axis.loglog(steps, unseen, color=ORANGE, label="examples never seen")
     axis.axhline(NOISE * np.sqrt(2), color=GREY, linestyle=":", label="noise of the measurements")
     axis.set(xlabel="steps taken", ylabel=r"root of the mean of $d$")
+    axis.set_yticks([0.05, 0.1, 0.2, 0.5, 1.0], ["0.05", "0.1", "0.2", "0.5", "1"])
+    axis.yaxis.set_minor_formatter("")
     axis.legend()
     save(figure, out / "distance.png")
 
@@ -109,7 +111,7 @@ def main() -> None:
     distances, drawings = train(trainer, seen, unseen)
     draw_drawings(seen, drawings, out)
     draw_distances(distances, out)
-    codegen.save_params(out / "params.npz", trainer.params)
+    codegen.save_params(out / "params.npz", trainer)
     compare(record, trainer, target, distances[-1, 2])
 
 
