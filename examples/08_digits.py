@@ -33,7 +33,8 @@ PAGE = Path(__file__).with_suffix(".md")
 HIDDEN, SIDE, SEEDS = 64, 8, 5
 EPOCHS, BATCH, RATE, DECAY = 30, 16, 0.2, 0.01
 WANTED, THEIR_EPOCHS = 0.97, 200
-PIXELS, SLOPES, PLAIN = "gray_r", "RdBu_r", {"xticks": [], "yticks": []}
+PIXELS, SLOPES = "gray_r", "RdBu_r"
+PLAIN: dict[str, Any] = {"xticks": [], "yticks": []}
 
 
 def train(record: Derivation, data: Arrays, seed: int) -> tuple[codegen.Trainer, codegen.History]:

