@@ -69,6 +69,8 @@ def is_data(name: Var) -> bool:
     (True, False)
     """
     letter = bare_letter(name.latex)
+    if letter.isdigit():  # a vector of ones
+        return True
     previous = "-1" in name.latex and letter in "ah"  # a^{[l-1]}: what the layer below hands over
     return name.domain != "real" or letter.lower() in DATA_LETTERS or letter == "a" or previous
 

@@ -25,6 +25,7 @@ from derive.meaning.facts import Facts, sort_equations
 from derive.meaning.infer import ReadModel, build_model, compact, symbols_of
 from derive.meaning.models import Sketch, claim_sketch, conflicts, sketch_models
 from derive.meaning.outline import Equation, Outline, outline
+from derive.meaning.per_sample import with_samples
 from derive.model import Network
 from derive.recurrence import Recurrence
 from derive.sheet.compose import ClaimLine, Part, compose
@@ -146,7 +147,7 @@ class Workbook:
             self.page: Page = load_page(self.path, self.text.encode())
             self.outline: Outline = outline(self.page)
             self.title = next((b.text for b in self.page.blocks if isinstance(b, Heading)), Path(self.path).stem)
-            self.facts: Facts = sort_equations(self.outline)
+            self.facts: Facts = with_samples(sort_equations(self.outline), self.outline)
             self.sketches: list[Sketch] = sketch_models(self.outline, self.facts)
             self._pick_known_section()
 

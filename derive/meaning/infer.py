@@ -67,6 +67,7 @@ def build_model(sketch: Sketch, facts: Facts, found: Outline) -> ReadModel:
     written = [_written(item.equation, item is sketch.loss) for item in sketch.all()]
     written += _next_layer(written)
     meaning = _base_meaning(sketch, written, facts, found)
+    found = without_namesakes(found, sketch, facts)
     told = {**_plain_numbers(written, found), **found.declared}
     try:
         reading = _most_usual(written, meaning, Evidence(told, found.words))
@@ -76,6 +77,20 @@ def build_model(sketch: Sketch, facts: Facts, found: Outline) -> ReadModel:
             raise
         reading = _most_usual(written, meaning, Evidence({**scalars, **told}, found.words))
     return _assemble(sketch, written, reading, facts, found)
+
+
+def without_namesakes(found: Outline, sketch: Sketch, facts: Facts) -> Outline:
+    """Return the outline without what another section declares of names that it defines itself, as this model does."""
+    homes = {item.key: item.section for item in sketch.all()}
+    defined = {(item.key, item.section) for item in facts.definitions}
+    others = {
+        name for name, section in found.declared_in.items()
+        if name in homes and homes[name] != section and (name, section) in defined
+        and found.headings[homes[name]][: len(found.headings[section])] != found.headings[section]
+    }  # fmt: skip
+    if not others:
+        return found
+    return replace(found, declared={name: sizes for name, sizes in found.declared.items() if name not in others})
 
 
 def _plain_numbers(written: Sequence[Written], found: Outline) -> dict[str, tuple[str, ...]]:

@@ -80,6 +80,7 @@ class Outline:
     equations: list[Equation] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     declared: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    declared_in: dict[str, int] = field(default_factory=dict)  # the section in which each was declared last
     domains: dict[str, str] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
     prose: dict[int, str] = field(default_factory=dict)
@@ -195,7 +196,7 @@ def take(statement: Statement, formula: Formula, place: Place, found: Outline) -
     if not isinstance(node, ast.Relation):
         return
     if node.signs == (r"\in",):
-        _take_declaration(node, found)
+        _take_declaration(node, at, found)
     elif r"\leftarrow" in node.signs or is_update(node):
         found.updates.append(Equation(node.links[0], node.links[1], statement.latex, at))
     elif all(sign in EQUALS for sign in node.signs) and not _is_placeholder(node):
@@ -370,7 +371,7 @@ def _take_mention(name: ast.Name, after: str, found: Outline) -> None:
         found.words.setdefault(render(name), clause[1].lower())
 
 
-def _take_declaration(node: ast.Relation, found: Outline) -> None:
+def _take_declaration(node: ast.Relation, at: Place, found: Outline) -> None:
     r"""Note the sizes in $W, V \in \mathbb{R}^{h \times n}$."""
     left, right = node.links
     names = left.items if isinstance(left, ast.Group) else (left,)
@@ -379,6 +380,7 @@ def _take_declaration(node: ast.Relation, found: Outline) -> None:
         for name in names:
             if isinstance(name, ast.Name):
                 found.declared[render(name)] = sizes
+                found.declared_in[render(name)] = at.section
 
 
 def _sizes(space: ast.Node) -> tuple[str, ...] | None:

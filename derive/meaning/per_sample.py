@@ -1,0 +1,62 @@
+r"""Predictions defined without the index of samples that their loss sums over: ŷ = w^T x + b, 1/N Σ_i (y_i - ŷ_i)².
+
+A number that a formula gives for one sample has no entries, so that ŷ_i can only be that of sample i: the definition is
+read as ŷ_i = w^T x_i + b. Where the page uses ŷ without an index as well, nothing is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from derive.expr import Var
+from derive.meaning.facts import Definition, Facts
+from derive.meaning.outline import Outline, names_in, sides_in, walk
+from derive.meaning.terms import is_running
+from derive.model import is_data
+from derive.notation import bare_letter
+from derive.read import syntax as ast
+from derive.read.spelling import render
+
+
+def with_samples(facts: Facts, found: Outline) -> Facts:
+    """Return the facts with such definitions said of sample i; what was taken for granted is noted in the outline."""
+    sides = sides_in([*(item.equation for item in facts.definitions), *(claim for _, claim in facts.claims)])
+    changed = [_of_sample(item, sides, found) for item in facts.definitions]
+    if all(new is old for new, old in zip(changed, facts.definitions, strict=True)):
+        return facts
+    return replace(facts, definitions=changed)
+
+
+def _of_sample(item: Definition, sides: list[ast.Node], found: Outline) -> Definition:
+    left, right = item.equation.left, item.equation.right
+    if not isinstance(left, ast.Name) or left.subs or not any(isinstance(part, ast.Transpose) for part in walk(right)):
+        return item
+    others = [side for side in sides if side is not left]
+    index = next(_indices(left, others), None)
+    if index is None or any(left in names_in(side) for side in others):
+        return item
+    counted = {replace(name, subs=()) for side in others for name in names_in(side) if name.subs == (index,)}
+    told = {name for name in names_in(right) if not name.subs and (name in counted or is_data(Var(render(name))))}
+    if not told or any(render(name) in found.declared for name in (left, *told)):
+        return item
+    if any(_may_be_matrix(name, found) for name in names_in(right)):  # then it has entries
+        return item
+    named: dict[ast.Node, ast.Node] = {name: replace(name, subs=(index,)) for name in (left, *told)}
+    equation = replace(item.equation, left=named[left], right=ast.with_parts(right, named))
+    said = f"{render(equation.left)} = {render(equation.right)}"
+    found.assumed[f"${said}$ for each sample, whose index the sum over ${render(named[left])}$ has"] = None
+    return replace(item, equation=equation)
+
+
+def _indices(name: ast.Name, sides: list[ast.Node]) -> Iterator[ast.Node]:
+    """Yield the indices of sums in which a name stands with the index."""
+    for side in sides:
+        for part in walk(side):
+            index = part.index if isinstance(part, ast.Big) else None
+            if index is not None and is_running(index) and replace(name, subs=(index,)) in walk(part):
+                yield index
+
+
+def _may_be_matrix(name: ast.Name, found: Outline) -> bool:
+    return bare_letter(render(name)).isupper() or len(found.declared.get(render(name), ())) > 1
