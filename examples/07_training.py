@@ -101,9 +101,9 @@ def draw_distances(distances: Array, out: Path) -> None:
 def main() -> None:
     out, target = output_folder(__doc__), compiled_target()
     derive("check", PAGE)
-    for ending in ("html", "pdf"):
-        derive("sheet", PAGE, "-o", out / f"training.{ending}")
     record = Model.read(PAGE).gradients("d")
+    for ending in ("html", "pdf"):
+        record.save(out / f"training.{ending}")
     rng = np.random.default_rng(0)
     seen, unseen = measured(EXAMPLES, rng), measured(EXAMPLES, rng)
     trainer = trainer_of(record, target).bind(x=seen[0], y=seen[1], shuffle=True)

@@ -128,7 +128,15 @@ def _says_value(left: ast.Node, right: ast.Node, facts: Facts) -> bool:
     if not is_at_a_point(left) or not all(number.text.isdigit() for number in numbers):
         return False
     assert isinstance(left, ast.Call)
-    return any(known == render(left.function) for _, known, _, _ in facts.functions)
+    return any(known == render(left.function) and _gives_numbers(f) for _, known, f, _ in facts.functions)
+
+
+def _gives_numbers(function: Function) -> bool:
+    """Tell whether all that a function's formula speaks of is known: its arguments, and usual functions."""
+    if function.body is None:
+        return bool(function.op)
+    free = {render(name) for name in names_in(function.body)} - set(function.parameters)
+    return not free and all(usual(name) is not None for name in called_functions(function.body))
 
 
 def _is_claim_side(node: ast.Node) -> bool:
