@@ -85,7 +85,7 @@ def test_without_a_compiler_an_example_says_in_one_line_how_to_get_one(tmp_path:
 
 @pytest.mark.parametrize("library", ["matplotlib", "sklearn", "skimage"])
 def test_without_a_library_an_example_says_in_one_line_what_to_install(library: str, tmp_path: Path) -> None:
-    (tmp_path / f"{library}.py").write_text(f"raise ImportError('No module named {library!r}')\n")
+    (tmp_path / f"{library}.py").write_text(f'raise ImportError("No module named {library}")\n')
     done = run(EXAMPLES / "09_colorization.py", tmp_path, PYTHONPATH=before(tmp_path))
     assert done.returncode != 0
     assert len(done.stderr.strip().splitlines()) == 1
