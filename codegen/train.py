@@ -94,12 +94,17 @@ class Trainer:
             bindings: Symbol to array name, where names differ.
             arrays: Name to array; whole numbers bound to a vector are class labels.
         Raises:
-            DeriveError: a symbol has no array, or shapes disagree.
+            DeriveError: a symbol has no array, shapes disagree, or an array is called as a parameter is.
         """
         self.data, notes = self.fitted({name: np.asarray(array) for name, array in arrays.items()}, bindings)
         shapes = self.shapes_of(self.data)
         if self.bound is None or shapes != self.shapes:
             self.build(shapes)
+        if both := sorted(arrays.keys() & self.params.keys()):
+            raise CodegenError(
+                f"{both[0]}: the data hold an array of this name, and {self.card.title} trains {both[0]}; rename the "
+                "array, or say what is trained, as in model.train('W')"
+            )
         self.shuffle, self.bindings, self.position, self.mixed = shuffle, bindings, 0, (-1, {})
         self.rows = self.compiled.rows(self.data)
         self.notes = (*notes, *self.compiled.recipe.notes)

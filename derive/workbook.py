@@ -25,7 +25,7 @@ from derive.meaning.facts import Facts, sort_equations
 from derive.meaning.infer import ReadModel, build_model, compact, symbols_of
 from derive.meaning.models import Sketch, claim_sketch, conflicts, sketch_models
 from derive.meaning.outline import Equation, Outline, outline
-from derive.meaning.per_sample import with_samples
+from derive.meaning.per_sample import of_samples, with_samples
 from derive.model import Network
 from derive.recurrence import Recurrence
 from derive.sheet.compose import ClaimLine, Part, compose
@@ -226,8 +226,17 @@ class Workbook:
 
     def _section(self, number: int, sketch: Sketch) -> Section:
         claims = [c for at, own in self.spoken_of.items() if own is sketch for _, c in self._claims_by_section[at]]
-        model = build_model(sketch, self.facts, self.outline)
+        model = self._model(sketch)
         return Section(sketch.title, sketch.headings, model.network, f"{number}.", model, tuple(claims))
+
+    def _model(self, sketch: Sketch) -> ReadModel:
+        try:
+            return build_model(sketch, self.facts, self.outline)
+        except DeriveError:
+            read = of_samples(sketch, self.outline)
+            if read is None:
+                raise
+            return build_model(read[0], self.facts, read[1])
 
     @property
     def assumed(self) -> list[str]:
@@ -251,7 +260,7 @@ class Workbook:
         seen: dict[tuple[str, tuple[str, ...]], dict[str, object]] = {}
         for sketch in self._all_sketches() if self.is_page else []:
             try:
-                model = build_model(sketch, self.facts, self.outline)
+                model = self._model(sketch)
             except DeriveError:
                 continue
             for latex, shape, declared in symbols_of(model):

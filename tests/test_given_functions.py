@@ -14,7 +14,7 @@ from test_page_language import assert_read
 
 import codegen
 from codegen.errors import CodegenError
-from derive import Model, ModelError, scalar, total
+from derive import Model, ModelError, matrix, scalar, total, vector
 from derive.verify.functions import Residues
 from derive.verify.numbers import number
 from derive.workbook import Workbook
@@ -163,6 +163,25 @@ def test_ones_are_given_and_never_trained(tmp_path: Path) -> None:
     assert {p.latex for p in Model.read(page).gradients().parameters} == {"w", "b"}
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        r"$$\hat{y}^{(i)} = w^\top x^{(i)} + b, \quad J = \frac{1}{m} \sum_{i=1}^m (\hat{y}^{(i)} - y^{(i)})^2$$",
+        r"Each $x \in \mathbb{R}^n$. $$z_i = w^\top x_i + b, \quad J = \frac{1}{m} \sum_{i=1}^m (z_i - y_i)^2$$",
+        r"Each $x^{(i)} \in \mathbb{R}^n$. $$\hat{y}^{(i)} = w^\top x^{(i)} + b, \quad"
+        r" J = \frac{1}{m} \sum_{i=1}^m (\hat{y}^{(i)} - y^{(i)})^2$$",
+    ],
+    ids=["above", "below, declared", "above, declared"],
+)
+def test_a_model_of_many_samples_has_a_sheet(model: str, tmp_path: Path) -> None:
+    page = tmp_path / "samples.md"
+    page.write_text(model, encoding="utf-8")
+    record = Model.read(page).gradients("J")
+    assert {p.latex: p.shape == () for p in record.parameters} == {"w": False, "b": True}
+    assert all(e.check is not None and e.check.outcome == "proved" for e in record.equations if e.role == "gradient")
+    assert "$i$ counts the samples" in record.assumptions
+
+
 @pytest.mark.parametrize("value", ["1", "3", "17", "1/2", "7/10", "0.001", "22/7", "-1", "-5/6", "-0.25", "-11.5"])
 def test_a_fraction_has_its_own_sign_among_residues(value: str) -> None:
     whole = number(sympy.Rational(value), exact=True)
@@ -232,3 +251,14 @@ def test_a_function_without_data_is_minimised(target: str) -> None:
     trainer = codegen.compile(model.gradients("d"), target=target, dtype="float64", lr=0.1, batch=1).bind()
     trainer.run(300)
     np.testing.assert_allclose((trainer.params["x"], trainer.params["y"]), (3, 0), atol=1e-12)
+
+
+def test_an_array_called_as_a_parameter_is_not_left_out_in_silence() -> None:
+    model = Model("Two matrices")
+    p = model.define("p", matrix("W", "k", "n") @ vector("x", "n"))
+    model.define("L", total((p - vector("c", "k")) ** 2))
+    data = {"x": np.ones((8, 3)), "c": np.zeros((8, 2))}
+    with pytest.raises(CodegenError, match=r"c: the data hold an array of this name, and Two matrices trains c"):
+        codegen.compile(model.gradients(), target="numpy", batch=4).bind(**data)
+    model.train("W")
+    codegen.compile(model.gradients(), target="numpy", batch=4).bind(**data).run(2)

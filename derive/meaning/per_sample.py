@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from derive.expr import Var
-from derive.meaning.facts import Definition, Facts
-from derive.meaning.outline import Outline, names_in, sides_in, walk
+from derive.meaning.facts import Definition, Facts, key_without_indices
+from derive.meaning.models import Sketch
+from derive.meaning.outline import Outline, names_in, sides_in, walk, with_sides
 from derive.meaning.terms import is_running
 from derive.model import is_data
 from derive.notation import bare_letter
@@ -26,6 +27,34 @@ def with_samples(facts: Facts, found: Outline) -> Facts:
     if all(new is old for new, old in zip(changed, facts.definitions, strict=True)):
         return facts
     return replace(facts, definitions=changed)
+
+
+def of_samples(sketch: Sketch, found: Outline) -> tuple[Sketch, Outline] | None:
+    """Return a model whose equations do not fit, read with one index for its samples; None where there is none.
+
+    What stands with the index of a sum is of a sample: x^{(i)} is x_i, and what is said of x is said of each of them.
+    """
+    sides = sides_in(item.equation for item in sketch.all())
+    parts = [part for side in sides for part in walk(side)]
+    sums = [part.index for part in parts if isinstance(part, ast.Big) and part.index is not None]
+    index = next((one for one in sums if is_running(one)), None)
+    marked = {name for side in sides for name in names_in(side) if name.sup == index and not name.subs}
+    below = {name for side in sides for name in names_in(side) if name.subs == (index,)}
+    if index is None or not (marked or below):
+        return None
+    named: dict[ast.Node, ast.Node] = {name: replace(name, sup=None, style="", subs=(index,)) for name in marked}
+    plain = {render(replace(name, sup=None, style="", subs=())) for name in marked | below} | set(map(render, marked))
+
+    def changed(item: Definition) -> Definition:
+        equation = with_sides(item.equation, lambda side: ast.with_parts(side, named))
+        key = key_without_indices(equation.left) if isinstance(equation.left, ast.Name) else item.key
+        return replace(item, equation=equation, key=key)
+
+    definitions, loss = tuple(map(changed, sketch.definitions)), None if sketch.loss is None else changed(sketch.loss)
+    assumptions = (*sketch.assumptions, f"${render(index)}$ counts the samples")
+    declared = {name: sizes for name, sizes in found.declared.items() if name not in plain}
+    read = replace(sketch, definitions=definitions, loss=loss, assumptions=assumptions)
+    return read, replace(found, declared=declared)
 
 
 def _of_sample(item: Definition, sides: list[ast.Node], found: Outline) -> Definition:
