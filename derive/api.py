@@ -196,7 +196,7 @@ class Model:
         return self._one_of({v.latex: v for v in free_variables(network)}, name, "has no free variable")
 
     def _one_of(self, found: dict[str, Var], name: str | Var, verb: str) -> Var:
-        r"""Return the variable that a text means: `w_1` and `w1` are w_{1}, too."""
+        r"""Return the variable that a text means: `w_1` is w_{1}, too."""
         latex = name if isinstance(name, str) else name.latex
         match = found.get(latex) or next((v for key, v in found.items() if code_name(key) == code_name(latex)), None)
         if match is None:

@@ -76,9 +76,9 @@ def derive_gradients(
     reach = upstream(network, leaves)
     ends = (network.loss,) if network.loss is not None else tuple(v for v in outputs(network) if v in reach)
     if not leaves or not any(end in reach for end in ends):
-        given = ", ".join(name.latex for name in leaves) or "no parameter"
+        given = ", ".join(name.latex for name in leaves) or "any parameter"
         end = ", ".join(name.latex for name in outputs(network)) if network.loss is None else network.loss.latex
-        raise ModelError(f"{network.title}: nothing to differentiate by; {end or 'no result'} depends on {given}")
+        raise ModelError(f"{network.title}: nothing to differentiate by; {end or 'nothing'} does not depend on {given}")
     sweep = _Sweep(network, reach, cotangent_names(network, reach), activations(network))
     seeds = _seed(sweep, ends)
     backward = [equation for item in reversed(network.definitions) for equation in _descend(sweep, item)]

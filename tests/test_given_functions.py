@@ -130,6 +130,85 @@ $$\frac{\partial L}{\partial z} = p - y$$
 """,
         "good good good",
     ),
+    "e is no whole number": (
+        r"""
+$$L = w e^{1} + e^{u}$$
+$$\frac{\partial L}{\partial u} = 4 e^{u - 1}$$
+$$\frac{\partial L}{\partial u} = e^{u}$$
+""",
+        "false good",
+    ),
+    "gates that are seldom open": (
+        r"""
+$$L = w^2 + x [a > 0] [b > 0] [c > 0] [d > 0] [u > 0] [v > 0] w$$
+$$\frac{\partial L}{\partial w} = 2 w$$
+""",
+        "open",
+    ),
+    "slopes of arrays, entry by entry": (
+        r"""
+Of $z, v \in \mathbb{R}^n$ and $f(x) = x^2$:
+$$f'(z) z^T = 2 z^T z$$
+$$z^T f'(z) = 2 z \odot z$$
+$$\operatorname{diag}(f'(z)) v = 2 z \odot v$$
+$$A B f'(z) = 2 A B z$$
+""",
+        "open open open open",
+    ),
+    "slopes beside other letters": (
+        r"""
+$$f(x) = x^2$$
+$$f'(x) = \frac{f(x + h) - f(x - h)}{2 h}, \qquad f(x) + f'(x) (z - x) = 2 x z - x^2$$
+$$f(x + h) = f(x) + h f'(x), \qquad f(x + h) = f(x) + h f'(x) + O(h^2)$$
+""",
+        "good good false open",
+    ),
+    "the same letter for two functions": (
+        r"""
+# One
+Let $f(x) = x^2$. Then $f'(x) = 2 x$ and $\frac{df}{dx} = 2 x$ and $f(2) = 4$.
+# Two
+Let $f(x) = x^3$. Then $f'(x) = 3 x^2$ and $\frac{df}{dx} = 3 x^2$ and $f(2) = 8$.
+""",
+        "good good open good good open",
+    ),
+    "values that are conditions": (
+        r"""
+Let $f(x) = x^2 + 1$. If we want $f(2) = 0$, or suppose that $f(3) = 1$, while the data say $f(1) = 3$ and $f(2) = 6$.
+
+$$g(x) = e^x$$
+
+With $g(0) = 1$ and, rounded, $g(1) = 3$.
+""",
+        "open open open open good open",
+    ),
+    "limits beside what depends on them": (
+        r"""
+$$h = x^2, \qquad L = h w$$
+$$\frac{\partial L}{\partial w} = \lim_{x \to 0} (h + x)$$
+$$f(t) = t^2$$
+$$f'(t) = \lim_{h \to 0} 2 t + h$$
+""",
+        "open open",
+    ),
+    "derivatives of functions of functions": (
+        r"""
+Let $f(x) = x^2$ and $g(x) = \sin(x)$.
+$$\frac{d}{dx} f(g(x)) = 2 \sin(x) \cos(x)$$
+""",
+        "open",
+    ),
+    "indices that count entries, or of which nothing is said": (
+        r"""
+# Classes
+$$z = w^T x + b, \qquad p_i = \frac{e^{z_i}}{\sum_j e^{z_j}}, \qquad L = -\sum_i y_i \log p_i$$
+$$\frac{\partial L}{\partial b} = p - y$$
+# Samples?
+$$\hat{y} = w^T x, \qquad E = \sum_i (y_i - \hat{y}_i)^2$$
+$$\frac{\partial E}{\partial w_i} = 2 (\hat{y}_i - y_i) x_i$$
+""",
+        "good open",
+    ),
     "a prediction without the index of its sample": (
         r"""
 $$\hat{y} = w^T x + b, \qquad \text{MSE} = \frac{1}{N} \sum_{i=1}^{N} (y_i - \hat{y}_i)^2$$

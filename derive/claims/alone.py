@@ -12,7 +12,7 @@ from derive.claims.in_model import Page, judge_claim
 from derive.claims.own_model import Own, Quantities, bench_of, laid_out
 from derive.errors import DeriveError
 from derive.expr import Var
-from derive.meaning.facts import Facts
+from derive.meaning.facts import Facts, is_value
 from derive.meaning.kinds import UNNAMED, numbers
 from derive.meaning.naming import in_one_font, with_one_sign
 from derive.meaning.outline import Equation, Outline, derivatives_in, names_in
@@ -36,10 +36,12 @@ def judge_alone(claim: Equation, found: Outline, facts: Facts, layout: str) -> V
     left = with_one_sign(claim.left)
     claim = replace(claim, left=left, right=in_one_font(left, claim.right))
     of = left.of if isinstance(left, ast.Derivative) else None
-    for judge in (judge_formula, judge_slopes):
+    for judge in (judge_slopes, judge_formula):
         verdict = _judged_by(judge, Case(found, facts, (claim,), layout=layout), claim)
         if verdict is not None:
             return verdict
+    if isinstance(left, ast.Call) and left.function.primes and all(map(is_value, left.args)):
+        return Verdict("unread", "the value of a derivative at a point is not read; say what the derivative is")
     if isinstance(left, ast.Call) or (isinstance(of, ast.Call) and all(isinstance(arg, ast.Name) for arg in of.args)):
         others = set(names_in(claim.right)) - set(names_in(left))
         return None if others else _judged_by(judge_slope, Case(found, facts, (claim,)), claim)

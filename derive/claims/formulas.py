@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -10,15 +11,21 @@ from derive.claims.in_model import Page, judge_claim
 from derive.claims.own_model import LAST, Own, bench_of, mention
 from derive.meaning.applied import substitute
 from derive.meaning.facts import Definition, is_at_a_point
-from derive.meaning.kinds import UNNAMED
+from derive.meaning.kinds import UNNAMED, small_numbers
 from derive.meaning.outline import Equation, names_in, walk, with_sides
-from derive.meaning.terms import Function
+from derive.meaning.terms import HADAMARD, Function
 from derive.read import syntax as ast
 from derive.read.spelling import render
-from derive.verify.judge import Verdict
+from derive.verify.judge import FALSE, Verdict
 
 TRAINED = "k"  # a letter of parameters, for models that have none
 MOST_PRIMES = 2  # of a function that its formula is differentiated for
+PIECEWISE, EXTREMES = ("relu", "abs", "sign", "step"), (r"\max", r"\min", "max", "min")  # exact at whole numbers
+CONDITIONAL = re.compile(
+    r"\b(?:if|whether|suppos\w*|assum\w*|let|wants?|needs?|should|must|data|targets?|given|gives?|solv\w+|with|when|where"
+    r"|while|over|not|is|instead|approximat\w*|about|nearly|orders?|mod\w*|degrees|integer|would|could|say|says|conditions?)\b",
+    re.IGNORECASE,
+)  # words beside a value that is no claim about the formula above
 
 
 def judge_slope(case: Case, claim: Equation) -> Verdict | None:
@@ -30,6 +37,8 @@ def judge_slope(case: Case, claim: Equation) -> Verdict | None:
     function = _called(left, case)
     if not isinstance(arg, ast.Name) or not function.op:
         return None
+    if (several := _said_anew(left, case)) is not None:
+        return several
     found = replace(case.found, declared={**case.found.declared, render(arg): ()})
     claim = replace(claim, left=left)
     own = Own(claim, [mention(replace(claim, left=arg))], mentions=True)
@@ -44,9 +53,8 @@ def judge_formula(case: Case, claim: Equation) -> Verdict | None:
     left = claim.left
     if not isinstance(left, ast.Call) or left.function.primes:
         return None
-    name, function = render(left.function), _called(left, case)
-    known = function.op if function.body is None else len(left.args) == len(function.parameters)
-    if not known:
+    function = _called(left, case)
+    if not (function.op if function.body is None else len(left.args) == len(function.parameters)):
         return None
     value: ast.Node = left
     if function.body is not None:
@@ -61,13 +69,41 @@ def judge_formula(case: Case, claim: Equation) -> Verdict | None:
         return None
     else:
         mentioned = mention(claim)
-    if len({repr(formula) for _, known, formula, _ in case.facts.functions if known == name}) > 1:
-        return Verdict("unread", f"the page says in several ways what ${name}$ is")
+    if (several := _said_anew(left, case)) is not None:
+        return several
     of = ast.Name(UNNAMED)
     formula = Definition(UNNAMED, Equation(of, value, render(value), claim.place), LAST)
     own = Own(replace(claim, left=of), [formula, mentioned], mentions=True)
     page = Page(replace(claim, left=left), lambda written: replace(written, left=of))
-    return judge_claim(own.claim, bench_of(own, case), page)
+    verdict = judge_claim(own.claim, bench_of(own, case), page)
+    if verdict.verdict in FALSE and is_at_a_point(left) and not _is_said_plainly(left, claim, function, case):
+        return Verdict("unread", "it may be a condition, rounded, or said of another function")
+    return verdict
+
+
+def _is_said_plainly(call: ast.Call, claim: Equation, function: Function, case: Case) -> bool:
+    """Tell whether a value is claimed of the formula above: in its section, in no words of conditions, and exactly."""
+    line = [e.place for e in case.found.equations if e.place.line == claim.place.line]
+    name, around = render(call.function), " ".join(f"{place.before} {place.after}" for place in (claim.place, *line))
+    here = any(known == name and at.section == claim.place.section for _, known, _, at in case.facts.functions)
+    return here and _is_exact(function) and not CONDITIONAL.search(around)
+
+
+def _is_exact(function: Function) -> bool:
+    """Tell whether a function's values at whole numbers are fractions, which nobody has to round."""
+    if function.body is None:
+        return function.op in PIECEWISE
+    calls = (part for part in walk(function.body) if isinstance(part, ast.Call))
+    return all(render(part.function) in EXTREMES for part in calls)
+
+
+def _said_anew(call: ast.Call, case: Case) -> Verdict | None:
+    """Return that it is not clear which function is meant, where the page says in several ways what it is."""
+    name = render(ast.unprimed(call))
+    formulas = {repr(formula) for _, known, formula, _ in case.facts.functions if known == name}
+    if len(formulas) < 2 and not case.facts.is_obscure(name):
+        return None
+    return Verdict("unread", f"the page says in several ways what ${name}$ is")
 
 
 def _called(call: ast.Call, case: Case) -> Function:
@@ -97,14 +133,26 @@ def judge_slopes(case: Case, claim: Equation) -> Verdict | None:
     names = {render(name) for side in (body, claim.left, claim.right) for name in names_in(side)}
     if len(function.parameters) != 1 or names & (functions | {item.key for item in case.facts.definitions}):
         return None
+    scalars = small_numbers((claim.left, claim.right, body))
+    arrays = any(case.found.declared.get(name, ()) != () for name in scalars) or any(map(_is_of_arrays, parts))
+    if not scalars or arrays:
+        return None
+    if (several := _said_anew(calls[0], case)) is not None:
+        return several
     definition = Definition(UNNAMED, Equation(ast.Name(UNNAMED), body, render(body), claim.place), LAST)
 
     def written(said: Equation) -> Equation:
         return with_sides(said, lambda side: ast.with_parts(side, {call: _derivative(call) for call in calls}))
 
-    found = replace(case.found, declared={**case.found.declared, render(args[0]): ()})
+    found = replace(case.found, declared={**case.found.declared, **scalars})
     own = Own(written(claim), [definition, mention(written(claim))], mentions=True)
     return judge_claim(own.claim, bench_of(own, replace(case, found=found)), Page(claim, written))
+
+
+def _is_of_arrays(part: ast.Node) -> bool:
+    """Tell whether a part of a formula makes sense of arrays alone."""
+    diagonal = isinstance(part, ast.Call) and part.function.base.strip("\\").removeprefix("text{").startswith("diag")
+    return diagonal or (isinstance(part, ast.Product) and part.sign in HADAMARD)
 
 
 def _primed(node: ast.Node, functions: Collection[str] = ()) -> ast.Node:

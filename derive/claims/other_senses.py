@@ -13,6 +13,7 @@ from derive.meaning.facts import GREEK_DELTA, Facts, called_functions, is_at_a_p
 from derive.meaning.kinds import is_loss_name
 from derive.meaning.naming import LAYERS, plain
 from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, walk
+from derive.meaning.per_sample import of_unclear_index
 from derive.meaning.terms import is_running, usual
 from derive.notation import bare_letter
 from derive.read import syntax as ast
@@ -24,6 +25,7 @@ from derive.verify.judge import FALSE, Verdict
 ZERO, ONE = ast.Number("0"), ast.Number("1")
 SYMMETRIC = re.compile(r"symmetric|covariance|positive[- ](?:semi)?definite|diagonal matri", re.IGNORECASE)
 LOGISTIC = re.compile(r"logistic|sigmoid", re.IGNORECASE)
+ORDER = re.compile(r"[+-]\s*(?:\\mathcal\s*\{?\s*)?[Oo]\}?\s*(?:\\left\s*)?\(")  # + O(h^2): what is left out
 CONSTANTS = (ONE, ast.Name("I"), ast.Name(r"\mathbf{I}"))
 COUNTS = frozenset("mnMN")  # letters of sizes
 
@@ -82,6 +84,11 @@ def sense_on_page(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterab
     return next((text for found in (_senses(claim, verdict, facts, prose), shapes) for text in found), "")
 
 
+def _is_of_several(part: ast.Node) -> bool:
+    """Tell whether a part is the derivative of a function of several arguments: of f(x, y)."""
+    return isinstance(part, ast.Derivative) and isinstance(part.of, ast.Call) and len(part.of.args) > 1
+
+
 def _senses(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterable[str]) -> Iterator[str]:
     transposed = verdict.diagnosis is not None and re.search("symmetric|transpose", verdict.diagnosis.kind) is not None
     if transposed and any(map(_may_be_matrix, names_in(claim.right))) and any(map(SYMMETRIC.search, prose)):
@@ -93,6 +100,16 @@ def _senses(claim: Equation, verdict: Verdict, facts: Facts, prose: Iterable[str
             yield f"whether ${name}$ is the number of terms of a sum is not said"
     if is_at_a_point(claim.left) and is_value(claim.right):
         return  # d(-2) = 5 says what it says
+    stood = [name for _, name, _, _ in facts.functions if rf"with ${name}(x) = x + x^2" in verdict.reason]
+    if stood:
+        yield f"the page says what ${stood[0]}$ is, and it was taken for any function"
+    parts = [part for side in (claim.left, claim.right) for part in walk(side)]
+    if ORDER.search(claim.latex):
+        yield "up to what order it holds is not read"
+    if verdict.verdict == "ill-typed" and any(map(_is_of_several, parts)):
+        yield "whether the arguments of its function are numbers is not said"
+    if name := of_unclear_index(claim, facts):
+        yield f"whether the index of ${name}$ counts samples or entries is not said"
     backward = bool(derivatives_in(claim.left) or derivatives_in(claim.right))
     if claim.right == ZERO or (claim.right in CONSTANTS and not backward):
         yield f"that it is ${render(claim.right)}$ may be a condition, and no claim"

@@ -54,13 +54,13 @@ class Facts:
         Defined by a formula that was not read: a function with a body that is none, which stands for any function
         and refutes nothing.
         """
-        meanings = {name: OBSCURE if self._is_obscure(name) else usual(name) or Function() for name in names}
+        meanings = {name: OBSCURE if self.is_obscure(name) else usual(name) or Function() for name in names}
         below = [name for at, name, function, _ in self.functions if at > order and function.op in _ELEMENTWISE]
         meanings.update({name: Function() for name in below})
         meanings.update({name: function for at, name, function, _ in self.functions if at <= order})
         return meanings
 
-    def _is_obscure(self, name: str) -> bool:
+    def is_obscure(self, name: str) -> bool:
         """Tell whether a formula that was not read begins as the definition of a function; words mean the usual."""
         if usual(name) is not None and name not in FUNCTION_LETTERS:
             return False

@@ -95,7 +95,8 @@ def small_numbers(sides: Sequence[ast.Node]) -> dict[str, tuple[str, ...]]:
     parts = [part for side in sides for part in walk(side)]
     hints = any(isinstance(part, ast.Transpose | ast.Norm | ast.Big | ast.Entry | ast.Matrix) for part in parts)
     names = [name for side in sides for name in names_in(side)]
-    small = all(_is_plain_loss(name) or (name.base.isalpha() and name.base.islower()) for name in names)
+    letters = (name.base.removeprefix("\\") for name in names if not _is_plain_loss(name))
+    small = all(letter.isalpha() and letter.islower() for letter in letters)
     return {} if hints or not small else {render(name): () for name in names}
 
 

@@ -6,6 +6,7 @@ continuous for all values is the formula with the value put in. Every other limi
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from derive.errors import UnreadError
@@ -15,17 +16,29 @@ from derive.read.spelling import render
 ZERO = ast.Number("0")
 
 
-def without_limits(node: ast.Node) -> ast.Node:
-    """Return a formula with what each of its limits is in its place.
+def without_limits(side: ast.Node, defined: Collection[ast.Node]) -> ast.Node:
+    """Return a side of an equation with what each of its limits is in its place.
 
+    Args:
+        side: The formula.
+        defined: Names that the page says something of: they may depend on what goes somewhere.
     Raises:
-        UnreadError: neither a definition nor continuity tells what a limit is.
+        UnreadError: neither a definition nor continuity tells what a limit is, or where it ends.
     """
-    node = ast.map_children(node, without_limits)
+    gone = {part.name for part in _parts(side) if isinstance(part, ast.Limit)}
+    value = _without(side, defined)
+    if any(_holds(value, name) for name in gone):
+        raise UnreadError(f"${render(side)}$: where the limit ends is not clear; put brackets around all that it is of")
+    return value
+
+
+def _without(node: ast.Node, defined: Collection[ast.Node]) -> ast.Node:
+    node = ast.map_children(node, lambda part: _without(part, defined))
     if not isinstance(node, ast.Limit):
         return node
     value = _slope(node)
-    if value is None and _is_continuous(node.body, node.name):
+    others = {part for part in _parts(node.body) if isinstance(part, ast.Name)} - {node.name}
+    if value is None and not others & set(defined) and _is_continuous(node.body, node.name):
         value = ast.with_parts(node.body, {node.name: node.at})
     if value is None:
         raise UnreadError(
@@ -45,24 +58,20 @@ def _slope(limit: ast.Limit) -> ast.Node | None:
     there, here = difference.left, difference.right
     if not (isinstance(there, ast.Call) and isinstance(here, ast.Call) and there.function == here.function):
         return None
-    if len(there.args) != len(here.args) or _holds(here, step):
+    if len(there.args) != 1 or len(here.args) != 1 or _holds(here, step):
         return None
-    moved = [k for k, (one, other) in enumerate(zip(there.args, here.args, strict=True)) if one != other]
-    if len(moved) != 1 or not _is_moved(there.args[moved[0]], here.args[moved[0]], step):
+    moved = (ast.Sum("+", here.args[0], step), ast.Sum("+", step, here.args[0]))
+    if there.args[0] not in moved:
         return None
-    if len(here.args) == 1:
-        return replace(here, function=replace(here.function, primes=here.function.primes + 1))
-    by = here.args[moved[0]]
-    alone = isinstance(by, ast.Name) and not here.function.primes and here.args.count(by) == 1
-    return ast.Derivative(here, by) if alone else None
+    return replace(here, function=replace(here.function, primes=here.function.primes + 1))
 
 
-def _is_moved(there: ast.Node, here: ast.Node, step: ast.Node) -> bool:
-    return there in (ast.Sum("+", here, step), ast.Sum("+", step, here))
+def _parts(node: ast.Node) -> list[ast.Node]:
+    return [node, *(part for child in ast.children(node) for part in _parts(child))]
 
 
 def _holds(node: ast.Node, name: ast.Node) -> bool:
-    return node == name or any(_holds(part, name) for part in ast.children(node))
+    return name in _parts(node)
 
 
 def _is_continuous(node: ast.Node, name: ast.Node) -> bool:

@@ -187,7 +187,7 @@ def take(statement: Statement, formula: Formula, place: Place, found: Outline) -
         return
     said = node
     try:
-        node = without_limits(node)
+        node = _limits_taken(node, found)
     except UnreadError as error:
         found.unread.append(Unread(statement.latex, str(error), at))
         return
@@ -201,6 +201,14 @@ def take(statement: Statement, formula: Formula, place: Place, found: Outline) -
         found.updates.append(Equation(node.links[0], node.links[1], statement.latex, at))
     elif all(sign in EQUALS for sign in node.signs) and not _is_placeholder(node):
         found.equations += _with_limits(_linked(statement, node, formula, at, found), node, said)
+
+
+def _limits_taken(node: ast.Node, found: Outline) -> ast.Node:
+    """Return a statement with each side's limits taken; raises UnreadError where one is not understood."""
+    if not isinstance(node, ast.Relation) or not any(isinstance(part, ast.Limit) for part in walk(node)):
+        return node
+    defined = {equation.left for equation in found.equations if isinstance(equation.left, ast.Name)}
+    return replace(node, links=tuple(without_limits(side, defined) for side in node.links))
 
 
 def _linked(statement: Statement, node: ast.Relation, formula: Formula, at: Place, found: Outline) -> list[Equation]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from derive.expr import Var
 from derive.meaning.facts import Definition, Facts, key_without_indices
 from derive.meaning.models import Sketch
-from derive.meaning.outline import Outline, names_in, sides_in, walk, with_sides
+from derive.meaning.outline import Equation, Outline, derivatives_in, names_in, sides_in, walk, with_sides
 from derive.meaning.terms import is_running
 from derive.model import is_data
 from derive.notation import bare_letter
@@ -23,7 +23,7 @@ from derive.read.spelling import render
 def with_samples(facts: Facts, found: Outline) -> Facts:
     """Return the facts with such definitions said of sample i; what was taken for granted is noted in the outline."""
     sides = sides_in([*(item.equation for item in facts.definitions), *(claim for _, claim in facts.claims)])
-    changed = [_of_sample(item, sides, found) for item in facts.definitions]
+    changed = [_of_sample(item, sides, facts, found) for item in facts.definitions]
     if all(new is old for new, old in zip(changed, facts.definitions, strict=True)):
         return facts
     return replace(facts, definitions=changed)
@@ -57,7 +57,7 @@ def of_samples(sketch: Sketch, found: Outline) -> tuple[Sketch, Outline] | None:
     return read, replace(found, declared=declared)
 
 
-def _of_sample(item: Definition, sides: list[ast.Node], found: Outline) -> Definition:
+def _of_sample(item: Definition, sides: list[ast.Node], facts: Facts, found: Outline) -> Definition:
     left, right = item.equation.left, item.equation.right
     if not isinstance(left, ast.Name) or left.subs or not any(isinstance(part, ast.Transpose) for part in walk(right)):
         return item
@@ -65,17 +65,40 @@ def _of_sample(item: Definition, sides: list[ast.Node], found: Outline) -> Defin
     index = next(_indices(left, others), None)
     if index is None or any(left in names_in(side) for side in others):
         return item
-    counted = {replace(name, subs=()) for side in others for name in names_in(side) if name.subs == (index,)}
-    told = {name for name in names_in(right) if not name.subs and (name in counted or is_data(Var(render(name))))}
-    if not told or any(render(name) in found.declared for name in (left, *told)):
+    names = {name for name in names_in(right) if not name.subs}
+    told = {name for name in names if is_data(Var(render(name)))}
+    counted = {replace(name, subs=()) for side in sides for name in names_in(side) if name.subs == (index,)}
+    if not told or names & counted - told or any(render(name) in found.declared for name in (left, *told)):
+        return item  # a parameter with the index has entries
+    if any(_may_be_matrix(name, found) for name in names):  # then the prediction has entries
         return item
-    if any(_may_be_matrix(name, found) for name in names_in(right)):  # then it has entries
+    if any(_stands_free(left, side) for side in sides_in(other.equation for other in facts.definitions)):
         return item
     named: dict[ast.Node, ast.Node] = {name: replace(name, subs=(index,)) for name in (left, *told)}
     equation = replace(item.equation, left=named[left], right=ast.with_parts(right, named))
     said = f"{render(equation.left)} = {render(equation.right)}"
     found.assumed[f"${said}$ for each sample, whose index the sum over ${render(named[left])}$ has"] = None
     return replace(item, equation=equation)
+
+
+def of_unclear_index(claim: Equation, facts: Facts) -> str:
+    """Return a number that a formula gives, w^T x, and that has an index in a sum that a claim speaks of; or ""."""
+    named = {key_without_indices(name) for side in (claim.left, claim.right) for name in names_in(side)}
+    named |= {render(part.of) for part in derivatives_in(claim.left) if isinstance(part.of, ast.Name)}
+    said = [claim.left, claim.right, *(item.equation.right for item in facts.definitions if item.key in named)]
+    numbers: set[str] = set()
+    for item in facts.definitions:
+        left, right = item.equation.left, item.equation.right
+        names = names_in(right)
+        inner = any(isinstance(part, ast.Transpose) for part in walk(right)) or any(render(n) in numbers for n in names)
+        if not isinstance(left, ast.Name) or left.subs or not inner:
+            continue
+        if any(bare_letter(render(name)).isupper() for name in names):
+            continue
+        numbers.add(render(left))
+        if any(_indices(left, said)):
+            return render(left)
+    return ""
 
 
 def _indices(name: ast.Name, sides: list[ast.Node]) -> Iterator[ast.Node]:
@@ -85,6 +108,15 @@ def _indices(name: ast.Name, sides: list[ast.Node]) -> Iterator[ast.Node]:
             index = part.index if isinstance(part, ast.Big) else None
             if index is not None and is_running(index) and replace(name, subs=(index,)) in walk(part):
                 yield index
+
+
+def _stands_free(name: ast.Name, node: ast.Node) -> bool:
+    """Tell whether a name stands with an index outside a sum over that index: e^{z_i} / Σ_j e^{z_j} is of entries."""
+    if isinstance(node, ast.Big) and node.index is not None:
+        return _stands_free(name, ast.with_parts(node.body, {replace(name, subs=(node.index,)): ast.Number("0")}))
+    if isinstance(node, ast.Name) and len(node.subs) == 1 and is_running(node.subs[0]):
+        return replace(node, subs=()) == name
+    return any(_stands_free(name, part) for part in ast.children(node))
 
 
 def _may_be_matrix(name: ast.Name, found: Outline) -> bool:

@@ -235,6 +235,8 @@ class _Speller:
             of = self.spell(node.of) if isinstance(node.of, Name | Call) else _in_brackets(self.spell(node.of))
             return (r"\nabla " if node.wrt is None else rf"\nabla_{{{self.spell(node.wrt)}}} ") + of
         assert node.wrt is not None
+        if twice := self.second(node):
+            return twice
         of, wrt = self.differentiated(node.of), self.spell(node.wrt)
         loose = isinstance(node.of, Sum | Neg | Relation | Big | Limit | Power | Entry) or self.reaches(node.of)
         if loose or (isinstance(node.of, Product) and of.endswith(r"\right)")):  # L (x) would be a call here
@@ -242,6 +244,18 @@ class _Speller:
         if not isinstance(node.wrt, Name | Call) or self.reaches(node.wrt):
             wrt = _in_brackets(wrt)
         return rf"\frac{{{node.sign} {of}}}{{{node.sign} {wrt}}}"
+
+    def second(self, node: Derivative) -> str:
+        """Spell the second derivative of a name by plain letters; "" for any other."""
+        inner = node.of
+        if not isinstance(inner, Derivative) or inner.sign != node.sign or not isinstance(inner.of, Name):
+            return ""
+        plain = [isinstance(by, Name) and by == Name(by.base) for by in (node.wrt, inner.wrt)]
+        if not all(plain) or node.wrt is None or inner.wrt is None:
+            return ""
+        of, outer, wrt = self.spell(inner.of), self.spell(node.wrt), self.spell(inner.wrt)
+        below = f"{node.sign} {outer}^2" if outer == wrt else f"{node.sign} {outer} {node.sign} {wrt}"
+        return rf"\frac{{{node.sign}^2 {of}}}{{{below}}}"
 
     def differentiated(self, node: Node) -> str:
         """Spell what is differentiated: L (x), all of it, would be a call there."""

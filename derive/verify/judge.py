@@ -29,6 +29,8 @@ REAL_POINTS = 6
 NO_POINT = "no point could be found at which both sides have a value"
 SHUT = "at every point that was tried both sides are 0, since a function that cuts off is off there"
 GATES = ("relu", "step")
+FEW_GATES = 4  # on numbers: all ways in which they can stand are met at the points
+MANY_GATES = "functions that cut off can stand in more ways than were tried"
 TOO_LARGE = "the sizes are numbers too large to compute with; nothing was compared"
 BACKWARD = ("cotangent", "gradient", "jacobian", "hessian", "product", "directional")
 
@@ -95,6 +97,10 @@ def _judge(left: Node, right: Node, setting: Setting) -> Verdict:
             return Verdict("proved", proof, assumptions)
         if _is_shut(left, right, setting):
             return Verdict("undecided", SHUT, assumptions)
+        if _gates(left, right, setting) > FEW_GATES:
+            return Verdict("undecided", MANY_GATES, assumptions)
+        if _differs(left, right, setting, REAL):
+            return Verdict("undecided", "the sides agree in exact arithmetic, yet not at a real point", assumptions)
         return Verdict(
             "verified", f"equal in exact arithmetic at {POINTS} random points of different sizes", assumptions
         )
@@ -259,9 +265,12 @@ def _points(left: Node, right: Node, setting: Setting, kind: Kind, count: int) -
 
 
 def _differs(left: Node, right: Node, setting: Setting, kind: Kind = EXACT) -> bool | None:
-    """Tell whether the sides differ at a point; None if too few points could be evaluated."""
+    """Tell whether the sides differ at a point; None if too few points could be evaluated.
+
+    Exact points leave out where a root has no residue: then more of them are tried.
+    """
     exact = kind is EXACT
-    wanted = GATED_POINTS if exact and _is_gated(left, right, setting) else POINTS
+    wanted = GATED_POINTS if exact and _gates(left, right, setting) else POINTS
     seen = 0
     for start, end in ((0, wanted), (wanted, MORE_POINTS)) if exact else ((0, wanted),):
         for point in _points(left, right, setting, kind, end)[start:]:
@@ -277,14 +286,15 @@ def _differs(left: Node, right: Node, setting: Setting, kind: Kind = EXACT) -> b
     return False if seen >= (POINTS if exact else 1) else None
 
 
-def _is_gated(left: Node, right: Node, setting: Setting) -> bool:
-    """Tell whether a function with a kink, such as ReLU, stands in the model or in a claim."""
-    return any(map(_has_kink, (left, right, *(item.value for item in setting.network.definitions))))
+def _gates(left: Node, right: Node, setting: Setting) -> int:
+    """Count the functions with a kink, such as ReLU, in the model and in a claim: each of another argument."""
+    sides = (left, right, *(item.value for item in setting.network.definitions))
+    return len(set().union(*map(_with_kink, sides)))
 
 
-@lru_cache(maxsize=4096)
-def _has_kink(node: Node) -> bool:
-    return any(isinstance(part, Apply) and bool(part.op.kink) for part in walk(node))
+@lru_cache(maxsize=1024)
+def _with_kink(node: Node) -> frozenset[Node]:
+    return frozenset(part for part in walk(node) if isinstance(part, Apply) and part.op.kink)
 
 
 def _agree(left: Number, right: Number) -> bool:

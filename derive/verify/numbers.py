@@ -26,7 +26,7 @@ import sympy
 # primes up to 13, so that roots of sizes exist.
 Q = 1073727419
 P = 2 * Q + 1
-GENERATOR = 4  # a square, hence of order q modulo p
+GENERATOR = 1234567891**2 % P  # a square, hence of order q modulo p; no small number, so that e equals none
 DIGITS = 50
 MP = mpmath.MPContext()  # a context of our own: the precision of others stays as it is
 MP.dps = DIGITS
