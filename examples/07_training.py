@@ -123,7 +123,7 @@ def compare(record: Derivation, trainer: codegen.Trainer, target: str, unseen: f
     by_hand = np.tanh(time[:, None] @ p["W"].T + p["b"]) @ p["V"].T + p["c"]
     agree("the trained network by NumPy, in float32", np.abs(by_hand - trainer.predict(time[:, None])).max(), 1e-4)
     expect(f"its distance to examples never seen, {unseen:.3f}, is nearly the noise, {NOISE * 2**0.5:.3f}",
-           unseen < 1.2 * NOISE * 2**0.5)  # fmt: skip
+           unseen < 1.3 * NOISE * 2**0.5)  # fmt: skip
     off = np.linalg.norm(trainer.predict(time[:, None]) - pen(time), axis=1).mean()
     expect(f"to the drawing itself it is {off:.3f}: the network has averaged the noise away", off < NOISE)
 

@@ -124,7 +124,7 @@ def train(x: Array, y: Array, photo: Photograph | None = None) -> tuple[codegen.
     """Train a network; return it with the errors after each epoch, of what it trains on and of what is held out."""
     trainer = codegen.compile(
         PAGE, section=SECTION, target=compiled_target(), batch=BATCH, sizes={"h": HIDDEN},
-        optimizer="adam", lr=RATE, lr_schedule="cosine:end=0.01", weight_decay=DECAY,
+        optimizer="adam", lr=RATE, lr_schedule="cosine:end=0.01", weight_decay=DECAY, profile="exact",
     )  # fmt: skip
     errors: list[tuple[float, float]] = []
 

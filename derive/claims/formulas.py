@@ -134,7 +134,8 @@ def judge_slopes(case: Case, claim: Equation) -> Verdict | None:
     if len(function.parameters) != 1 or names & (functions | {item.key for item in case.facts.definitions}):
         return None
     scalars = small_numbers((claim.left, claim.right, body))
-    arrays = any(case.found.declared.get(name, ()) != () for name in scalars) or any(map(_is_of_arrays, parts))
+    others = scalars.keys() - {render(args[0])}  # the argument may be an array, of which it is said entry by entry
+    arrays = any(case.found.declared.get(name, ()) != () for name in others) or any(map(_is_of_arrays, parts))
     if not scalars or arrays:
         return None
     if (several := _said_anew(calls[0], case)) is not None:

@@ -85,9 +85,10 @@ def of_unclear_index(claim: Equation, facts: Facts) -> str:
     """Return a number that a formula gives, w^T x, and that has an index in a sum that a claim speaks of; or ""."""
     named = {key_without_indices(name) for side in (claim.left, claim.right) for name in names_in(side)}
     named |= {render(part.of) for part in derivatives_in(claim.left) if isinstance(part.of, ast.Name)}
-    said = [claim.left, claim.right, *(item.equation.right for item in facts.definitions if item.key in named)]
+    here = [item for item in facts.definitions if item.section == claim.place.section]
+    said = [claim.left, claim.right, *(item.equation.right for item in here if item.key in named)]
     numbers: set[str] = set()
-    for item in facts.definitions:
+    for item in here:
         left, right = item.equation.left, item.equation.right
         names = names_in(right)
         inner = any(isinstance(part, ast.Transpose) for part in walk(right)) or any(render(n) in numbers for n in names)

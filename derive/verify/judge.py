@@ -29,7 +29,7 @@ REAL_POINTS = 6
 NO_POINT = "no point could be found at which both sides have a value"
 SHUT = "at every point that was tried both sides are 0, since a function that cuts off is off there"
 GATES = ("relu", "step")
-FEW_GATES = 4  # on numbers: all ways in which they can stand are met at the points
+FEW_GATES = 4  # of numbers: all ways in which they can stand are met at the points; arrays have many entries
 MANY_GATES = "functions that cut off can stand in more ways than were tried"
 TOO_LARGE = "the sizes are numbers too large to compute with; nothing was compared"
 BACKWARD = ("cotangent", "gradient", "jacobian", "hessian", "product", "directional")
@@ -97,7 +97,7 @@ def _judge(left: Node, right: Node, setting: Setting) -> Verdict:
             return Verdict("proved", proof, assumptions)
         if _is_shut(left, right, setting):
             return Verdict("undecided", SHUT, assumptions)
-        if _gates(left, right, setting) > FEW_GATES:
+        if sum(not gate.shape for gate in _gates(left, right, setting)) > FEW_GATES:
             return Verdict("undecided", MANY_GATES, assumptions)
         if _differs(left, right, setting, REAL):
             return Verdict("undecided", "the sides agree in exact arithmetic, yet not at a real point", assumptions)
@@ -286,10 +286,10 @@ def _differs(left: Node, right: Node, setting: Setting, kind: Kind = EXACT) -> b
     return False if seen >= (POINTS if exact else 1) else None
 
 
-def _gates(left: Node, right: Node, setting: Setting) -> int:
-    """Count the functions with a kink, such as ReLU, in the model and in a claim: each of another argument."""
+def _gates(left: Node, right: Node, setting: Setting) -> set[Node]:
+    """Return the functions with a kink, such as ReLU, in the model and in a claim: each of another argument."""
     sides = (left, right, *(item.value for item in setting.network.definitions))
-    return len(set().union(*map(_with_kink, sides)))
+    return set().union(*map(_with_kink, sides))
 
 
 @lru_cache(maxsize=1024)
