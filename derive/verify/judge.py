@@ -29,7 +29,7 @@ REAL_POINTS = 6
 NO_POINT = "no point could be found at which both sides have a value"
 SHUT = "at every point that was tried both sides are 0, since a function that cuts off is off there"
 GATES = ("relu", "step")
-FEW_GATES = 4  # of numbers: all ways in which they can stand are met at the points; arrays have many entries
+FEW_GATES = 4  # of numbers: all ways in which they can stand are met at the points
 MANY_GATES = "functions that cut off can stand in more ways than were tried"
 TOO_LARGE = "the sizes are numbers too large to compute with; nothing was compared"
 BACKWARD = ("cotangent", "gradient", "jacobian", "hessian", "product", "directional")
@@ -97,9 +97,10 @@ def _judge(left: Node, right: Node, setting: Setting) -> Verdict:
             return Verdict("proved", proof, assumptions)
         if _is_shut(left, right, setting):
             return Verdict("undecided", SHUT, assumptions)
-        if sum(not gate.shape for gate in _gates(left, right, setting)) > FEW_GATES:
+        gates = _gates(left, right, setting)
+        if len(gates) > FEW_GATES:
             return Verdict("undecided", MANY_GATES, assumptions)
-        if _differs(left, right, setting, REAL):
+        if gates and _differs(left, right, setting, REAL):
             return Verdict("undecided", "the sides agree in exact arithmetic, yet not at a real point", assumptions)
         return Verdict(
             "verified", f"equal in exact arithmetic at {POINTS} random points of different sizes", assumptions
@@ -287,14 +288,17 @@ def _differs(left: Node, right: Node, setting: Setting, kind: Kind = EXACT) -> b
 
 
 def _gates(left: Node, right: Node, setting: Setting) -> set[Node]:
-    """Return the functions with a kink, such as ReLU, in the model and in a claim: each of another argument."""
+    """Return the functions with a kink, such as ReLU, of numbers in the model and in a claim, each once.
+
+    Those of arrays are left out: a point has many of their entries, some open and some not.
+    """
     sides = (left, right, *(item.value for item in setting.network.definitions))
     return set().union(*map(_with_kink, sides))
 
 
 @lru_cache(maxsize=1024)
 def _with_kink(node: Node) -> frozenset[Node]:
-    return frozenset(part for part in walk(node) if isinstance(part, Apply) and part.op.kink)
+    return frozenset(p for p in walk(node) if isinstance(p, Apply) and p.op.kink and not p.shape)
 
 
 def _agree(left: Number, right: Number) -> bool:
