@@ -13,14 +13,15 @@ from derive.meaning.applied import substitute
 from derive.meaning.facts import Definition, is_at_a_point
 from derive.meaning.kinds import UNNAMED, small_numbers
 from derive.meaning.outline import Equation, names_in, walk, with_sides
-from derive.meaning.terms import HADAMARD, Function
+from derive.meaning.terms import Function
+from derive.ops import table
 from derive.read import syntax as ast
 from derive.read.spelling import render
 from derive.verify.judge import FALSE, Verdict
 
 TRAINED = "k"  # a letter of parameters, for models that have none
 MOST_PRIMES = 2  # of a function that its formula is differentiated for
-PIECEWISE, EXTREMES = ("relu", "abs", "sign", "step"), (r"\max", r"\min", "max", "min")  # exact at whole numbers
+EXTREMES = (r"\max", r"\min", "max", "min")  # of fractions, a fraction
 CONDITIONAL = re.compile(
     r"\b(?:if|whether|suppos\w*|assum\w*|let|wants?|needs?|should|must|data|targets?|given|gives?|solv\w+|with|when|where"
     r"|while|over|not|is|instead|approximat\w*|about|nearly|orders?|mod\w*|degrees|integer|would|could|say|says|conditions?)\b",
@@ -92,7 +93,7 @@ def _is_said_plainly(call: ast.Call, claim: Equation, function: Function, case: 
 def _is_exact(function: Function) -> bool:
     """Tell whether a function's values at whole numbers are fractions, which nobody has to round."""
     if function.body is None:
-        return function.op in PIECEWISE
+        return function.op in table.PIECEWISE
     calls = (part for part in walk(function.body) if isinstance(part, ast.Call))
     return all(render(part.function) in EXTREMES for part in calls)
 
@@ -135,7 +136,7 @@ def judge_slopes(case: Case, claim: Equation) -> Verdict | None:
         return None
     scalars = small_numbers((claim.left, claim.right, body))
     others = scalars.keys() - {render(args[0])}  # the argument may be an array, of which it is said entry by entry
-    arrays = any(case.found.declared.get(name, ()) != () for name in others) or any(map(_is_of_arrays, parts))
+    arrays = any(case.found.declared.get(name, ()) != () for name in others) or any(map(_is_diagonal, parts))
     if not scalars or arrays:
         return None
     if (several := _said_anew(calls[0], case)) is not None:
@@ -150,10 +151,9 @@ def judge_slopes(case: Case, claim: Equation) -> Verdict | None:
     return judge_claim(own.claim, bench_of(own, replace(case, found=found)), Page(claim, written))
 
 
-def _is_of_arrays(part: ast.Node) -> bool:
-    """Tell whether a part of a formula makes sense of arrays alone."""
-    diagonal = isinstance(part, ast.Call) and part.function.base.strip("\\").removeprefix("text{").startswith("diag")
-    return diagonal or (isinstance(part, ast.Product) and part.sign in HADAMARD)
+def _is_diagonal(part: ast.Node) -> bool:
+    """Tell whether a part of a formula makes a matrix of a vector."""
+    return isinstance(part, ast.Call) and part.function.base.strip("\\").removeprefix("text{").startswith("diag")
 
 
 def _primed(node: ast.Node, functions: Collection[str] = ()) -> ast.Node:

@@ -82,22 +82,24 @@ def costs(key: str, uses: Sequence[ast.Node], evidence: Evidence) -> dict[str, f
 
 def numbers(sides: Sequence[ast.Node]) -> dict[str, tuple[str, ...]]:
     """Return the names in formulas as declared numbers, where nothing hints at anything else: d/dv (x - u v)^2."""
-    parts = [part for side in sides for part in walk(side)]
     names = [name for side in sides for name in names_in(side)]
-    hints = any(isinstance(part, ast.Transpose | ast.Norm | ast.Big | ast.Entry | ast.Matrix) for part in parts)
-    signs = any(isinstance(part, ast.Product) and part.sign in HADAMARD for part in parts)
     plain = all(_is_plain_loss(name) or (not name.subs and _LETTER.fullmatch(name.base)) for name in names)
-    return {} if hints or signs or not plain else {render(name): () for name in names}
+    return {} if _hint_at_arrays(sides) or not plain else {render(name): () for name in names}
 
 
 def small_numbers(sides: Sequence[ast.Node]) -> dict[str, tuple[str, ...]]:
     """Return the names in formulas as declared numbers, where all are of small letters and nothing is an array."""
-    parts = [part for side in sides for part in walk(side)]
-    hints = any(isinstance(part, ast.Transpose | ast.Norm | ast.Big | ast.Entry | ast.Matrix) for part in parts)
     names = [name for side in sides for name in names_in(side)]
     letters = (name.base.removeprefix("\\") for name in names if not _is_plain_loss(name))
     small = all(letter.isalpha() and letter.islower() for letter in letters)
-    return {} if hints or not small else {render(name): () for name in names}
+    return {} if _hint_at_arrays(sides) or not small else {render(name): () for name in names}
+
+
+def _hint_at_arrays(sides: Sequence[ast.Node]) -> bool:
+    """Tell whether something in formulas makes sense of arrays alone, or is written for them."""
+    parts = [part for side in sides for part in walk(side)]
+    hints = any(isinstance(part, ast.Transpose | ast.Norm | ast.Big | ast.Entry | ast.Matrix) for part in parts)
+    return hints or any(isinstance(part, ast.Product) and part.sign in HADAMARD for part in parts)
 
 
 def _is_plain_loss(name: ast.Name) -> bool:

@@ -25,7 +25,7 @@ def without_limits(side: ast.Node, defined: Collection[ast.Node]) -> ast.Node:
     Raises:
         UnreadError: neither a definition nor continuity tells what a limit is, or where it ends.
     """
-    gone = {part.name for part in _parts(side) if isinstance(part, ast.Limit)}
+    gone = {part.name for part in ast.walk(side) if isinstance(part, ast.Limit)}
     value = _without(side, defined)
     if any(_holds(value, name) for name in gone):
         raise UnreadError(f"${render(side)}$: where the limit ends is not clear; put brackets around all that it is of")
@@ -37,7 +37,7 @@ def _without(node: ast.Node, defined: Collection[ast.Node]) -> ast.Node:
     if not isinstance(node, ast.Limit):
         return node
     value = _slope(node)
-    others = {part for part in _parts(node.body) if isinstance(part, ast.Name)} - {node.name}
+    others = {part for part in ast.walk(node.body) if isinstance(part, ast.Name)} - {node.name}
     if value is None and not others & set(defined) and _is_continuous(node.body, node.name):
         value = ast.with_parts(node.body, {node.name: node.at})
     if value is None:
@@ -66,12 +66,8 @@ def _slope(limit: ast.Limit) -> ast.Node | None:
     return replace(here, function=replace(here.function, primes=here.function.primes + 1))
 
 
-def _parts(node: ast.Node) -> list[ast.Node]:
-    return [node, *(part for child in ast.children(node) for part in _parts(child))]
-
-
 def _holds(node: ast.Node, name: ast.Node) -> bool:
-    return name in _parts(node)
+    return name in ast.walk(node)
 
 
 def _is_continuous(node: ast.Node, name: ast.Node) -> bool:

@@ -18,6 +18,7 @@ from derive.read.latex import Statement, defined_functions, read_parts, standing
 from derive.read.spelling import render
 
 EQUALS = ("=", ":=", r"\equiv", r"\triangleq")
+walk = ast.walk
 _LABEL = re.compile(r"^([ \t]*)(?:[-*+]|\d+\.)\s+\*\*(.+?)\*\*", re.MULTILINE)
 _NEAR = 12  # lines between a formula and the next that goes on with its chain
 _TAGGED = re.compile(r"\s*\\tag\*?\s*\{[^{}]*\b(?:if|when|where|assuming|provided|only)\b")
@@ -329,15 +330,6 @@ def is_update(node: ast.Relation) -> bool:
     """Tell whether an equation gives a name a new value in terms of the old one, such as x = x - s."""
     left = node.links[0]
     return len(node.links) == 2 and isinstance(left, ast.Name) and any(part == left for part in walk(node.links[1]))
-
-
-def walk(node: ast.Node) -> Iterator[ast.Node]:
-    """Yield a tree's nodes, outermost first."""
-    waiting = [node]
-    while waiting:
-        part = waiting.pop()
-        yield part
-        waiting += reversed(ast.children(part))
 
 
 def names_in(node: ast.Node, bound: frozenset[ast.Node] = frozenset()) -> list[ast.Name]:

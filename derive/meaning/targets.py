@@ -82,7 +82,7 @@ def _sums_to_one(node: Node, network: Network) -> str | None:
     """Tell along which axis a matrix's entries sum to 1, at a point; None if along neither."""
     try:
         values = [evaluate(node, point) for point in points(EXACT, network, (), 1)]
-    except (CostError, RetryError, NotImplementedError):  # too large, at a pole, or a size that has no value: untold
+    except (CostError, RetryError, NotImplementedError):  # too large, at a pole, or of an unknown function: untold
         return None
     ways = (("ij->i", ROWS), ("ij->j", COLUMNS))
     return next((way for value in values for spec, way in ways if _are_one(einsum(spec, [value]))), None)

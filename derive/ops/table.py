@@ -11,10 +11,12 @@ MATMUL, TRANSPOSE, INVERSE, DET, DIAG = "matmul", "transpose", "inverse", "det",
 EINSUM, SELECTION, ONES, ONE_HOT, PEAK = "einsum", "selection", "ones", "one_hot", "peak"
 SUM, SERIES, EXP, LOG, SQRT, SOFTMAX, SIGMOID = "sum", "series", "exp", "log", "sqrt", "softmax", "sigmoid"
 STEP = "step"
+PIECEWISE = ("abs", "relu", "sign", STEP)  # linear between kinks: of a fraction, a fraction
 RATIONAL = (ADD, SUB, NEG, MUL, DIV, POW)
 
 __all__ = [
     "ADD", "DET", "DIAG", "DIV", "EINSUM", "EXP", "INVERSE", "LOG", "MATMUL", "MUL", "NEG", "ONES", "ONE_HOT", "PEAK",
-    "POW", "RATIONAL", "SELECTION", "SERIES", "SIGMOID", "SOFTMAX", "SQRT", "STEP", "SUB", "SUM", "TABLE", "TRANSPOSE",
+    "PIECEWISE", "POW", "RATIONAL", "SELECTION", "SERIES", "SIGMOID", "SOFTMAX", "SQRT", "STEP", "SUB", "SUM", "TABLE",
+    "TRANSPOSE",
 ]  # fmt: skip
 __all__ += ["activation", "contraction", "elementwise", "linalg", "loss", "reduction", "series", "tensor", "window"]

@@ -6,7 +6,7 @@ order and with the sign in which they were written. Giving them a meaning is the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
@@ -301,6 +301,15 @@ def _collect(part: Any, found: list[Node]) -> None:
     elif type(part) is tuple:
         for item in part:
             _collect(item, found)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Yield a tree's nodes, outermost first."""
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting += reversed(children(part))
 
 
 def map_children(node: Node, change: Callable[[Node], Node]) -> Node:

@@ -23,8 +23,7 @@ from derive.verify.setting import Partial, Setting
 
 GOOD, FALSE, OPEN = ("proved", "verified"), ("refuted", "ill-typed"), ("undecided", "unread")  # words of a verdict
 POINTS = 3  # exact points; each alone errs with a probability of about a claim's degree over 2e9
-GATED_POINTS = 24  # where a function cuts off: a difference may show in one of the ways in which its gates can stand
-MORE_POINTS = 24  # where roots leave few: one in four numbers has a root
+MANY_POINTS = 24  # where gates can stand in many ways, and where roots leave few: one in four numbers has a root
 REAL_POINTS = 6
 NO_POINT = "no point could be found at which both sides have a value"
 SHUT = "at every point that was tried both sides are 0, since a function that cuts off is off there"
@@ -266,25 +265,27 @@ def _points(left: Node, right: Node, setting: Setting, kind: Kind, count: int) -
 
 
 def _differs(left: Node, right: Node, setting: Setting, kind: Kind = EXACT) -> bool | None:
-    """Tell whether the sides differ at a point; None if too few points could be evaluated.
-
-    Exact points leave out where a root has no residue: then more of them are tried.
-    """
+    """Tell whether the sides differ at a point; None if too few points could be evaluated."""
     exact = kind is EXACT
-    wanted = GATED_POINTS if exact and _gates(left, right, setting) else POINTS
-    seen = 0
-    for start, end in ((0, wanted), (wanted, MORE_POINTS)) if exact else ((0, wanted),):
-        for point in _points(left, right, setting, kind, end)[start:]:
-            try:
-                sides = [evaluate_side(side, setting, point) for side in (left, right)]
-            except RetryError:
-                continue
-            seen += 1
-            if not _agree(*sides):
-                return True
-        if seen >= POINTS:
+    enough, seen = MANY_POINTS if exact and _gates(left, right, setting) else POINTS, 0
+    for point in _tried(left, right, setting, kind):
+        try:
+            sides = [evaluate_side(side, setting, point) for side in (left, right)]
+        except RetryError:
+            continue
+        if not _agree(*sides):
+            return True
+        seen += 1
+        if seen == enough:
             break
     return False if seen >= (POINTS if exact else 1) else None
+
+
+def _tried(left: Node, right: Node, setting: Setting, kind: Kind) -> Iterator[Point]:
+    """Yield the points to compare at; of exact ones many, for those who need more than the first few."""
+    yield from _points(left, right, setting, kind, POINTS)
+    if kind is EXACT:
+        yield from _points(left, right, setting, kind, MANY_POINTS)[POINTS:]
 
 
 def _gates(left: Node, right: Node, setting: Setting) -> set[Node]:
