@@ -58,7 +58,7 @@ def read_limit(cursor: Cursor, reader: Reader) -> Node:
     below = argument(cursor)
     pieces, signs = split(below, {r"\to"})
     if len(signs) != 1:
-        fail(r"what stands below \lim", below[0].start if below else command.start)
+        fail(r"what goes where is not said below \lim", below[0].start if below else command.start)
     name, at = (reader.expression(piece, command.start) for piece in pieces)
     return Limit(name, at, _body(cursor, reader, command.end))
 
